@@ -1,0 +1,285 @@
+/**
+ * Terminology. Every other file speaks only these words.
+ *
+ * - **event**: what a grid operator asked for, as intervals of asks on targets. A higher revision replaces it; no intervals means cancelled.
+ * - **ask**: one interval's demand: `cap`, `shed`, `keep`, `limitEach`, `off`.
+ * - **fleet**: the network tree (licence area > GSP > primary > feeder > site > station) and its chargers.
+ * - **charger**: one EVSE (OCPP 1.6: one connector): what has a car, a limit, an opt-out, a reading. **station**: what has a socket; the lowest
+ *   node of the tree. Chargers and nodes are dense numbers, append-only, never reused; who a number is stands in the registry, outside the journal.
+ * - **schedule**: what a charger should do from now on: sorted segments of a limit; outside them it is free. `[]` is free, 0 W is 0 W.
+ * - **plan**: one schedule per charger. **command**: a schedule sent. **outcome**: what came back. **device**: what we know a charger holds.
+ * - **reading**: a meter's mean power over an interval. **verification**: readings against the ask. **fact**: one entry of the journal.
+ *
+ * Units end names: W, Wh, A, V, Ms, S. Instants are since the Unix epoch, UTC. Import (charging) is positive. Schedules are in whole seconds.
+ */
+
+/** Milliseconds since the Unix epoch, UTC. */
+export type Instant = number
+/** Whole seconds since the Unix epoch, UTC. */
+export type Second = number
+/** Dense number of a charger (EVSE), also its pseudonym in the journal. */
+export type ChargerNo = number
+/** Dense number of a node of the network tree; a station is a node. */
+export type NodeNo = number
+/** Dense number of an event in this journal, in order of first receipt. */
+export type EventNo = number
+/** Lower-case hex SHA-256. */
+export type HashHex = string
+
+/** No end: a consent withdrawn, an open-ended event. Fits an unsigned 32-bit column. */
+export const NEVER_S = 0xffffffff
+
+export type Ask =
+  /** Aggregate ceiling on the load of the targets, those not commanded included. */
+  | { readonly kind: 'cap'; readonly totalW: number }
+  /** Reduction below the baseline of the targets. */
+  | { readonly kind: 'shed'; readonly totalW: number }
+  /** Each charger keeps this share (0..1) of its own maximum. */
+  | { readonly kind: 'keep'; readonly fraction: number }
+  /** The same limit for each charger; amps are per phase and converted with its own phases and voltage, rounded down. */
+  | { readonly kind: 'limitEach'; readonly limitW: number }
+  | { readonly kind: 'limitEach'; readonly limitA: number }
+  | { readonly kind: 'off' }
+
+export type Interval = { readonly fromS: Second; readonly toS: Second; readonly ask: Ask }
+export type EventClass = 'emergency' | 'obligation' | 'contracted' | 'voluntary'
+export type Target = { readonly kind: 'node'; readonly node: NodeNo } | { readonly kind: 'charger'; readonly charger: ChargerNo }
+
+/**
+ * How the edges of an event are spread over the fleet. A charger's start is `from + startShiftS + rank * startS`, its end
+ * `to + endShiftS + rank' * endS`; with `endFollowsStart` the end has the start's own offset (OpenADR `startafter`).
+ * All zero means at once, as an emergency is.
+ */
+export type Spread = {
+  readonly startS: number
+  readonly endS: number
+  readonly startShiftS: number
+  readonly endShiftS: number
+  readonly endFollowsStart: boolean
+}
+
+export type GridEvent = {
+  /** Stable over revisions and restarts: `adapter:peer:upstreamRef`. */
+  readonly id: string
+  readonly source: { readonly adapter: string; readonly peer: string; readonly credential: string }
+  /** The peer's own name of the event. */
+  readonly upstreamRef: string
+  readonly revision: number
+  readonly class: EventClass
+  /** Id of the programme under whose rules it runs. */
+  readonly programme: string
+  readonly targets: readonly Target[]
+  /** Sorted, contiguous or with gaps, never overlapping. Empty means cancelled from now on. */
+  readonly intervals: readonly Interval[]
+  /** `programme`: the programme's window. `forbidden`: the source disables randomisation and says on what basis. */
+  readonly spread: Spread | 'programme' | { readonly forbidden: string }
+  /** 0 is the most urgent; orders sending, never loosens a limit. */
+  readonly priority: number
+  /** A stop or cancel that must act at once instead of being spread over the restore window. */
+  readonly stopAtOnce: boolean
+  /** A test event takes the whole path and commands nobody. */
+  readonly test: boolean
+  /** What the source expects back. */
+  readonly duties: { readonly ack: boolean; readonly started: boolean; readonly completed: boolean; readonly telemetryEveryS: number }
+  /** What to do when the source falls silent in mid-event: failsafe limit per charger and for how long, if its contract says. */
+  readonly liveness: { readonly heartbeatS: number; readonly failsafeW: number | null } | null
+  /** The legal ground for using chargers without consent; only an emergency has one. */
+  readonly basis: string | null
+  /** SHA-256 of the message as received; the bytes travel beside it as evidence. */
+  readonly rawHash: HashHex
+}
+
+/** Rules of a programme. A version is a fact; an event is judged once, under the version then in force. */
+export type Programme = {
+  readonly id: string
+  readonly version: number
+  readonly startSpreadS: number
+  readonly endSpreadS: number
+  /** A limit that would fall below this goes to `floorW` instead of 0 when it is above 0; 0 allows pausing. */
+  readonly floorW: number
+  readonly minNoticeS: number
+  readonly maxDurationS: number
+  readonly maxEventsPerDay: number
+  readonly emergencyAllowed: boolean
+  /** May a driver's override act within an emergency? */
+  readonly overrideInEmergency: boolean
+  /** After an emergency's metrology check fails: 0 A, then stop or disable. */
+  readonly lastResort: boolean
+  /** Share delivered below which a mid-event shortfall is declared, e.g. 0.95. */
+  readonly shortfallBelow: number
+}
+
+export type Segment = { readonly fromS: Second; readonly toS: Second; readonly limitW: number; readonly because: EventNo }
+/** Sorted, non-overlapping. Outside its segments a charger is free. */
+export type Schedule = readonly Segment[]
+
+export type Command = {
+  readonly charger: ChargerNo
+  readonly station: NodeNo
+  /** Pairs command and outcome: wraps at 65,536, unique per charger among those that can still answer. */
+  readonly seq: number
+  readonly schedule: Schedule
+  /** An emergency's start: sent before everything else. */
+  readonly urgent: boolean
+  /** When the turn that sent it was taken. */
+  readonly atS: Second
+}
+
+export const outcomeKinds = ['accepted', 'rejected', 'unknown', 'superseded'] as const
+export type OutcomeKind = (typeof outcomeKinds)[number]
+/** Code of an outcome in columns: its index in `outcomeKinds`. */
+export const outcomeCode: Record<OutcomeKind, number> = { accepted: 0, rejected: 1, unknown: 2, superseded: 3 }
+/** `cause` in the charger's own words or `timeout`, `offline`, `late`; never personal data. */
+export type Outcome = { readonly charger: ChargerNo; readonly seq: number; readonly kind: OutcomeKind; readonly cause: string }
+
+export const linkLossTraits = ['holds', 'resumes', 'dropsProfile'] as const
+export type OnLinkLoss = (typeof linkLossTraits)[number]
+
+/** Node kinds from the top of the tree to the station. */
+export const nodeKinds = ['licenceArea', 'gsp', 'primary', 'feeder', 'site', 'station'] as const
+export type NodeKind = (typeof nodeKinds)[number]
+
+/**
+ * Chargers as columns, index = position in `no`. What the core must know to plan; everything else about a charger is in the registry.
+ * `minW`: least power that can be signalled (6 A on its phases), `maxW`: rated. `depth`: how many segments of a schedule it can hold at once.
+ */
+export type ChargerColumns = {
+  readonly no: Uint32Array
+  readonly station: Uint32Array
+  readonly minW: Int32Array
+  readonly maxW: Int32Array
+  readonly phases: Uint8Array
+  readonly voltageV: Uint16Array
+  readonly depth: Uint16Array
+  /** Index in `linkLossTraits`. */
+  readonly onLinkLoss: Uint8Array
+  /** 1: the station takes one limit for all its chargers; its first charger then holds their sum. */
+  readonly limitsAtStation: Uint8Array
+  /** Share of accepted commands that meters saw obeyed, in 1/1000; a charger never tested stands at 830 (the enrolment-test prior, Electric Nation). */
+  readonly reliability: Uint16Array
+}
+/** Nodes as columns. `parent` is -1 at a root; `limitW` is -1 where no limit is known; `kind` is an index in `nodeKinds`. */
+export type NodeColumns = { readonly no: Uint32Array; readonly parent: Int32Array; readonly kind: Uint8Array; readonly limitW: Int32Array }
+/** Schedules as columns: segments of schedule k are `[k === 0 ? 0 : ends[k - 1], ends[k])`; an empty one is free. */
+export type ScheduleColumns = {
+  readonly who: Uint32Array
+  readonly ends: Uint32Array
+  readonly fromS: Uint32Array
+  readonly toS: Uint32Array
+  readonly limitW: Int32Array
+  readonly because: Uint32Array
+}
+
+/** Quality flags of a reading, or-ed. 0 is good. */
+export const quality = { good: 0, estimated: 1, clockSkewed: 2, reset: 4, duplicate: 8, late: 16, fromRegister: 32, partialPhases: 64 } as const
+/** Meter readings as columns. `powerW` is the mean over [fromMs, toMs); `registerWh` is the register at `toMs`, NaN if none. */
+export type Readings = {
+  readonly charger: Uint32Array
+  readonly fromMs: Float64Array
+  readonly toMs: Float64Array
+  readonly powerW: Float64Array
+  readonly registerWh: Float64Array
+  readonly quality: Uint8Array
+}
+
+export const exclusions = ['notEnrolled', 'noConsent', 'optedOut', 'eventsPerDay', 'emergencyNotAllowed'] as const
+export type Exclusion = (typeof exclusions)[number]
+export const declines = ['notice', 'duration', 'unknownProgramme', 'nobody', 'superseded', 'past', 'unmapped'] as const
+export type Decline = (typeof declines)[number]
+
+export const verdicts = ['delivered', 'partial', 'missed', 'unverifiable'] as const
+export type Verdict = (typeof verdicts)[number]
+export const chargerVerdicts = ['compliant', 'notCompliant', 'noData', 'notCommanded'] as const
+/** Why a charger is not counted as a response. Index in a column. */
+export const nonResponses = ['none', 'offline', 'refused', 'noAnswer', 'acceptedButUnmoved', 'resumedOnLinkLoss', 'noData', 'optedOut'] as const
+export type NonResponse = (typeof nonResponses)[number]
+
+export type Verification = {
+  readonly event: EventNo
+  readonly revision: number
+  readonly verdict: Verdict
+  /** Over the event's metered window. */
+  readonly askedWh: number
+  readonly baselineWh: number
+  readonly actualWh: number
+  readonly deliveredWh: number
+  /** delivered / asked; null where nothing was asked in energy (a cap already met) or it is unverifiable. */
+  readonly ratio: number | null
+  /** Share of charger-time in the window that has readings. */
+  readonly coverage: number
+  readonly baselineRule: 'meterBefore-1'
+  readonly window: { readonly fromS: Second; readonly toS: Second; readonly baselineFromS: Second; readonly baselineToS: Second }
+  readonly counts: { readonly compliant: number; readonly notCompliant: number; readonly noData: number; readonly notCommanded: number }
+  readonly causes: Readonly<Partial<Record<NonResponse, number>>>
+}
+
+/** From outside: what the world told us. */
+export type Input =
+  | { readonly kind: 'keyCommitted'; readonly keyHash: HashHex }
+  | { readonly kind: 'fleet'; readonly nodes: NodeColumns; readonly chargers: ChargerColumns }
+  | { readonly kind: 'programme'; readonly programme: Programme }
+  /** `basis` 0 = left, 1 = enrolled and consented, 2 = enrolled, no consent. */
+  | { readonly kind: 'enrolled'; readonly programme: string; readonly who: Uint32Array; readonly basis: Uint8Array }
+  /** `seed` is secret until the event is over: it goes to a blob. `raw` is the message as received, to a blob as well. */
+  | { readonly kind: 'signal'; readonly event: GridEvent; readonly seed: Uint8Array; readonly raw: Uint8Array }
+  | { readonly kind: 'optOut'; readonly who: Uint32Array; readonly fromS: Second; readonly toS: Second; readonly reason: 'driver' | 'operator' | 'consentWithdrawn' }
+  | { readonly kind: 'optIn'; readonly who: Uint32Array }
+  | { readonly kind: 'link'; readonly stations: Uint32Array; readonly up: Uint8Array }
+  /** `what` is an outcome code; `causes[cause[k]]` says why. */
+  | {
+      readonly kind: 'outcome'
+      readonly who: Uint32Array
+      readonly seq: Uint16Array
+      readonly what: Uint8Array
+      readonly cause: Uint8Array
+      readonly causes: readonly string[]
+    }
+  /** What a charger holds became unknown without a command: it rebooted, its clock jumped, it lost its profile, its next rung is to be tried. */
+  | { readonly kind: 'doubt'; readonly who: Uint32Array; readonly why: string }
+  /** Latest power of the chargers under an event, as its plan uses it. `powerW` -1: nothing fresh is known. */
+  | { readonly kind: 'observed'; readonly event: EventNo; readonly who: Uint32Array; readonly powerW: Int32Array }
+  /** Readings for the verification of an event. */
+  | { readonly kind: 'metered'; readonly event: EventNo; readonly readings: Readings }
+  /** Something outside that changes no state but belongs in the record: an unmapped signal, a try of a rung, a configuration change, a refused request. */
+  | { readonly kind: 'noted'; readonly what: string; readonly about: Readonly<Record<string, string | number | boolean | null>>; readonly raw?: Uint8Array }
+
+/** Decided by us. `now` of the turn is in the entry. */
+export type Decision =
+  | {
+      readonly kind: 'accepted'
+      readonly event: EventNo
+      readonly revision: number
+      readonly programmeVersion: number
+      readonly spread: Spread
+      /** Chargers under the targets that may not be used, and why (index in `exclusions`). */
+      readonly excluded: Uint32Array
+      readonly why: Uint8Array
+      /** Ranks by charger number, in 1/65536 of the spread; empty where the spread is 0 or an earlier revision has drawn them. */
+      readonly startRank: Uint16Array
+      readonly endRank: Uint16Array
+    }
+  | { readonly kind: 'declined'; readonly event: EventNo; readonly revision: number; readonly why: Decline }
+  /** The firmware's no: not a driver's opt-out. The charger is not planned in [fromS, toS). */
+  | { readonly kind: 'refused'; readonly who: Uint32Array; readonly toS: Uint32Array; readonly causes: readonly string[]; readonly cause: Uint8Array }
+  | {
+      readonly kind: 'planned'
+      readonly generation: number
+      readonly algorithm: string
+      readonly schedules: ScheduleColumns
+      /** Asks that cannot be met: the missing watts per event, at the worst interval. */
+      readonly unreachable: readonly { readonly event: EventNo; readonly missingW: number }[]
+    }
+  /** `fitted` holds the schedules of those who can take only part of what is wanted; all others are sent their whole schedule. */
+  | { readonly kind: 'sent'; readonly who: Uint32Array; readonly seq: Uint16Array; readonly fitted: ScheduleColumns }
+  /** Metered drop falls short of the ask by this much; the ask grows by it. `unmoved`: accepted, but the meter shows no effect. */
+  | { readonly kind: 'shortfall'; readonly event: EventNo; readonly missingW: number; readonly unmoved: Uint32Array }
+  | { readonly kind: 'lastResort'; readonly event: EventNo; readonly step: 'zero' | 'stop' | 'disable'; readonly who: Uint32Array }
+  /** `verdict` and `cause` per charger number in `who`: indexes in `chargerVerdicts` and `nonResponses`. */
+  | { readonly kind: 'verified'; readonly verification: Verification; readonly who: Uint32Array; readonly verdict: Uint8Array; readonly cause: Uint8Array }
+  /** The canonical state after this turn, so that a start can begin here. */
+  | { readonly kind: 'snapshot'; readonly digest: HashHex }
+
+export type Fact = Input | Decision
+export type FactKind = Fact['kind']
+/** A turn: everything that became true at one `nowMs`. */
+export type Turn = { readonly turn: number; readonly nowMs: Instant; readonly facts: readonly Fact[] }

@@ -1,0 +1,235 @@
+/**
+ * The contracts between the engine and the world. One page; every method says what may be relied on. Adapters implement these and speak only
+ * these and `core/model`. A suite per port in `test/ports/` runs against every implementation.
+ */
+import type {
+  ChargerNo,
+  Command,
+  Decline,
+  EventClass,
+  EventNo,
+  Fact,
+  GridEvent,
+  HashHex,
+  Input,
+  Instant,
+  NodeKind,
+  NodeNo,
+  OnLinkLoss,
+  Outcome,
+  Readings,
+  Second,
+  Target,
+  Verification,
+} from './core/model.ts'
+
+/** Time and chance come from here and nowhere else. */
+export interface Runtime {
+  now(): Instant
+  /** Runs `job` once, not before `at`; a later call with the same key replaces an earlier one. Errors of a job are fatal to the process. */
+  at(key: string, at: Instant, job: () => void | Promise<void>): void
+  random(bytes: number): Uint8Array
+}
+
+/**
+ * The one durable thing. It stores bytes and knows nothing of facts. `append` is the commit point: when it resolves, the leaves, the blobs and
+ * the signed checkpoint are durable (fsynced) together; when it rejects, either none of them are, or the process must restart to find out.
+ */
+export interface Journal {
+  /** Number of leaves. */
+  size(): number
+  /** The signed note over the current tree, '' for an empty one. */
+  checkpoint(): string
+  /** RFC 6962 root of the current tree. */
+  root(): Uint8Array
+  /** Leaves [from, size), in chunks, in order. */
+  read(from: number): AsyncIterable<readonly Uint8Array[]>
+  /** The body of a blob, without its salt; undefined if absent (erased, expired or lost). */
+  blob(hash: HashHex): Promise<Uint8Array | undefined>
+  /** Fails with code `journal-moved`, before anything is written, unless the tree has exactly `after` leaves (a second engine was here). */
+  append(after: number, leaves: readonly Uint8Array[], blobs: readonly Blob[]): Promise<void>
+  /** Keeps `body` as the state after the first `size` leaves; old ones beyond the newest two may go. Losing a snapshot loses time only. */
+  saveSnapshot(size: number, body: Uint8Array): Promise<void>
+  /** Newest first. */
+  snapshots(): AsyncIterable<{ readonly size: number; readonly body: Uint8Array }>
+  close(): Promise<void>
+}
+/** `salted` is salt || body; `hash` is its SHA-256: a guessable body cannot be guessed from the leaf. */
+export type Blob = { readonly hash: HashHex; readonly salted: Uint8Array }
+
+/** Meter readings by charger and time. */
+export interface Meters {
+  /** Stores readings; the same (charger, fromMs, toMs) again replaces. Durable within a second; a crash may lose the last of them, which is a gap. */
+  put(readings: Readings): void
+  /** Readings of these chargers whose interval touches [fromMs, toMs), ordered by charger, then fromMs. */
+  range(who: Uint32Array, fromMs: Instant, toMs: Instant): Promise<Readings>
+  /** Newest known power of a charger; `atMs` 0 if none. Live columns by charger number: read, never kept or changed. */
+  latest(): { readonly powerW: Float64Array; readonly atMs: Float64Array }
+  close(): Promise<void>
+}
+
+/** How a station authenticates. `none` only where the configuration explicitly allows security profile 0. */
+export type StationAuth = { readonly profile: 0 | 1 | 2 | 3; readonly passwordHash?: string }
+/** What a box can do, as data; never a branch on a vendor's name. Hints from discovery, corrected by what is learned. */
+export type Capabilities = {
+  readonly units: readonly ('A' | 'W')[]
+  /** Can a limit be set per EVSE, or only for the whole box? */
+  readonly limitsAt: 'station' | 'evse'
+  readonly phases: 1 | 2 | 3
+  readonly voltageV: number
+  readonly minA: number
+  readonly maxA: number
+  /** Steps that a limit is rounded down to, in amps; 0.1 is the wire's own. */
+  readonly stepA: number
+  readonly maxStackLevel: number
+  /** Periods in one schedule. */
+  readonly depth: number
+  readonly onLinkLoss: OnLinkLoss
+  /** Where 0 A is refused or never resumed from, the least that is sent is `minA`. */
+  readonly takesZero: boolean
+  readonly meterClass: string
+}
+export type Evse = { readonly charger: ChargerNo; readonly evseId: number }
+export type Station = {
+  readonly no: NodeNo
+  /** Last path segment of the WebSocket URL. Personal where a home is concerned: never in the journal. */
+  readonly identity: string
+  readonly auth: StationAuth
+  readonly evses: readonly Evse[]
+  readonly capabilities: Capabilities
+}
+export type NodeRecord = { readonly no: NodeNo; readonly kind: NodeKind; readonly name: string; readonly parent: NodeNo | -1 }
+/** Who a number is. Deletable, outside the journal, kept in memory for look-ups; writes are durable when they resolve. */
+export interface Registry {
+  node(no: NodeNo): NodeRecord | undefined
+  nodes(): Iterable<NodeRecord>
+  station(no: NodeNo): Station | undefined
+  stations(): Iterable<Station>
+  stationByIdentity(identity: string): Station | undefined
+  /** Who a charger is. */
+  charger(no: ChargerNo): { readonly station: Station; readonly evse: Evse; readonly externalId: string } | undefined
+  chargerByExternalId(externalId: string): ChargerNo | undefined
+  chargerCount(): number
+  nodeCount(): number
+  /** Resolves a name of the outside (venID, groupID, resourceID, feeder code, MPAN, node path, external id) to targets; undefined if unknown. */
+  resolve(scheme: string, value: string): readonly Target[] | undefined
+  put(change: RegistryChange): Promise<void>
+  /** Small durable values of adapters (registrations, learned rungs, changed configuration keys), by a key that begins with the adapter's name. */
+  get(key: string): string | undefined
+  set(key: string, value: string | null): Promise<void>
+  keys(prefix: string): Iterable<string>
+  close(): Promise<void>
+}
+export type RegistryChange = {
+  readonly nodes?: readonly NodeRecord[]
+  readonly stations?: readonly Station[]
+  readonly externalIds?: readonly { readonly charger: ChargerNo; readonly externalId: string }[]
+  readonly aliases?: readonly { readonly scheme: string; readonly value: string; readonly targets: readonly Target[] }[]
+}
+
+/** What became of a signal, after its facts are in the journal. */
+export type Judgement =
+  | { readonly kind: 'accepted'; readonly event: EventNo; readonly id: string; readonly usable: number; readonly excluded: number }
+  | { readonly kind: 'declined'; readonly event: EventNo; readonly id: string; readonly why: Decline }
+
+/** Steps in an event's life, for duties towards its source. `measuredW`/`baselineW`/`askedW` are null where unknown. */
+export type Progress = {
+  readonly kind: 'accepted' | 'declined' | 'started' | 'measured' | 'completed' | 'cancelled' | 'failed' | 'verified'
+  readonly at: Instant
+  readonly event: EventView
+  readonly measuredW: number | null
+  readonly baselineW: number | null
+  readonly askedW: number | null
+  readonly verification: Verification | null
+}
+export type EventView = {
+  readonly no: EventNo
+  readonly id: string
+  readonly upstreamRef: string
+  readonly adapter: string
+  readonly peer: string
+  readonly class: EventClass
+  readonly programme: string
+  readonly revision: number
+  readonly fromS: Second
+  readonly toS: Second
+  readonly state: 'scheduled' | 'active' | 'restoring' | 'ended' | 'cancelled' | 'declined' | 'verified'
+}
+/** Real figures of the fleet under some targets, now. Power counts readings not older than `freshMs`; the rest are in `unmetered`. */
+export type FleetFigures = {
+  readonly chargers: number
+  readonly online: number
+  readonly metered: number
+  readonly unmetered: number
+  readonly powerW: number
+  readonly maxW: number
+  readonly minW: number
+  readonly limitedTo: { readonly chargers: number; readonly limitW: number }
+  readonly optedOut: number
+}
+
+/** What the engine offers to signal adapters. */
+export interface Bridge {
+  readonly registry: Registry
+  now(): Instant
+  /** Resolves after the signal's facts are durable. `raw` is kept as evidence; its SHA-256 must be `event.rawHash`. */
+  submit(event: GridEvent, raw: Uint8Array): Promise<Judgement>
+  /** Puts something into the record that changes no state. Resolves once durable. */
+  note(what: string, about: Readonly<Record<string, string | number | boolean | null>>, raw?: Uint8Array): Promise<void>
+  event(id: string): EventView | undefined
+  events(): readonly EventView[]
+  figures(targets: readonly Target[]): FleetFigures
+  /** Calls `listener` after each step of an event of this adapter (or of all, with undefined). Returns how to stop. */
+  follow(adapter: string | undefined, listener: (progress: Progress) => void): () => void
+  /** Tells the engine when the source was last heard; older than its own `staleMs` means the signal is stale (alarm, nothing new is started). */
+  heard(adapter: string, peer: string, at: Instant, staleMs: number): void
+}
+/** One protocol that brings events. `start` resolves when it is ready to receive; `stop` when nothing more will be submitted. */
+export interface SignalSource {
+  readonly name: string
+  start(bridge: Bridge): Promise<void>
+  stop(): Promise<void>
+}
+
+/** What the engine offers to charger adapters. None of these may throw or block. */
+export interface ChargerSink {
+  readonly registry: Registry
+  now(): Instant
+  outcome(outcome: Outcome): void
+  link(station: NodeNo, up: boolean): void
+  /** What it holds is no longer known (reboot, clock jump, a profile lost, a rung to be tried again). */
+  doubt(chargers: readonly ChargerNo[], why: string): void
+  readings(readings: Readings): void
+  /** The driver took the charger back. */
+  override(charger: ChargerNo, reason: string): void
+  note(what: string, about: Readonly<Record<string, string | number | boolean | null>>): void
+  /** New figures about a box (discovered or learned) that the plan must know. */
+  capabilities(station: NodeNo, capabilities: Capabilities): void
+}
+/** One transport to chargers. */
+export interface ChargerLink {
+  start(sink: ChargerSink): Promise<void>
+  stop(): Promise<void>
+  /**
+   * Takes commands, most urgent first, and returns at once. Each ends in exactly one `sink.outcome` with its seq, in any order: `accepted`,
+   * `rejected`, `unknown` (no answer, or gone offline: it may have worked) or `superseded` (a newer command replaced it before it was sent).
+   * A late answer after `unknown` is a `doubt`, never an outcome. One call in flight per station, at most one waiting per charger.
+   */
+  send(commands: readonly Command[]): void
+  /** The meter showed that an accepted command had no effect: try the next rung when the command comes again. False: no rung is left. */
+  unmoved(charger: ChargerNo): boolean
+  /** The meter moved: remember the rung for this model and firmware. */
+  moved(charger: ChargerNo): void
+  /** Asks for a spot reading. */
+  measure(chargers: readonly ChargerNo[]): void
+  /** Last resort: ends the session (`stop`) or takes the EVSE out of service (`disable`); `enable` undoes the latter. */
+  force(charger: ChargerNo, action: 'stop' | 'disable' | 'enable'): Promise<boolean>
+  /** Clears our profiles, puts back every configuration key we changed. Resolves to what was done. */
+  release(station: NodeNo): Promise<{ readonly cleared: number; readonly restoredKeys: readonly string[]; readonly failed: readonly string[] }>
+  /** What the box was last seen to hold that is not ours (an installer's limit), null if nothing. */
+  ceilingW(charger: ChargerNo): number | null
+}
+
+/** After each appended turn. For those who show or forward: console, webhooks, metrics. Must not throw. */
+export type TurnListener = (facts: readonly Fact[], at: Instant) => void
+export type { Input }
