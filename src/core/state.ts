@@ -1,0 +1,179 @@
+import type { EventNo, Exclusion, GridEvent, NodeNo, OnLinkLoss, Programme, Second, Spread, Verification } from './model.ts'
+import { exclusions, linkLossTraits, NEVER_S } from './model.ts'
+import { newRows, NONE, type Rows } from './rows.ts'
+
+/**
+ * The network tree and what the planner knows of each charger, as columns by number. `order` is the depth-first order of the chargers; every
+ * node is a range of it, so a node is a pair of integers and a target costs nothing to resolve.
+ */
+export type Fleet = {
+  chargers: number
+  station: Uint32Array
+  minW: Int32Array
+  maxW: Int32Array
+  phases: Uint8Array
+  voltageV: Uint16Array
+  depth: Uint16Array
+  onLinkLoss: Uint8Array
+  limitsAtStation: Uint8Array
+  reliability: Uint16Array
+  nodes: number
+  parent: Int32Array
+  nodeKind: Uint8Array
+  nodeLimitW: Int32Array
+  /** Derived: charger at a depth-first position, position of a charger, range of positions of a node. */
+  order: Uint32Array
+  position: Uint32Array
+  nodeFrom: Uint32Array
+  nodeTo: Uint32Array
+}
+
+/** An event as folded: what was asked, how it was judged, what the plan needs to stay the same from turn to turn. */
+export type EventState = {
+  readonly no: EventNo
+  event: GridEvent
+  seed: Uint8Array
+  /** When the present revision came in. */
+  receivedS: Second
+  /** Undecided until `accepted` or `declined` of this revision. */
+  status: 'received' | 'accepted' | 'declined'
+  declined: string | null
+  /** From the programme or the signal. */
+  spread: Spread
+  programmeVersion: number
+  /** 1 + index in `exclusions` where a charger may not be used, by charger number; 0 = may. */
+  excluded: Uint8Array
+  startRank: Uint16Array
+  endRank: Uint16Array
+  /** Instant of cancellation, NEVER_S while it runs. Intervals of the last revision that had any are kept. */
+  cancelledS: Second
+  /** Power by charger number as the plan uses it, -1 unknown; empty until observed. Frozen before the start so that plans stay stable. */
+  basisW: Int32Array
+  basisAtS: Second
+  /** Grows with each shortfall, W. */
+  extraW: number
+  /** Accepted but unmoved by the meter: planned at their reliability, which is then nearly none. By charger number; empty if nobody. */
+  unmoved: Uint8Array
+  lastShortfallS: Second
+  lastResortStep: 0 | 1 | 2 | 3
+  lastResortS: Second
+  verification: Verification | null
+}
+
+export type Refusal = { readonly toS: Second; readonly cause: string }
+export type OptOut = { readonly fromS: Second; readonly toS: Second; readonly reason: string }
+
+export type State = {
+  /** Turn number of the last turn folded, and its now. */
+  turn: number
+  nowMs: number
+  fleet: Fleet
+  programmes: Map<string, Programme>
+  /** Programme -> by charger number: 0 not enrolled, 1 enrolled and consented, 2 enrolled without consent. */
+  enrolments: Map<string, Uint8Array>
+  events: Map<EventNo, EventState>
+  eventNoById: Map<string, EventNo>
+  nextEventNo: number
+  optOuts: Map<number, OptOut[]>
+  refusals: Map<number, Refusal>
+  generation: number
+  rows: Rows
+  /** Rows by charger number. */
+  want: Uint32Array
+  holds: Uint32Array
+  pending: Uint32Array
+  sentS: Uint32Array
+  seq: Uint16Array
+  attempt: Uint8Array
+  /** By node number. */
+  up: Uint8Array
+  /** Events in which a charger was accepted into a day, for limits a day: `${programme}:${day}` -> count. */
+  eventsPerDay: Map<string, number>
+  seedKeyHash: string
+  /** When to look at a charger again; a cache of `dueAt`. 0 = now. Not part of the canonical state: zero after a start, so everyone is looked at. */
+  dueS: Uint32Array
+}
+
+export const emptyFleet = (): Fleet => ({
+  chargers: 0,
+  station: new Uint32Array(0),
+  minW: new Int32Array(0),
+  maxW: new Int32Array(0),
+  phases: new Uint8Array(0),
+  voltageV: new Uint16Array(0),
+  depth: new Uint16Array(0),
+  onLinkLoss: new Uint8Array(0),
+  limitsAtStation: new Uint8Array(0),
+  reliability: new Uint16Array(0),
+  nodes: 0,
+  parent: new Int32Array(0),
+  nodeKind: new Uint8Array(0),
+  nodeLimitW: new Int32Array(0),
+  order: new Uint32Array(0),
+  position: new Uint32Array(0),
+  nodeFrom: new Uint32Array(0),
+  nodeTo: new Uint32Array(0),
+})
+
+export const emptyState = (): State => ({
+  turn: 0,
+  nowMs: 0,
+  fleet: emptyFleet(),
+  programmes: new Map(),
+  enrolments: new Map(),
+  events: new Map(),
+  eventNoById: new Map(),
+  nextEventNo: 0,
+  optOuts: new Map(),
+  refusals: new Map(),
+  generation: 0,
+  rows: newRows(),
+  want: new Uint32Array(0),
+  holds: new Uint32Array(0),
+  pending: new Uint32Array(0),
+  sentS: new Uint32Array(0),
+  seq: new Uint16Array(0),
+  attempt: new Uint8Array(0),
+  up: new Uint8Array(0),
+  eventsPerDay: new Map(),
+  seedKeyHash: '',
+  dueS: new Uint32Array(0),
+})
+
+/** Per-charger columns for `n` chargers: nobody wants, holds or awaits anything. */
+export const deviceColumns = (n: number) => ({
+  want: new Uint32Array(n),
+  holds: new Uint32Array(n),
+  pending: new Uint32Array(n).fill(NONE),
+  sentS: new Uint32Array(n),
+  seq: new Uint16Array(n),
+  attempt: new Uint8Array(n),
+  dueS: new Uint32Array(n),
+})
+
+export const isUp = (s: State, charger: number): boolean => s.up[s.fleet.station[charger]!] === 1
+export const linkLossOf = (f: Fleet, charger: number): OnLinkLoss => linkLossTraits[f.onLinkLoss[charger]!]!
+export const exclusionOf = (e: EventState, charger: number): Exclusion | null => {
+  const code = e.excluded.length > charger ? e.excluded[charger]! : 0
+  return code === 0 ? null : exclusions[code - 1]!
+}
+export const isOptedOut = (s: State, charger: number, fromS: Second, toS: Second): boolean =>
+  s.optOuts.size > 0 && (s.optOuts.get(charger)?.some(o => o.fromS < toS && fromS < o.toS) ?? false)
+export const isRefused = (s: State, charger: number, fromS: Second): boolean => s.refusals.size > 0 && (s.refusals.get(charger)?.toS ?? 0) > fromS
+
+/** First second that an event could limit anyone. */
+export const firstS = (e: EventState): Second => (e.event.intervals[0]?.fromS ?? NEVER_S) + Math.min(0, e.spread.startShiftS)
+/** Last second by which everyone is free of it, NEVER_S if it is open-ended. */
+export function lastS(e: EventState): Second {
+  const toS = Math.min(e.event.intervals.at(-1)?.toS ?? 0, e.cancelledS)
+  return toS === NEVER_S ? NEVER_S : toS + tailS(e)
+}
+export const tailS = (e: EventState): number =>
+  e.cancelledS !== NEVER_S && e.event.stopAtOnce ? 0 : e.spread.endFollowsStart ? e.spread.startS : Math.max(0, e.spread.endShiftS + e.spread.endS)
+
+/** Nodes from the charger's station up to the root. */
+export function path(f: Fleet, charger: number): NodeNo[] {
+  const out: NodeNo[] = []
+  for (let n = f.station[charger]!; n >= 0; n = f.parent[n]!) out.push(n)
+  return out
+}
