@@ -1,0 +1,37 @@
+import type { Readings } from '../../src/core/model.ts'
+
+export type Reading = {
+  readonly charger: number
+  readonly fromMs: number
+  readonly toMs: number
+  readonly powerW: number
+  readonly registerWh: number
+  readonly quality: number
+}
+
+/** Does the interval touch [fromMs, toMs)? An instant (from = to) does when it lies inside. */
+export const touches = (reading: { fromMs: number; toMs: number }, fromMs: number, toMs: number): boolean =>
+  reading.fromMs < toMs && (reading.toMs > fromMs || reading.fromMs >= fromMs)
+
+export const inOrder = (a: Reading, b: Reading): number => a.charger - b.charger || a.fromMs - b.fromMs || a.toMs - b.toMs
+
+export function rowOf(readings: Readings, i: number): Reading {
+  return {
+    charger: readings.charger[i]!,
+    fromMs: readings.fromMs[i]!,
+    toMs: readings.toMs[i]!,
+    powerW: readings.powerW[i]!,
+    registerWh: readings.registerWh[i]!,
+    quality: readings.quality[i]!,
+  }
+}
+export function columnsOf(rows: readonly Reading[]): Readings {
+  return {
+    charger: Uint32Array.from(rows, r => r.charger),
+    fromMs: Float64Array.from(rows, r => r.fromMs),
+    toMs: Float64Array.from(rows, r => r.toMs),
+    powerW: Float64Array.from(rows, r => r.powerW),
+    registerWh: Float64Array.from(rows, r => r.registerWh),
+    quality: Uint8Array.from(rows, r => r.quality),
+  }
+}

@@ -1,0 +1,98 @@
+import type { ChargerNo, NodeNo, Target } from '../../src/core/model.ts'
+import type { Evse, NodeRecord, Registry, RegistryChange, Station } from '../../src/ports.ts'
+
+/** The look-up half of a registry: all in memory, changed only through `apply` and `assign`. */
+export type RegistryIndex = Omit<Registry, 'put' | 'set' | 'close'> & {
+  apply(change: RegistryChange): void
+  assign(key: string, value: string | null): void
+}
+
+/**
+ * Names resolve case-sensitively: an alias first, then the names that the fleet itself carries: scheme `externalId` (a charger), `identity`
+ * (a station) and `node` (names from the root joined by `/`).
+ */
+export function createRegistryIndex(): RegistryIndex {
+  const nodes = new Map<NodeNo, NodeRecord>()
+  const stations = new Map<NodeNo, Station>()
+  const byIdentity = new Map<string, NodeNo>()
+  const chargers = new Map<ChargerNo, { station: NodeNo; evse: Evse }>()
+  const externalIds = new Map<ChargerNo, string>()
+  const byExternalId = new Map<string, ChargerNo>()
+  const aliases = new Map<string, readonly Target[]>()
+  const values = new Map<string, string>()
+  let byPath: Map<string, NodeNo> | undefined
+  let [chargerCount, nodeCount] = [0, 0]
+
+  function putStation(station: Station) {
+    const former = stations.get(station.no)
+    if (former !== undefined) {
+      if (byIdentity.get(former.identity) === former.no) byIdentity.delete(former.identity)
+      for (const evse of former.evses) if (chargers.get(evse.charger)?.station === former.no) chargers.delete(evse.charger)
+    }
+    stations.set(station.no, station)
+    byIdentity.set(station.identity, station.no)
+    for (const evse of station.evses) {
+      chargers.set(evse.charger, { station: station.no, evse })
+      chargerCount = Math.max(chargerCount, evse.charger + 1)
+    }
+  }
+  function putExternalId(charger: ChargerNo, externalId: string) {
+    const former = externalIds.get(charger)
+    if (former !== undefined && byExternalId.get(former) === charger) byExternalId.delete(former)
+    externalIds.set(charger, externalId)
+    byExternalId.set(externalId, charger)
+  }
+  function pathOf(node: NodeRecord): string {
+    const parent = node.parent === -1 ? undefined : nodes.get(node.parent)
+    return parent === undefined ? node.name : `${pathOf(parent)}/${node.name}`
+  }
+  function nodeByPath(path: string): NodeNo | undefined {
+    byPath ??= new Map([...nodes.values()].map(node => [pathOf(node), node.no]))
+    return byPath.get(path)
+  }
+  const chargerTarget = (charger: ChargerNo | undefined): Target[] | undefined =>
+    charger === undefined ? undefined : [{ kind: 'charger', charger }]
+  const nodeTarget = (node: NodeNo | undefined): Target[] | undefined => (node === undefined ? undefined : [{ kind: 'node', node }])
+
+  return {
+    node: no => nodes.get(no),
+    nodes: () => nodes.values(),
+    station: no => stations.get(no),
+    stations: () => stations.values(),
+    stationByIdentity: identity => stations.get(byIdentity.get(identity) ?? -1),
+    charger(no) {
+      const found = chargers.get(no)
+      return found && { station: stations.get(found.station)!, evse: found.evse, externalId: externalIds.get(no) ?? '' }
+    },
+    chargerByExternalId: externalId => byExternalId.get(externalId),
+    chargerCount: () => chargerCount,
+    nodeCount: () => nodeCount,
+    resolve(scheme, value) {
+      const alias = aliases.get(aliasKey(scheme, value))
+      if (alias !== undefined) return alias
+      if (scheme === 'externalId') return chargerTarget(byExternalId.get(value))
+      if (scheme === 'identity') return nodeTarget(byIdentity.get(value))
+      return scheme === 'node' ? nodeTarget(nodeByPath(value)) : undefined
+    },
+    get: key => values.get(key),
+    *keys(prefix) {
+      for (const key of values.keys()) if (key.startsWith(prefix)) yield key
+    },
+    apply(change) {
+      for (const node of change.nodes ?? []) {
+        nodes.set(node.no, node)
+        nodeCount = Math.max(nodeCount, node.no + 1)
+        byPath = undefined
+      }
+      for (const station of change.stations ?? []) putStation(station)
+      for (const { charger, externalId } of change.externalIds ?? []) putExternalId(charger, externalId)
+      for (const { scheme, value, targets } of change.aliases ?? []) aliases.set(aliasKey(scheme, value), targets)
+    },
+    assign(key, value) {
+      if (value === null) values.delete(key)
+      else values.set(key, value)
+    },
+  }
+}
+
+const aliasKey = (scheme: string, value: string): string => JSON.stringify([scheme, value])
