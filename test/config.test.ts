@@ -1,0 +1,171 @@
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { ConfigError, DEFAULT_SPREAD_S, describeConfig, loadConfig, MAX_SPREAD_S, type Sources } from '../src/config.ts'
+
+const kinds = [
+  z.strictObject({ kind: z.literal('openadr2b'), url: z.url(), password: z.string().optional(), pollS: z.number().default(10) }),
+  z.strictObject({ kind: z.literal('webhook'), secrets: z.array(z.string()) }),
+] as const
+
+const disk = (files: Record<string, string>) => (file: string) => {
+  const text = files[file]
+  if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
+  return text
+}
+const load = (yaml: string | null, more: Partial<Sources> & { files?: Record<string, string> } = {}) =>
+  loadConfig(kinds, {
+    env: {},
+    cwd: '/here',
+    ...more,
+    read: disk({ ...(yaml === null ? {} : { '/here/gridbridge.yaml': yaml }), ...more.files }),
+  })
+function faults(run: () => unknown) {
+  try {
+    run()
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults
+    throw error
+  }
+  throw new Error('was accepted')
+}
+
+describe('precedence: flag > environment > file > default', () => {
+  const env = { GRIDBRIDGE_OCPP__PORT: '7002' }
+  const flags = { 'ocpp.port': 7003 }
+  const yaml = 'ocpp: { port: 7001 }\n'
+  test.each([
+    ['default', null, {}, {}, 9220, 'default'],
+    ['file', yaml, {}, {}, 7001, 'file'],
+    ['environment', yaml, env, {}, 7002, 'env'],
+    ['flag', yaml, env, flags, 7003, 'flag'],
+  ] as const)('%s', (_, file, e, f, port, from) => {
+    const loaded = load(file, { env: e, flags: f })
+    expect(loaded.config.ocpp.port).toBe(port)
+    expect(describeConfig(loaded).find(l => l.path === 'ocpp.port')).toMatchObject({ value: port, from })
+  })
+  test('a flag that was not given changes nothing', () => {
+    expect(load(yaml, { flags: { 'ocpp.port': undefined } }).config.ocpp.port).toBe(7001)
+  })
+  test('the origin names line, variable and flag', () => {
+    const loaded = load('dataDir: /d\nocpp:\n  port: 7001\n', { env: { GRIDBRIDGE_API__HOST: '::1' }, flags: { 'api.port': 0 } })
+    const where = Object.fromEntries(describeConfig(loaded).map(l => [l.path, l.where]))
+    expect(where).toMatchObject({
+      'ocpp.port': '/here/gridbridge.yaml:3',
+      'api.host': 'GRIDBRIDGE_API__HOST',
+      'api.port': '--api-port',
+      'ocpp.host': 'default',
+    })
+  })
+  test('a list in the environment changes one item and keeps the others', () => {
+    const loaded = load('programmes:\n  - {id: a, startSpreadS: 30}\n  - {id: b}\n', {
+      env: { GRIDBRIDGE_PROGRAMMES__1__START_SPREAD_S: '45' },
+    })
+    expect(loaded.config.programmes.map(p => [p.id, p.startSpreadS])).toEqual([
+      ['a', 30],
+      ['b', 45],
+    ])
+  })
+  test('digits are text where text is wanted', () => {
+    const loaded = load('signals:\n  - {kind: openadr2b, url: "http://vtn"}\n', { env: { GRIDBRIDGE_SIGNALS__0__PASSWORD: '0123' } })
+    expect(loaded.config.signals[0]).toMatchObject({ password: '0123' })
+  })
+})
+
+describe('where a file is looked for', () => {
+  test.each([
+    ['here first', { '/here/gridbridge.yaml': 'dataDir: a', '/x/gridbridge/gridbridge.yaml': 'dataDir: b' }, 'a'],
+    ['then XDG', { '/x/gridbridge/gridbridge.yaml': 'dataDir: b', '/etc/gridbridge/gridbridge.yaml': 'dataDir: c' }, 'b'],
+    ['then /etc', { '/etc/gridbridge/gridbridge.yaml': 'dataDir: c' }, 'c'],
+    ['none: defaults', {}, './gridbridge-data'],
+  ])('%s', (_, files, dataDir) => {
+    expect(load(null, { env: { XDG_CONFIG_HOME: '/x' }, files }).config.dataDir).toBe(dataDir)
+  })
+  test('a file that was asked for must exist', () => {
+    expect(faults(() => load(null, { file: '/nowhere.yaml' }))[0]).toMatchObject({ code: 'GB-1001', value: '/nowhere.yaml' })
+  })
+})
+
+describe('refuses on doubt, with code, path, value and hint', () => {
+  test.each([
+    ['an unknown key', 'ocpp: { prot: 1 }', { code: 'GB-1003', path: 'ocpp.prot', hint: 'did you mean port?' }],
+    ['an unknown key at the top', 'dataDri: x', { code: 'GB-1003', path: 'dataDri', hint: 'did you mean dataDir?' }],
+    [
+      'an unknown key in a list',
+      'programmes: [{id: a, startSpread: 5}]',
+      { code: 'GB-1003', path: 'programmes[0].startSpread', hint: 'did you mean startSpreadS?' },
+    ],
+    [
+      'an unknown key of an adapter',
+      'signals: [{kind: webhook, secrets: [], secret: x}]',
+      { code: 'GB-1003', path: 'signals[0].secret', hint: 'did you mean secrets?' },
+    ],
+    ['an unknown adapter', 'signals: [{kind: openadr2}]', { code: 'GB-1004', path: 'signals[0].kind', hint: 'did you mean openadr2b?' }],
+    ['a value of the wrong type', 'ocpp: { port: often }', { code: 'GB-1004', path: 'ocpp.port', value: 'often' }],
+    [
+      'a value with a unit in it',
+      'programmes: [{id: a, startSpreadS: 600s}]',
+      { code: 'GB-1004', path: 'programmes[0].startSpreadS', value: '600s' },
+    ],
+    [
+      'a spread beyond the bound',
+      `programmes: [{id: a, startSpreadS: ${MAX_SPREAD_S + 1}}]`,
+      { code: 'GB-1004', path: 'programmes[0].startSpreadS' },
+    ],
+    ['a missing value', 'signals: [{kind: openadr2b}]', { code: 'GB-1005', path: 'signals[0].url' }],
+    ['no YAML', 'ocpp: {', { code: 'GB-1002' }],
+    ['a list instead of settings', '- a', { code: 'GB-1002' }],
+    ['a secret file that is not there', 'notices: { secretFile: /none }', { code: 'GB-1006', path: 'notices.secretFile', value: '/none' }],
+    [
+      'a secret given twice',
+      'notices: { secret: 0123456789012345678901234, secretFile: /s }',
+      { code: 'GB-1007', path: 'notices.secretFile' },
+    ],
+    ['two programmes of one name', 'programmes: [{id: a}, {id: a}]', { code: 'GB-1008', path: 'programmes', value: 'a' }],
+    ['notices that nobody could check', 'notices: { url: "http://x" }', { code: 'GB-1008', path: 'notices.secret' }],
+    ['a prototype as a key', '__proto__: { port: 1 }', { code: 'GB-1003', path: '__proto__' }],
+  ])('%s', (_, yaml, expected) => {
+    expect(faults(() => load(yaml, { files: { '/s': 'x'.repeat(30) } }))).toContainEqual(expect.objectContaining(expected))
+  })
+  test('all faults at once', () => {
+    expect(
+      faults(() => load('ocpp: { port: -1, hots: x }\napi: { port: x }'))
+        .map(f => f.path)
+        .sort(),
+    ).toEqual(['api.port', 'ocpp.hots', 'ocpp.port'])
+  })
+  test('a mistyped variable of the environment, by its name', () => {
+    expect(faults(() => load(null, { env: { GRIDBRIDGE_OCPP__PROT: '1' } }))[0]).toMatchObject({
+      code: 'GB-1003',
+      message: 'unknown key [GRIDBRIDGE_OCPP__PROT]',
+      hint: 'did you mean port?',
+    })
+  })
+})
+
+describe('secrets', () => {
+  const secret = 'correct-horse-battery-staple'
+  const yaml = `api:\n  tokens:\n    - {name: ops, token: ${secret}, scopes: [read]}\nsignals: [{kind: webhook, secrets: [${secret}]}]\n`
+  test('are never shown', () => {
+    const text = JSON.stringify(describeConfig(load(yaml)))
+    expect(text).not.toContain(secret)
+    expect(text.match(/\(redacted\)/g)).toHaveLength(2)
+  })
+  test('are not in an error about them', () => {
+    const short = faults(() => load('api: { tokens: [{name: a, token: hush, scopes: [read]}] }'))
+    expect(JSON.stringify(short)).not.toContain('hush')
+    expect(short[0]).toMatchObject({ path: 'api.tokens[0].token', value: '(redacted)' })
+  })
+  test.each([
+    ['the file', 'api: { tokens: [{name: ops, tokenFile: /run/t, scopes: [read]}] }', {}],
+    ['the environment', 'api: { tokens: [{name: ops, scopes: [read]}] }', { GRIDBRIDGE_API__TOKENS__0__TOKEN_FILE: '/run/t' }],
+  ])('can come from a file named in %s', (_, text, env) => {
+    const loaded = load(text, { env, files: { '/run/t': `${secret}\n` } })
+    expect(loaded.config.api.tokens[0]?.token).toBe(secret)
+    expect(describeConfig(loaded).find(l => l.path === 'api.tokens[0].token')).toMatchObject({ value: '(redacted)', where: 'file /run/t' })
+  })
+})
+
+test('a programme that says nothing spreads over 600 s', () => {
+  expect(DEFAULT_SPREAD_S).toBe(600)
+  expect(load(null).config.programmes).toMatchObject([{ id: 'default', startSpreadS: 600, endSpreadS: 600 }])
+})
