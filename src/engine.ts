@@ -1,6 +1,33 @@
-import type { Fact, Input, Instant } from './core/model.ts'
-import type { State } from './core/state.ts'
-import type { Bridge, ChargerLink, ChargerSink, Journal, Meters, Registry, Runtime, SignalSource, TurnListener } from './ports.ts'
+import { createHash, createHmac } from 'node:crypto'
+import { membersOf } from './core/apply.ts'
+import { encode } from './core/codec.ts'
+import { decide } from './core/decide.ts'
+import { chargersOf, rangesOf } from './core/members.ts'
+import type { ChargerColumns, Command, Fact, GridEvent, Input, Instant, NodeNo } from './core/model.ts'
+import { linkLossTraits, NEVER_S } from './core/model.ts'
+import { LEAD_S, nextDueS } from './core/reconcile.ts'
+
+import { becauseAt, scheduleOf } from './core/rows.ts'
+import { digestOf, toBytes } from './core/snapshot.ts'
+import { type EventState, firstS, lastS, type State } from './core/state.ts'
+import { baselineWindow, settledWindow } from './core/verify/meterBefore.ts'
+import { type Inbox, inputsOf, isEmpty, newInbox, putBack } from './engine/inbox.ts'
+import { recover } from './engine/recover.ts'
+import { eventFigures, eventView, fleetFigures, observe, observeMembers } from './engine/views.ts'
+import type {
+  Bridge,
+  Capabilities,
+  ChargerLink,
+  ChargerSink,
+  Journal,
+  Judgement,
+  Meters,
+  Progress,
+  Registry,
+  Runtime,
+  SignalSource,
+  TurnListener,
+} from './ports.ts'
 
 export type World = {
   readonly runtime: Runtime
@@ -11,7 +38,21 @@ export type World = {
   readonly signals: readonly SignalSource[]
   /** 32 bytes, made once, kept beside the signing key; its hash is committed in the log before any draw. */
   readonly seedKey: Uint8Array
+  readonly options?: Partial<EngineOptions>
 }
+export type EngineOptions = {
+  /** A reading older than this says nothing about now. */
+  readonly freshMs: number
+  /** How often the response to a running event is looked at. */
+  readonly observeEveryMs: number
+  /** How long after an event's end late readings are waited for before it is verified. */
+  readonly graceMs: number
+  /** Leaves between snapshots. */
+  readonly snapshotEvery: number
+}
+const defaults: EngineOptions = { freshMs: 180_000, observeEveryMs: 30_000, graceMs: 120_000, snapshotEvery: 50_000 }
+
+export type SourceHealth = { readonly adapter: string; readonly peer: string; readonly heardAt: Instant; readonly stale: boolean }
 export type Engine = {
   readonly bridge: Bridge
   readonly sink: ChargerSink
@@ -19,6 +60,7 @@ export type Engine = {
   readonly meters: Meters
   readonly journal: Journal
   readonly chargers: ChargerLink
+  readonly options: EngineOptions
   now(): Instant
   /** Resolves once the inputs, and all that was decided from them, are durable. Inputs of one call are taken in one turn. */
   handle(...inputs: Input[]): Promise<readonly Fact[]>
@@ -26,6 +68,442 @@ export type Engine = {
   state(): State
   /** Called after every appended turn. Returns how to stop. */
   listen(listener: TurnListener): () => void
+  sources(): readonly SourceHealth[]
+  /** The error of the last append, null when the last one went well. */
+  trouble(): unknown
   start(): Promise<void>
+  /** Takes a last turn with a snapshot. Events go on by themselves at the chargers. */
   stop(): Promise<void>
+}
+
+/** Turns that nobody waits for are at most this often. */
+const PACE_MS = 1_000
+
+type Waiting = { readonly inputs: readonly Input[]; resolve(facts: readonly Fact[]): void; reject(error: unknown): void }
+
+/**
+ * The only place where deciding meets the world, and the only loop in the product: decide, append, act, one turn at a time. Nothing has happened
+ * until its facts are in the journal; effects follow the append, never precede it. Starting is recovering.
+ */
+export function createEngine(world: World): Engine {
+  const { runtime, journal, meters, registry, chargers, signals, seedKey } = world
+  const options = { ...defaults, ...world.options }
+  const listeners = new Set<TurnListener>()
+  const followers = new Set<{ adapter: string | undefined; tell: (p: Progress) => void }>()
+  const heard = new Map<string, { adapter: string; peer: string; at: Instant; staleMs: number; told: boolean }>()
+  const observeAt = new Map<number, Instant>()
+  const told = new Map<number, Set<Progress['kind']>>()
+  let state: State
+  let inbox: Inbox = newInbox()
+  let waiting: Waiting[] = []
+  let running: Promise<void> | undefined
+  let lastTurnAt = -Infinity
+  let snapshotSize = 0
+  let appendTrouble: unknown = null
+  let stopping = false
+
+  const now = (): Instant => Math.max(state?.nowMs ?? 0, runtime.now())
+
+  // ---- turns -----------------------------------------------------------------------------------------------------
+
+  function handle(...inputs: Input[]): Promise<readonly Fact[]> {
+    return new Promise((resolve, reject) => {
+      waiting.push({ inputs, resolve, reject })
+      void turnNow()
+    })
+  }
+  /** Takes turns, one after another, until nobody waits. */
+  function turnNow(): Promise<void> {
+    running ??= (async () => {
+      do await takeTurn()
+      while (waiting.length > 0)
+    })().finally(() => {
+      running = undefined
+      if (!stopping) armNext()
+    })
+    return running
+  }
+  /** Something came in that nobody waits for: look at it within a second. */
+  function soon(): void {
+    if (!running && !stopping) runtime.at('engine.turn', Math.max(runtime.now(), lastTurnAt + PACE_MS), turnNow)
+  }
+  function armNext(): void {
+    const at = isEmpty(inbox) ? nextAt() : runtime.now()
+    if (at < Infinity) runtime.at('engine.turn', Math.max(at, lastTurnAt + PACE_MS), turnNow)
+  }
+  function nextAt(): Instant {
+    let at = nextDueS(state) * 1000
+    for (const e of state.events.values()) at = Math.min(at, nextLookAt(e))
+    return at >= NEVER_S * 1000 ? Infinity : at
+  }
+
+  async function takeTurn(): Promise<void> {
+    const taken = inbox
+    const callers = waiting
+    inbox = newInbox()
+    waiting = []
+    const nowMs = now()
+    lastTurnAt = runtime.now()
+    const inputs = [...inputsOf(taken), ...callers.flatMap(c => c.inputs)]
+    try {
+      const all = [...inputs, ...observations(inputs, nowMs), ...(await verifications(nowMs))]
+      const facts = decide(state, all, nowMs)
+      await append(facts, nowMs)
+      appendTrouble = null
+      act(facts, nowMs)
+      for (const c of callers) c.resolve(facts)
+    } catch (error) {
+      appendTrouble = error
+      for (const c of callers) c.reject(error)
+      if (isFatal(error)) throw error
+      putBack(inbox, taken)
+      state = await recover(journal)
+    }
+  }
+  /** A second engine was here, or the plan broke a rule: going on is not safe, a restart is. */
+  const isFatal = (error: unknown): boolean =>
+    (error as { code?: string }).code === 'journal-moved' || (error as Error).name === 'UnlawfulPlan'
+
+  async function append(facts: readonly Fact[], nowMs: Instant): Promise<void> {
+    if (facts.length === 0) return
+    const body = journal.size() + facts.length - snapshotSize >= options.snapshotEvery ? toBytes(state) : undefined
+    const all: readonly Fact[] = body ? [...facts, { kind: 'snapshot', digest: digestOf(body) }] : facts
+    const encoded = all.map(fact => encode({ turn: state.turn, at: nowMs, fact }, () => runtime.random(16)))
+    await journal.append(
+      journal.size(),
+      encoded.map(e => e.leaf),
+      encoded.flatMap(e => e.blobs),
+    )
+    if (!body) return
+    snapshotSize = journal.size()
+    await journal.saveSnapshot(snapshotSize, body)
+  }
+
+  // ---- what goes into a turn beside what came in --------------------------------------------------------------------
+
+  /** The power that plans stand on and that shows who moved: with each new event, before its commands go out, and regularly while it runs. */
+  function observations(inputs: readonly Input[], nowMs: Instant): Input[] {
+    const out: Input[] = []
+    let nextNo = state.nextEventNo
+    for (const input of inputs) {
+      if (input.kind !== 'signal') continue
+      const known = state.eventNoById.get(input.event.id)
+      const event = known ?? nextNo++
+      if (known !== undefined && state.events.get(known)?.basisAtS !== 0) continue
+      const who = chargersOf(state.fleet, rangesOf(state.fleet, input.event.targets))
+      out.push({ kind: 'observed', event, ...observeMembers(who, meters.latest(), nowMs, options.freshMs) })
+    }
+    for (const e of state.events.values()) {
+      if (e.status !== 'accepted' || e.event.test || (observeAt.get(e.no) ?? 0) > nowMs || nextObservation(e, nowMs - 1) > nowMs) continue
+      observeAt.set(e.no, nowMs + Math.min(options.observeEveryMs, 1000 * LEAD_S))
+      out.push({ kind: 'observed', event: e.no, ...observe(state, e, meters.latest(), nowMs, options.freshMs) })
+    }
+    return out
+  }
+  /** Once shortly before the first commands, then regularly from the first second to the last. */
+  function nextObservation(e: EventState, after: Instant): Instant {
+    const first = firstS(e) * 1000
+    const end = Math.min(lastS(e), e.cancelledS) * 1000
+    const before = first - 1000 * (LEAD_S + 10)
+    if (after < before && e.basisAtS * 1000 < before) return before
+    const at = Math.max(first, observeAt.get(e.no) ?? 0)
+    return at < end ? Math.max(at, after) : Infinity
+  }
+  async function verifications(nowMs: Instant): Promise<Input[]> {
+    const out: Input[] = []
+    for (const e of state.events.values()) {
+      if (verifyAt(e) > nowMs) continue
+      const { fromS } = baselineWindow(e)
+      const { toS } = settledWindow(e)
+      out.push({ kind: 'metered', event: e.no, readings: await meters.range(membersOf(state, e), fromS * 1000, toS * 1000) })
+    }
+    return out
+  }
+  function verifyAt(e: EventState): Instant {
+    if (e.status !== 'accepted' || e.event.test || e.verification || e.excluded === undefined) return Infinity
+    if (e.cancelledS <= firstS(e) || lastS(e) === NEVER_S || e.basisAtS === 0) return Infinity
+    return lastS(e) * 1000 + options.graceMs
+  }
+  function nextLookAt(e: EventState): Instant {
+    if (e.status !== 'accepted') return Infinity
+    const nowMs = runtime.now()
+    const edges = [firstS(e) * 1000, lastS(e) * 1000].filter(at => at > nowMs && at < NEVER_S * 1000)
+    return Math.min(verifyAt(e), e.event.test ? Infinity : nextObservation(e, nowMs), ...edges)
+  }
+
+  // ---- acting on what is recorded -----------------------------------------------------------------------------------
+
+  function act(facts: readonly Fact[], nowMs: Instant): void {
+    for (const fact of facts) {
+      if (fact.kind === 'sent') chargers.send(commandsOf(fact.who, nowMs))
+      if (fact.kind === 'observed') tellMoved(fact.event, fact.who, fact.powerW)
+      if (fact.kind === 'shortfall') for (const i of fact.unmoved) tryNextRung(i)
+      if (fact.kind === 'lastResort' && fact.step !== 'zero') for (const i of fact.who) void chargers.force(i, fact.step)
+    }
+    for (const listener of listeners) listener(facts, nowMs)
+    tellProgress(facts, nowMs)
+    tellStale(nowMs)
+  }
+  function commandsOf(who: Uint32Array, nowMs: Instant): Command[] {
+    const atS = Math.floor(nowMs / 1000)
+    const commands = Array.from(who, (i): Command & { order: number } => {
+      const row = state.pending[i]!
+      const schedule = scheduleOf(state.rows, row)
+      const e = schedule[0] ? state.events.get(becauseAt(state.rows, row, Math.max(atS, schedule[0].fromS))) : undefined
+      const urgent = e?.event.class === 'emergency'
+      return {
+        charger: i,
+        station: state.fleet.station[i]!,
+        seq: state.seq[i]!,
+        schedule,
+        urgent,
+        atS,
+        order: urgent ? -1 : (e?.event.priority ?? 1e9),
+      }
+    })
+    return commands.sort((a, b) => a.order - b.order)
+  }
+  function tryNextRung(charger: number): void {
+    if (chargers.unmoved(charger)) sink.doubt([charger], 'unmoved: next rung')
+  }
+  /** Chargers whose meter shows that an accepted limit acts, having drawn more before: what made them move is worth remembering. */
+  function tellMoved(no: number, who: Uint32Array, powerW: Int32Array): void {
+    const e = state.events.get(no)
+    if (!e || e.basisW.length === 0 || e.strikes.length === 0) return
+    const nowS = Math.floor(state.nowMs / 1000)
+    who.forEach((i, k) => {
+      if (powerW[k]! < 0 || e.strikes[i] !== 0 || becauseAt(state.rows, state.holds[i]!, nowS) !== no) return
+      if ((e.basisW[i] ?? -1) > powerW[k]! * 1.1 + 200) chargers.moved(i)
+    })
+  }
+
+  // ---- telling ------------------------------------------------------------------------------------------------------
+
+  function tellProgress(facts: readonly Fact[], nowMs: Instant): void {
+    for (const fact of facts) {
+      if (fact.kind === 'accepted') tell(fact.event, 'accepted', nowMs, true)
+      if (fact.kind === 'declined') tell(fact.event, 'declined', nowMs, true)
+      if (fact.kind === 'signal' && fact.event.intervals.length === 0) tell(state.eventNoById.get(fact.event.id) ?? -1, 'cancelled', nowMs)
+      if (fact.kind === 'verified') tell(fact.verification.event, 'verified', nowMs, true)
+      if (fact.kind === 'observed') tellMeasured(fact.event, nowMs)
+    }
+    for (const e of state.events.values()) {
+      if (e.status !== 'accepted') continue
+      if (nowMs >= firstS(e) * 1000 && e.cancelledS > firstS(e)) tell(e.no, 'started', nowMs)
+      if (lastS(e) !== NEVER_S && nowMs >= lastS(e) * 1000) tell(e.no, 'completed', nowMs)
+    }
+  }
+  function tellMeasured(no: number, nowMs: Instant): void {
+    const e = state.events.get(no)
+    if (e && nowMs >= firstS(e) * 1000 && nowMs < Math.min(lastS(e), e.cancelledS) * 1000) tell(no, 'measured', nowMs, true)
+  }
+  /** At least once per kind; after a restart a step may be told again. */
+  function tell(no: number, kind: Progress['kind'], nowMs: Instant, again = false): void {
+    const e = state.events.get(no)
+    if (!e) return
+    const before = told.get(no) ?? new Set()
+    told.set(no, before)
+    if (before.has(kind) && !again) return
+    before.add(kind)
+    const f = eventFigures(state, e, meters.latest(), nowMs, options.freshMs)
+    const progress: Progress = {
+      kind,
+      at: nowMs,
+      event: eventView(e, Math.floor(nowMs / 1000)),
+      measuredW: f.measuredW,
+      baselineW: f.baselineW,
+      askedW: f.targetW,
+      verification: e.verification,
+    }
+    for (const { adapter, tell } of followers) if (adapter === undefined || adapter === progress.event.adapter) tell(progress)
+  }
+  const isStale = (h: { at: Instant; staleMs: number }, nowMs: Instant): boolean => nowMs - h.at > h.staleMs
+  function tellStale(nowMs: Instant): void {
+    for (const h of heard.values()) {
+      if (!isStale(h, nowMs) || h.told) continue
+      h.told = true
+      inbox.inputs.push({ kind: 'noted', what: 'signalStale', about: { adapter: h.adapter, peer: h.peer, silentMs: nowMs - h.at } })
+      soon()
+    }
+  }
+
+  // ---- what adapters get --------------------------------------------------------------------------------------------
+
+  async function submit(event: GridEvent, raw: Uint8Array): Promise<Judgement> {
+    if (createHash('sha256').update(raw).digest('hex') !== event.rawHash) throw new RangeError(`event ${event.id}: rawHash is not of raw`)
+    const known = state.eventNoById.get(event.id)
+    const before = known === undefined ? undefined : state.events.get(known)
+    if (before && event.revision < before.event.revision) return { kind: 'declined', event: before.no, id: event.id, why: 'superseded' }
+    if (!before || event.revision > before.event.revision) await handle({ kind: 'signal', event, seed: seedFor(event), raw })
+    return judgementOf(event.id)
+  }
+  /** Nobody outside can predict it, and the operator cannot draw again: the key was committed before, the rest is not ours to choose. */
+  const seedFor = (event: GridEvent): Uint8Array =>
+    new Uint8Array(createHmac('sha256', seedKey).update(Buffer.from(event.rawHash, 'hex')).update(journal.root()).digest())
+  function judgementOf(id: string): Judgement {
+    const e = state.events.get(state.eventNoById.get(id) ?? -1)
+    if (!e) throw new Error(`event ${id} is not in the state after its turn`)
+    if (e.status === 'declined') return { kind: 'declined', event: e.no, id, why: (e.declined ?? 'nobody') as never }
+    const excluded = e.excluded.reduce((n, code) => n + (code > 0 ? 1 : 0), 0)
+    return { kind: 'accepted', event: e.no, id, usable: membersOf(state, e).length - excluded, excluded }
+  }
+
+  const bridge: Bridge = {
+    registry,
+    now,
+    submit,
+    async note(what, about, raw) {
+      await handle({ kind: 'noted', what, about, ...(raw ? { raw } : {}) })
+    },
+    event(id) {
+      const e = state.events.get(state.eventNoById.get(id) ?? -1)
+      return e && eventView(e, Math.floor(now() / 1000))
+    },
+    events: () => [...state.events.values()].map(e => eventView(e, Math.floor(now() / 1000))),
+    figures: targets => fleetFigures(state, targets, meters.latest(), now(), options.freshMs),
+    follow(adapter, listener) {
+      const follower = { adapter, tell: listener }
+      followers.add(follower)
+      return () => followers.delete(follower)
+    },
+    heard(adapter, peer, at, staleMs) {
+      heard.set(`${adapter}:${peer}`, { adapter, peer, at, staleMs, told: false })
+      runtime.at(`engine.stale.${adapter}:${peer}`, at + staleMs + 1, () => tellStale(now()))
+    },
+  }
+
+  const sink: ChargerSink = {
+    registry,
+    now,
+    outcome(outcome) {
+      inbox.outcomes.push(outcome)
+      soon()
+    },
+    link(station, up) {
+      inbox.links.set(station, up)
+      soon()
+    },
+    doubt(who, why) {
+      const all = inbox.doubts.get(why) ?? new Set()
+      for (const i of who) all.add(i)
+      inbox.doubts.set(why, all)
+      soon()
+    },
+    readings: readings => meters.put(readings),
+    override(charger, reason) {
+      inbox.inputs.push({
+        kind: 'optOut',
+        who: Uint32Array.of(charger),
+        fromS: Math.floor(now() / 1000),
+        toS: overrideUntilS(charger),
+        reason: 'driver',
+      })
+      inbox.inputs.push({ kind: 'noted', what: 'override', about: { charger, reason } })
+      soon()
+    },
+    note(what, about) {
+      inbox.inputs.push({ kind: 'noted', what, about })
+      soon()
+    },
+    capabilities(station, capabilities) {
+      const change = fleetChange(station, capabilities)
+      if (!change) return
+      inbox.inputs.push({
+        kind: 'fleet',
+        nodes: { no: new Uint32Array(0), parent: new Int32Array(0), kind: new Uint8Array(0), limitW: new Int32Array(0) },
+        chargers: change,
+      })
+      soon()
+    },
+  }
+  /** A driver's override lasts as long as the events that limit the charger now, and is not fought again within them. */
+  function overrideUntilS(charger: number): number {
+    const row = state.want[charger] ?? 0
+    const last = scheduleOf(state.rows, row).at(-1)
+    return last ? last.toS : Math.floor(now() / 1000) + 3600
+  }
+  /** The charger columns that follow from a box's capabilities; undefined if none differs. */
+  function fleetChange(station: NodeNo, c: Capabilities): ChargerColumns | undefined {
+    const f = state.fleet
+    const who =
+      registry
+        .station(station)
+        ?.evses.map(e => e.charger)
+        .filter(i => i < f.chargers) ?? []
+    const minW = Math.ceil(c.minA * c.phases * c.voltageV)
+    const maxW = Math.floor(c.maxA * c.phases * c.voltageV)
+    const row = {
+      minW,
+      maxW,
+      phases: c.phases,
+      voltageV: c.voltageV,
+      depth: c.depth,
+      onLinkLoss: linkLossTraits.indexOf(c.onLinkLoss),
+      limitsAtStation: c.limitsAt === 'station' ? 1 : 0,
+    } as const
+    const keys = Object.keys(row) as (keyof typeof row)[]
+    const changed = who.filter(i => keys.some(k => f[k][i] !== row[k]))
+    if (changed.length === 0) return undefined
+    const n = changed.length
+    return {
+      no: Uint32Array.from(changed),
+      station: new Uint32Array(n).fill(station),
+      minW: new Int32Array(n).fill(minW),
+      maxW: new Int32Array(n).fill(maxW),
+      phases: new Uint8Array(n).fill(row.phases),
+      voltageV: new Uint16Array(n).fill(row.voltageV),
+      depth: new Uint16Array(n).fill(row.depth),
+      onLinkLoss: new Uint8Array(n).fill(row.onLinkLoss),
+      limitsAtStation: new Uint8Array(n).fill(row.limitsAtStation),
+      reliability: Uint16Array.from(changed, i => f.reliability[i]!),
+    }
+  }
+
+  // ---- life ---------------------------------------------------------------------------------------------------------
+
+  async function start(): Promise<void> {
+    state = await recover(journal)
+    snapshotSize = journal.size()
+    await handle(...firstInputs())
+    await chargers.start(sink)
+    for (const source of signals) await source.start(bridge)
+  }
+  /** The seed key is committed before any draw; no socket has survived us. */
+  function firstInputs(): Input[] {
+    const keyHash = createHash('sha256').update(seedKey).digest('hex')
+    const up = [...state.up.keys()].filter(node => state.up[node] === 1)
+    return [
+      ...(state.seedKeyHash === keyHash ? [] : [{ kind: 'keyCommitted' as const, keyHash }]),
+      ...(up.length > 0 ? [{ kind: 'link' as const, stations: Uint32Array.from(up), up: new Uint8Array(up.length) }] : []),
+    ]
+  }
+  async function stop(): Promise<void> {
+    for (const source of signals) await source.stop()
+    stopping = true
+    await chargers.stop()
+    snapshotSize = Number.NEGATIVE_INFINITY
+    await handle({ kind: 'noted', what: 'stopped', about: {} })
+    await running
+  }
+
+  return {
+    bridge,
+    sink,
+    registry,
+    meters,
+    journal,
+    chargers,
+    options,
+    now,
+    handle,
+    state: () => state,
+    listen(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    sources: () => [...heard.values()].map(h => ({ adapter: h.adapter, peer: h.peer, heardAt: h.at, stale: isStale(h, now()) })),
+    trouble: () => appendTrouble,
+    start,
+    stop,
+  }
 }

@@ -171,7 +171,16 @@ export type ScheduleColumns = {
 }
 
 /** Quality flags of a reading, or-ed. 0 is good. */
-export const quality = { good: 0, estimated: 1, clockSkewed: 2, reset: 4, duplicate: 8, late: 16, fromRegister: 32, partialPhases: 64 } as const
+export const quality = {
+  good: 0,
+  estimated: 1,
+  clockSkewed: 2,
+  reset: 4,
+  duplicate: 8,
+  late: 16,
+  fromRegister: 32,
+  partialPhases: 64,
+} as const
 /** Meter readings as columns. `powerW` is the mean over [fromMs, toMs); `registerWh` is the register at `toMs`, NaN if none. */
 export type Readings = {
   readonly charger: Uint32Array
@@ -191,7 +200,16 @@ export const verdicts = ['delivered', 'partial', 'missed', 'unverifiable'] as co
 export type Verdict = (typeof verdicts)[number]
 export const chargerVerdicts = ['compliant', 'notCompliant', 'noData', 'notCommanded'] as const
 /** Why a charger is not counted as a response. Index in a column. */
-export const nonResponses = ['none', 'offline', 'refused', 'noAnswer', 'acceptedButUnmoved', 'resumedOnLinkLoss', 'noData', 'optedOut'] as const
+export const nonResponses = [
+  'none',
+  'offline',
+  'refused',
+  'noAnswer',
+  'acceptedButUnmoved',
+  'resumedOnLinkLoss',
+  'noData',
+  'optedOut',
+] as const
 export type NonResponse = (typeof nonResponses)[number]
 
 export type Verification = {
@@ -222,7 +240,13 @@ export type Input =
   | { readonly kind: 'enrolled'; readonly programme: string; readonly who: Uint32Array; readonly basis: Uint8Array }
   /** `seed` is secret until the event is over: it goes to a blob. `raw` is the message as received, to a blob as well. */
   | { readonly kind: 'signal'; readonly event: GridEvent; readonly seed: Uint8Array; readonly raw: Uint8Array }
-  | { readonly kind: 'optOut'; readonly who: Uint32Array; readonly fromS: Second; readonly toS: Second; readonly reason: 'driver' | 'operator' | 'consentWithdrawn' }
+  | {
+      readonly kind: 'optOut'
+      readonly who: Uint32Array
+      readonly fromS: Second
+      readonly toS: Second
+      readonly reason: 'driver' | 'operator' | 'consentWithdrawn'
+    }
   | { readonly kind: 'optIn'; readonly who: Uint32Array }
   | { readonly kind: 'link'; readonly stations: Uint32Array; readonly up: Uint8Array }
   /** `what` is an outcome code; `causes[cause[k]]` says why. */
@@ -241,7 +265,12 @@ export type Input =
   /** Readings for the verification of an event. */
   | { readonly kind: 'metered'; readonly event: EventNo; readonly readings: Readings }
   /** Something outside that changes no state but belongs in the record: an unmapped signal, a try of a rung, a configuration change, a refused request. */
-  | { readonly kind: 'noted'; readonly what: string; readonly about: Readonly<Record<string, string | number | boolean | null>>; readonly raw?: Uint8Array }
+  | {
+      readonly kind: 'noted'
+      readonly what: string
+      readonly about: Readonly<Record<string, string | number | boolean | null>>
+      readonly raw?: Uint8Array
+    }
 
 /** Decided by us. `now` of the turn is in the entry. */
 export type Decision =
@@ -260,7 +289,13 @@ export type Decision =
     }
   | { readonly kind: 'declined'; readonly event: EventNo; readonly revision: number; readonly why: Decline }
   /** The firmware's no: not a driver's opt-out. The charger is not planned in [fromS, toS). */
-  | { readonly kind: 'refused'; readonly who: Uint32Array; readonly toS: Uint32Array; readonly causes: readonly string[]; readonly cause: Uint8Array }
+  | {
+      readonly kind: 'refused'
+      readonly who: Uint32Array
+      readonly toS: Uint32Array
+      readonly causes: readonly string[]
+      readonly cause: Uint8Array
+    }
   | {
       readonly kind: 'planned'
       readonly generation: number
@@ -273,9 +308,20 @@ export type Decision =
   | { readonly kind: 'sent'; readonly who: Uint32Array; readonly seq: Uint16Array; readonly fitted: ScheduleColumns }
   /** Metered drop falls short of the ask by this much; the ask grows by it. `unmoved`: accepted, but the meter shows no effect. */
   | { readonly kind: 'shortfall'; readonly event: EventNo; readonly missingW: number; readonly unmoved: Uint32Array }
-  | { readonly kind: 'lastResort'; readonly event: EventNo; readonly step: 'zero' | 'stop' | 'disable'; readonly who: Uint32Array }
+  | {
+      readonly kind: 'lastResort'
+      readonly event: EventNo
+      readonly step: 'zero' | 'stop' | 'disable' | 'enable'
+      readonly who: Uint32Array
+    }
   /** `verdict` and `cause` per charger number in `who`: indexes in `chargerVerdicts` and `nonResponses`. */
-  | { readonly kind: 'verified'; readonly verification: Verification; readonly who: Uint32Array; readonly verdict: Uint8Array; readonly cause: Uint8Array }
+  | {
+      readonly kind: 'verified'
+      readonly verification: Verification
+      readonly who: Uint32Array
+      readonly verdict: Uint8Array
+      readonly cause: Uint8Array
+    }
   /** The canonical state after this turn, so that a start can begin here. */
   | { readonly kind: 'snapshot'; readonly digest: HashHex }
 

@@ -1,6 +1,6 @@
 import type { EventNo, Exclusion, GridEvent, NodeNo, OnLinkLoss, Programme, Second, Spread, Verification } from './model.ts'
 import { exclusions, linkLossTraits, NEVER_S } from './model.ts'
-import { newRows, NONE, type Rows } from './rows.ts'
+import { NONE, newRows, type Rows } from './rows.ts'
 
 /**
  * The network tree and what the planner knows of each charger, as columns by number. `order` is the depth-first order of the chargers; every
@@ -52,13 +52,22 @@ export type EventState = {
   basisAtS: Second
   /** Grows with each shortfall, W. */
   extraW: number
-  /** Accepted but unmoved by the meter: planned at their reliability, which is then nearly none. By charger number; empty if nobody. */
+  /** By charger number; empty until someone is: consecutive observations in which the meter showed no effect of an accepted limit. */
+  strikes: Uint8Array
+  /** By charger number, index in `answers`: what became of the last command that carries this event. */
+  answer: Uint8Array
+  /** By charger number: accepted but unmoved, so nothing is expected of it any more. */
   unmoved: Uint8Array
+  /** By charger number: 0 none, 1 zero, 2 stopped, 3 disabled. */
+  resort: Uint8Array
   lastShortfallS: Second
-  lastResortStep: 0 | 1 | 2 | 3
-  lastResortS: Second
   verification: Verification | null
 }
+
+/** What became of the last command of an event to a charger. */
+export const answers = ['none', 'sent', 'accepted', 'rejected', 'unknown'] as const
+export type Answer = (typeof answers)[number]
+export const answerOf = (e: EventState, charger: number): Answer => answers[charger < e.answer.length ? e.answer[charger]! : 0]!
 
 export type Refusal = { readonly toS: Second; readonly cause: string }
 export type OptOut = { readonly fromS: Second; readonly toS: Second; readonly reason: string }
@@ -87,8 +96,6 @@ export type State = {
   attempt: Uint8Array
   /** By node number. */
   up: Uint8Array
-  /** Events in which a charger was accepted into a day, for limits a day: `${programme}:${day}` -> count. */
-  eventsPerDay: Map<string, number>
   seedKeyHash: string
   /** When to look at a charger again; a cache of `dueAt`. 0 = now. Not part of the canonical state: zero after a start, so everyone is looked at. */
   dueS: Uint32Array
@@ -135,7 +142,6 @@ export const emptyState = (): State => ({
   seq: new Uint16Array(0),
   attempt: new Uint8Array(0),
   up: new Uint8Array(0),
-  eventsPerDay: new Map(),
   seedKeyHash: '',
   dueS: new Uint32Array(0),
 })
@@ -159,7 +165,8 @@ export const exclusionOf = (e: EventState, charger: number): Exclusion | null =>
 }
 export const isOptedOut = (s: State, charger: number, fromS: Second, toS: Second): boolean =>
   s.optOuts.size > 0 && (s.optOuts.get(charger)?.some(o => o.fromS < toS && fromS < o.toS) ?? false)
-export const isRefused = (s: State, charger: number, fromS: Second): boolean => s.refusals.size > 0 && (s.refusals.get(charger)?.toS ?? 0) > fromS
+export const isRefused = (s: State, charger: number, fromS: Second): boolean =>
+  s.refusals.size > 0 && (s.refusals.get(charger)?.toS ?? 0) > fromS
 
 /** First second that an event could limit anyone. */
 export const firstS = (e: EventState): Second => (e.event.intervals[0]?.fromS ?? NEVER_S) + Math.min(0, e.spread.startShiftS)
@@ -169,7 +176,11 @@ export function lastS(e: EventState): Second {
   return toS === NEVER_S ? NEVER_S : toS + tailS(e)
 }
 export const tailS = (e: EventState): number =>
-  e.cancelledS !== NEVER_S && e.event.stopAtOnce ? 0 : e.spread.endFollowsStart ? e.spread.startS : Math.max(0, e.spread.endShiftS + e.spread.endS)
+  e.cancelledS !== NEVER_S && e.event.stopAtOnce
+    ? 0
+    : e.spread.endFollowsStart
+      ? e.spread.startS
+      : Math.max(0, e.spread.endShiftS + e.spread.endS)
 
 /** Nodes from the charger's station up to the root. */
 export function path(f: Fleet, charger: number): NodeNo[] {

@@ -1,0 +1,135 @@
+import { releasedS } from './edges.ts'
+import { chargersOf, honoursOptOut, rangesOf, taking } from './members.ts'
+import { NEVER_S, type Second } from './model.ts'
+import { rowEnd, rowStart } from './rows.ts'
+import { type EventState, type State, tailS } from './state.ts'
+
+/** A cap is checked second by second this far ahead; every later turn checks again. */
+const HORIZON_S = 2 * 86_400
+
+/**
+ * Is what is wanted lawful? Written apart from `plan`, from the asks alone: rows sorted and positive; limits that can be signalled; nobody limited
+ * who is excluded, refused or opted out; nobody limited after their own end; every cap kept at every second; every shed covered as far as it
+ * can be. Returns the first thing that is wrong, in words, or undefined. Runs before every send.
+ */
+export function check(s: State, nowS: Second, missing: ReadonlyMap<number, number> = new Map()): string | undefined {
+  const bounds = [...s.events.values()].map(e => ({ e, mayUse: mayUse(s, e) }))
+  const byNo = new Map(bounds.map(b => [b.e.no, b]))
+  for (let i = 0; i < s.want.length; i++) {
+    if (s.want[i] === 0) continue
+    const wrong = checkRow(s, i, nowS, byNo)
+    if (wrong) return wrong
+  }
+  for (const { e } of bounds) {
+    const wrong = e.status === 'accepted' && !e.event.test ? checkAsk(s, e, nowS, missing.get(e.no) ?? 0) : undefined
+    if (wrong) return wrong
+  }
+  return undefined
+}
+
+type Bound = { readonly e: EventState; readonly mayUse: (charger: number, fromS: Second, toS: Second) => boolean }
+
+function checkRow(s: State, i: number, nowS: Second, events: ReadonlyMap<number, Bound>): string | undefined {
+  const { fleet: f, rows } = s
+  let last = 0
+  for (let k = rowStart(rows, s.want[i]!); k < rowEnd(rows, s.want[i]!); k++) {
+    const fromS = rows.fromS[k]!
+    const toS = rows.toS[k]!
+    const limitW = rows.limitW[k]!
+    if (fromS < last || toS <= fromS) return `charger ${i}: segments out of order at ${fromS}`
+    last = toS
+    if (toS <= nowS) continue
+    if (limitW < 0 || (limitW !== 0 && limitW < f.minW[i]!)) return `charger ${i}: ${limitW} W cannot be signalled`
+    if (f.limitsAtStation[i] === 0 && limitW > f.maxW[i]!) return `charger ${i}: ${limitW} W is above its ${f.maxW[i]} W`
+    const bound = events.get(rows.because[k]!)
+    if (bound?.e.status !== 'accepted') return `charger ${i}: limited by event ${rows.because[k]}, which is not accepted`
+    if (f.limitsAtStation[i] === 0 && !bound.mayUse(i, fromS, toS))
+      return `charger ${i}: limited by event ${bound.e.no}, which may not use it`
+    if (toS > latestEndS(bound.e, i)) return `charger ${i}: limited until ${toS}, past the end of event ${bound.e.no}`
+  }
+  return undefined
+}
+
+function latestEndS(e: EventState, i: number): Second {
+  const endS = e.event.intervals.at(-1)?.toS ?? 0
+  return Math.min(endS === NEVER_S ? NEVER_S : endS + Math.max(tailS(e), 0), e.cancelledS === NEVER_S ? NEVER_S : releasedS(e, i))
+}
+
+function mayUse(s: State, e: EventState): Bound['mayUse'] {
+  const honours = honoursOptOut(s, e)
+  return (i, fromS, toS) => {
+    if (e.excluded.length > i && e.excluded[i] !== 0) return false
+    if ((s.refusals.get(i)?.toS ?? 0) >= toS) return false
+    return !honours || !(s.optOuts.get(i)?.some(o => o.fromS <= fromS && toS <= o.toS) ?? false)
+  }
+}
+
+function checkAsk(s: State, e: EventState, nowS: Second, missingW: number): string | undefined {
+  for (const { ask, fromS, toS } of e.event.intervals) {
+    const settledS = Math.max(nowS, fromS + e.spread.startShiftS + e.spread.startS)
+    const untilS = Math.min(toS + Math.min(0, e.spread.endShiftS), e.cancelledS, settledS + HORIZON_S)
+    if (settledS >= untilS) continue
+    if (ask.kind === 'cap') {
+      const excessW = worstLoadW(s, e, fromS, toS, settledS, untilS) - ask.totalW - missingW
+      if (excessW > 0) return `event ${e.no}: the cap of ${ask.totalW} W is exceeded by ${excessW} W`
+    }
+    if (ask.kind === 'shed' && e.basisAtS > 0) {
+      const expectedW = expectedCutW(s, e, settledS)
+      if (expectedW < ask.totalW - missingW - 1) return `event ${e.no}: expects to shed ${Math.floor(expectedW)} W of ${ask.totalW} W`
+    }
+  }
+  return undefined
+}
+
+/** Greatest load of the targets in [settledS, untilS) if everyone draws what they may: those not commanded at metered power, or else at their maximum. */
+function worstLoadW(s: State, e: EventState, fromS: Second, toS: Second, settledS: Second, untilS: Second): number {
+  const { fleet: f, rows } = s
+  const members = chargersOf(f, rangesOf(f, e.event.targets))
+  const takes = taking(s, e, members, fromS, toS)
+  const change = new Float64Array(untilS - settledS + 1)
+  let constantW = 0
+  for (let m = 0; m < members.length; m++) {
+    const i = members[m]!
+    const commanded = takes[m] === 1 && s.up[f.station[i]!] === 1 && !(i < e.unmoved.length && e.unmoved[i] === 1)
+    const meteredW = i < e.basisW.length ? e.basisW[i]! : -1
+    constantW += commanded || meteredW < 0 ? f.maxW[i]! : meteredW
+    if (!commanded) continue
+    const fullW = f.limitsAtStation[i] === 1 ? stationMaxW(s, i) : f.maxW[i]!
+    for (let k = rowStart(rows, s.want[i]!); k < rowEnd(rows, s.want[i]!); k++) {
+      const from = Math.max(rows.fromS[k]!, settledS)
+      const to = Math.min(rows.toS[k]!, untilS)
+      if (from >= to) continue
+      change[from - settledS]! -= fullW - rows.limitW[k]!
+      change[to - settledS]! += fullW - rows.limitW[k]!
+    }
+  }
+  let loadW = constantW
+  let worstW = 0
+  for (let t = 0; t < untilS - settledS; t++) {
+    loadW += change[t]!
+    if (loadW > worstW) worstW = loadW
+  }
+  return worstW
+}
+
+function stationMaxW({ fleet: f }: State, i: number): number {
+  const station = f.station[i]!
+  let sumW = 0
+  for (let p = f.nodeFrom[station]!; p < f.nodeTo[station]!; p++) if (f.station[f.order[p]!] === station) sumW += f.maxW[f.order[p]!]!
+  return sumW
+}
+
+/** What may be expected of those limited at `atS`: reliability x (what they drew - what they may draw). */
+function expectedCutW(s: State, e: EventState, atS: Second): number {
+  const { fleet: f, rows } = s
+  let sumW = 0
+  for (const i of chargersOf(f, rangesOf(f, e.event.targets))) {
+    if (i < e.unmoved.length && e.unmoved[i] === 1) continue
+    const drewW = i < e.basisW.length ? e.basisW[i]! : -1
+    if (drewW <= 0) continue
+    if (f.limitsAtStation[i] === 1) return Infinity
+    for (let k = rowStart(rows, s.want[i]!); k < rowEnd(rows, s.want[i]!); k++)
+      if (rows.fromS[k]! <= atS && atS < rows.toS[k]!) sumW += (f.reliability[i]! / 1000) * Math.max(0, drewW - rows.limitW[k]!)
+  }
+  return sumW
+}

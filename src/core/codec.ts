@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto'
+import type { Fact, HashHex, Instant } from './model.ts'
+
+/**
+ * Facts as leaves of the log. A leaf is canonical JSON (keys sorted, no white space, UTF-8) of `{at, fact, turn}`, at most 65,535 bytes. Columns
+ * of up to 1 kB stand inline as `{"$b64", "$t"}`; longer ones, and everything that may hold personal data or must stay secret for a while, become
+ * `{"$blob", "$t"}` with the SHA-256 of 16 random bytes || body. An f64 NaN survives because columns are bytes.
+ */
+export type Entry = { readonly turn: number; readonly at: Instant; readonly fact: Fact }
+export type Encoded = { readonly leaf: Uint8Array; readonly blobs: readonly { readonly hash: HashHex; readonly salted: Uint8Array }[] }
+
+export const MAX_LEAF_BYTES = 65_535
+const INLINE_BYTES = 1_024
+const SALT_BYTES = 16
+/** Always outside the leaf: secret until an event is over (`seed`), evidence that can hold an MPAN (`raw`), power of single homes. */
+const ALWAYS_BLOB = new Set(['seed', 'raw', 'powerW', 'registerWh', 'readings'])
+
+const columnTypes = { u8: Uint8Array, u16: Uint16Array, u32: Uint32Array, i32: Int32Array, f64: Float64Array } as const
+type ColumnType = keyof typeof columnTypes
+type Column = InstanceType<(typeof columnTypes)[ColumnType]>
+const typeOf = (column: Column): ColumnType =>
+  (Object.keys(columnTypes) as ColumnType[]).find(t => columnTypes[t] === column.constructor) ??
+  (column instanceof Uint8Array ? 'u8' : 'f64')
+
+/** `salt()` gives 16 fresh random bytes for each blob. Throws a RangeError when a leaf would be too long for the log. */
+export function encode({ turn, at, fact }: Entry, salt: () => Uint8Array): Encoded {
+  const blobs: { hash: HashHex; salted: Uint8Array }[] = []
+  const column = (key: string, value: Column): unknown => {
+    const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    if (bytes.length <= INLINE_BYTES && !ALWAYS_BLOB.has(key)) return { $b64: Buffer.from(bytes).toString('base64'), $t: typeOf(value) }
+    const salted = Buffer.concat([salt(), bytes])
+    const hash = createHash('sha256').update(salted).digest('hex')
+    blobs.push({ hash, salted })
+    return { $blob: hash, $t: typeOf(value) }
+  }
+  const leaf = Buffer.from(canonical({ at, fact, turn }, '', column), 'utf8')
+  if (leaf.length > MAX_LEAF_BYTES) throw new RangeError(`a ${fact.kind} fact of ${leaf.length} bytes does not fit a log entry`)
+  return { leaf, blobs }
+}
+
+/** Canonical JSON (RFC 8785 for the values that facts have: no lone surrogates; numbers as ECMAScript writes them). Members that are undefined are left out. */
+function canonical(value: unknown, key: string, column: (key: string, value: Column) => unknown): string {
+  if (ArrayBuffer.isView(value)) return canonical(column(key, value as Column), '', column)
+  if (Array.isArray(value)) return `[${value.map(v => canonical(v, key, column)).join(',')}]`
+  if (typeof value === 'object' && value !== null) {
+    const members = Object.entries(value)
+      .filter(([, v]) => v !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    return `{${members.map(([k, v]) => `${JSON.stringify(k)}:${canonical(v, k, column)}`).join(',')}}`
+  }
+  return JSON.stringify(value)
+}
+export const canonicalJson = (value: unknown): string =>
+  canonical(value, '', (_, c) => ({ $b64: Buffer.from(c.buffer, c.byteOffset, c.byteLength).toString('base64'), $t: typeOf(c) }))
+
+/** A fact whose column is gone: erased or expired with its blob. The fold goes on without it; what needs it says so. */
+export class MissingBlob extends Error {
+  readonly hash: HashHex
+  constructor(hash: HashHex) {
+    super(`blob ${hash} is absent`)
+    this.hash = hash
+  }
+}
+
+/**
+ * The entry of a leaf. `blob` gives the body of a blob without its salt; an absent one becomes an empty column if it is evidence (`raw`, `seed`,
+ * power), else it throws MissingBlob, because the state cannot be rebuilt without it.
+ */
+export function decode(leaf: Uint8Array, blob: (hash: HashHex) => Uint8Array | undefined): Entry {
+  return revive(JSON.parse(Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength).toString('utf8')), '', blob) as Entry
+}
+/** Hashes of the blobs that a leaf refers to. */
+export function blobsOf(leaf: Uint8Array): HashHex[] {
+  const text = Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength).toString('utf8')
+  return text.includes('"$blob"') ? [...text.matchAll(/"\$blob":"([0-9a-f]{64})"/g)].map(m => m[1]!) : []
+}
+
+function revive(value: unknown, key: string, blob: (hash: HashHex) => Uint8Array | undefined): unknown {
+  if (Array.isArray(value)) return value.map(v => revive(v, key, blob))
+  if (typeof value !== 'object' || value === null) return value
+  const o = value as Record<string, unknown>
+  if (typeof o.$t === 'string' && typeof o.$b64 === 'string') return asColumn(Buffer.from(o.$b64, 'base64'), o.$t as ColumnType)
+  if (typeof o.$t === 'string' && typeof o.$blob === 'string') {
+    const body = blob(o.$blob)
+    if (!body && !ALWAYS_BLOB.has(key)) throw new MissingBlob(o.$blob)
+    return asColumn(body ?? new Uint8Array(0), o.$t as ColumnType)
+  }
+  return Object.fromEntries(Object.entries(o).map(([k, v]) => [k, revive(v, k, blob)]))
+}
+/** A fresh, aligned column over a copy of the bytes. */
+function asColumn(bytes: Uint8Array, type: ColumnType): Column {
+  const copy = new Uint8Array(bytes.length)
+  copy.set(bytes)
+  return new columnTypes[type](copy.buffer)
+}
+export const SALT = SALT_BYTES

@@ -1,0 +1,116 @@
+import { apply, beginTurn } from './apply.ts'
+import { check } from './check.ts'
+import { judge } from './judge.ts'
+import { type Decision, type Fact, type Input, outcomeCode, type Second } from './model.ts'
+import { plan, planningEvents } from './plan.ts'
+import { reconcile } from './reconcile.ts'
+import { lastResorts, type Observed, shortfall } from './response.ts'
+import { FREE, NONE, rowEnd, rowStart } from './rows.ts'
+import type { EventState, State } from './state.ts'
+import { verify } from './verify/meterBefore.ts'
+
+/** The plan broke a rule that `check` holds: a bug. The process must stop; restart is safe. */
+export class UnlawfulPlan extends Error {}
+
+/**
+ * Everything that becomes true now because of `inputs` or because time has passed: (state, inputs, now) -> facts. The one entry to the core. Pure:
+ * the same state, inputs and now give the same facts and the same state; no clock, no I/O. It writes `s` in place, fact by fact; whoever cannot
+ * make the facts durable must throw the state away and fold the journal again.
+ */
+export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[] {
+  const nowS = Math.floor(nowMs / 1000)
+  beginTurn(s, s.turn + 1, nowMs)
+  const facts: Fact[] = []
+  const put = (fact: Fact) => {
+    facts.push(fact)
+    apply(s, fact)
+  }
+  let replan = false
+  for (const input of inputs) {
+    const refused = input.kind === 'outcome' ? refusals(s, input) : undefined
+    put(input)
+    if (refused) put(refused)
+    replan ||= refused !== undefined || changesPlan(s, input)
+  }
+  for (const e of s.events.values()) {
+    if (e.status !== 'received') continue
+    put(judge(s, e, nowS))
+    replan = true
+  }
+  for (const decision of reactions(s, inputs, nowS)) {
+    put(decision)
+    replan ||= decision.kind !== 'verified'
+  }
+  if (replan) planAndCheck(s, nowS, put)
+  const sent = reconcile(s, nowS)
+  if (sent) put(sent)
+  // a turn in which nothing became true leaves no entry, so it has no number
+  if (facts.length === 0) s.turn--
+  return facts
+}
+
+function planAndCheck(s: State, nowS: Second, put: (fact: Fact) => void): void {
+  const planned = plan(s, nowS)
+  if (planned.schedules.who.length > 0 || planned.unreachable.length > 0) put(planned)
+  const wrong = check(s, nowS, new Map(planned.unreachable.map(u => [u.event, u.missingW])))
+  if (wrong) throw new UnlawfulPlan(wrong)
+}
+
+/** Can this input change what anyone should do? */
+function changesPlan(s: State, input: Input): boolean {
+  switch (input.kind) {
+    case 'fleet':
+    case 'programme':
+    case 'enrolled':
+    case 'signal':
+    case 'optOut':
+    case 'optIn':
+      return true
+    case 'observed':
+      return s.events.get(input.event)?.basisAtS === Math.floor(s.nowMs / 1000)
+    case 'link':
+      // who is offline counts against a cap
+      return planningEvents(s, Math.floor(s.nowMs / 1000)).some(e => e.event.intervals.some(x => x.ask.kind === 'cap'))
+    case 'keyCommitted':
+    case 'outcome':
+    case 'doubt':
+    case 'metered':
+    case 'noted':
+      return false
+  }
+}
+
+function reactions(s: State, inputs: readonly Input[], nowS: Second): Decision[] {
+  const out: Decision[] = []
+  for (const input of inputs) {
+    if (input.kind !== 'observed' && input.kind !== 'metered') continue
+    const e = s.events.get(input.event)
+    if (e?.status !== 'accepted') continue
+    if (input.kind === 'metered') out.push(verify(s, e, input.readings))
+    else out.push(...fromMeters(s, e, input, nowS))
+  }
+  for (const e of s.events.values()) out.push(...lastResorts(s, e, nowS))
+  return out
+}
+const fromMeters = (s: State, e: EventState, seen: Observed, nowS: Second): Decision[] => {
+  const missing = shortfall(s, e, seen, nowS)
+  return missing ? [missing] : []
+}
+
+/** The firmware's no to a limit keeps the charger out of the plan until that limit would have ended. Its no to a release is not an answer: it is asked again. */
+function refusals(s: State, input: Extract<Input, { kind: 'outcome' }>): Extract<Decision, { kind: 'refused' }> | undefined {
+  const who: number[] = []
+  const toS: number[] = []
+  const cause: number[] = []
+  input.who.forEach((i, k) => {
+    const row = s.pending[i]
+    if (input.what[k] !== outcomeCode.rejected || s.seq[i] !== input.seq[k] || row === undefined || row === NONE || row === FREE) return
+    const last = rowEnd(s.rows, row) - 1
+    if (last < rowStart(s.rows, row)) return
+    who.push(i)
+    toS.push(s.rows.toS[last]!)
+    cause.push(input.cause[k]!)
+  })
+  if (who.length === 0) return undefined
+  return { kind: 'refused', who: Uint32Array.from(who), toS: Uint32Array.from(toS), causes: input.causes, cause: Uint8Array.from(cause) }
+}

@@ -1,0 +1,73 @@
+import { NEVER_S, type Second } from './model.ts'
+import { type Draft, draftSegment, FREE, type Rows, rowEnd, rowStart } from './rows.ts'
+import { offsetS } from './stagger.ts'
+import type { State } from './state.ts'
+
+/** An open-ended limit is held this long and renewed at half, so that it lapses by itself if we die. */
+export const LEASE_S = 3_600
+const NO_DEPTH = 0
+
+/**
+ * What of a wanted schedule a charger should hold now. Small chargers hold the first periods that fit (a period is a limit, or a free stretch
+ * before or between limits: the wire needs one for each); open-ended limits end with a lease, staggered like the event's end, so that a fleet whose
+ * bridge has died comes back spread. Returns true where the whole row fits as it is; else the fitted segments are drafted (maybe none: free).
+ */
+export function fit(s: State, charger: number, row: number, nowS: Second, draft: Draft): boolean {
+  const { rows } = s
+  if (row === FREE) return true
+  const end = rowEnd(rows, row)
+  let k = firstLeft(rows, row, nowS)
+  if (k === end) return true
+  const depth = s.fleet.depth[charger]!
+  const openEnded = rows.toS[end - 1] === NEVER_S
+  if (!openEnded && (depth === NO_DEPTH || periods(rows, k, end, nowS) <= depth)) return true
+  let used = 0
+  let atS = nowS
+  for (; k < end; k++) {
+    const fromS = Math.max(rows.fromS[k]!, nowS)
+    used += fromS > atS ? 2 : 1
+    if (depth !== NO_DEPTH && used > depth) break
+    atS = rows.toS[k]!
+    const toS = atS === NEVER_S ? leaseEndS(s, charger, rows.because[k]!, nowS) : atS
+    if (fromS < toS) draftSegment(draft, rows.fromS[k]!, toS, rows.limitW[k]!, rows.because[k]!)
+  }
+  return false
+}
+
+/** When what fits changes by itself: the next edge for a schedule cut short, the renewal for a lease; Infinity if the whole of it fits. */
+export function refitS(s: State, charger: number, row: number, nowS: Second): Second {
+  const { rows } = s
+  if (row === FREE) return Infinity
+  const end = rowEnd(rows, row)
+  const k = firstLeft(rows, row, nowS)
+  if (k === end) return Infinity
+  const depth = s.fleet.depth[charger]!
+  let at = Infinity
+  if (depth !== NO_DEPTH && periods(rows, k, end, nowS) > depth) at = rows.fromS[k]! > nowS ? rows.fromS[k]! : rows.toS[k]!
+  if (rows.toS[end - 1] === NEVER_S) at = Math.min(at, nextRenewalS(nowS))
+  return at
+}
+
+const firstLeft = (rows: Rows, row: number, nowS: Second): number => {
+  let k = rowStart(rows, row)
+  while (k < rowEnd(rows, row) && rows.toS[k]! <= nowS) k++
+  return k
+}
+function periods(rows: Rows, from: number, end: number, nowS: Second): number {
+  let n = 0
+  let atS = nowS
+  for (let k = from; k < end; k++) {
+    n += Math.max(rows.fromS[k]!, nowS) > atS ? 2 : 1
+    atS = rows.toS[k]!
+  }
+  return n
+}
+const half = LEASE_S / 2
+const nextRenewalS = (nowS: Second): Second => (Math.floor(nowS / half) + 1) * half
+/** The same for every instant of a half lease, so that holding it is stable. */
+function leaseEndS(s: State, charger: number, because: number, nowS: Second): Second {
+  const e = s.events.get(because)
+  const tailS = e ? Math.max(e.spread.endS, e.spread.startS) : 0
+  const ranks = e && e.endRank.length > 0 ? e.endRank : (e?.startRank ?? new Uint16Array(0))
+  return nextRenewalS(nowS) + half + offsetS(ranks, charger, tailS)
+}

@@ -1,0 +1,96 @@
+import { chargersOf, rangesOf } from './members.ts'
+import { type Decision, type Decline, exclusions, type GridEvent, NEVER_S, type Programme, type Second, type Spread } from './model.ts'
+import { staggerRanks } from './stagger.ts'
+import type { EventState, State } from './state.ts'
+
+/** Hard bound of a random delay (SI 2021/1467 reg. 11: capable of up to 1,800 s) and what it is by default. */
+export const MAX_SPREAD_S = 1_800
+export const DEFAULT_SPREAD_S = 600
+const none: Spread = { startS: 0, endS: 0, startShiftS: 0, endShiftS: 0, endFollowsStart: false }
+
+/**
+ * Takes or declines an event, once per revision, under the programme version now in force, and says who may be used. Ranks are drawn with the
+ * first acceptance and kept for the event's life (OpenADR 2.0b R30), unless the spread itself changes.
+ */
+export function judge(s: State, e: EventState, nowS: Second): Decision {
+  const programme = s.programmes.get(e.event.programme)
+  const why = reasonAgainst(e, programme, nowS)
+  if (why || !programme) return { kind: 'declined', event: e.no, revision: e.event.revision, why: why ?? 'unknownProgramme' }
+  const { excluded, why: codes, usable } = whoMayBeUsed(s, e, programme)
+  if (usable === 0) return { kind: 'declined', event: e.no, revision: e.event.revision, why: 'nobody' }
+  const spread = spreadOf(e.event, programme)
+  const ranges = rangesOf(s.fleet, e.event.targets)
+  const ranks = (label: string, spreadS: number, drawn: Uint16Array) =>
+    spreadS === 0 || drawn.length > 0 ? new Uint16Array(0) : staggerRanks(s.fleet, ranges, e.seed, label)
+  return {
+    kind: 'accepted',
+    event: e.no,
+    revision: e.event.revision,
+    programmeVersion: programme.version,
+    spread,
+    excluded,
+    why: codes,
+    startRank: ranks('start', spread.startS, e.startRank),
+    endRank: ranks('end', spread.endFollowsStart ? 0 : spread.endS, e.endRank),
+  }
+}
+
+function reasonAgainst(e: EventState, programme: Programme | undefined, nowS: Second): Decline | null {
+  if (!programme) return 'unknownProgramme'
+  const { intervals } = e.event
+  const first = intervals[0]
+  const last = intervals.at(-1)
+  if (!first || !last || last.toS <= nowS) return 'past'
+  if (e.event.class === 'emergency') return null
+  if (first.fromS - e.receivedS < programme.minNoticeS) return 'notice'
+  if (last.toS === NEVER_S || last.toS - first.fromS > programme.maxDurationS) return 'duration'
+  return null
+}
+
+/** Consent and enrolment decide, the exception is a recorded emergency basis; the events of a day are counted per UTC day. */
+function whoMayBeUsed(s: State, e: EventState, programme: Programme) {
+  const members = chargersOf(s.fleet, rangesOf(s.fleet, e.event.targets))
+  const enrolment = s.enrolments.get(programme.id)
+  const emergency = e.event.class === 'emergency'
+  const legalBasis = emergency && e.event.basis !== null
+  const spent = !emergency && eventsThatDay(s, e) >= programme.maxEventsPerDay
+  const excluded = new Uint32Array(members.length)
+  const why = new Uint8Array(members.length)
+  let count = 0
+  for (const i of members) {
+    const basis = enrolment && i < enrolment.length ? enrolment[i]! : 0
+    const code = spent ? 'eventsPerDay' : exclusion(basis, legalBasis, emergency, programme)
+    if (code === null) continue
+    excluded[count] = i
+    why[count++] = exclusions.indexOf(code)
+  }
+  return { excluded: excluded.slice(0, count), why: why.slice(0, count), usable: members.length - count }
+}
+function exclusion(basis: number, legalBasis: boolean, emergency: boolean, p: Programme): (typeof exclusions)[number] | null {
+  if (emergency && !p.emergencyAllowed) return 'emergencyNotAllowed'
+  if (legalBasis || basis === 1) return null
+  return basis === 2 ? 'noConsent' : 'notEnrolled'
+}
+const DAY_S = 86_400
+function eventsThatDay(s: State, e: EventState): number {
+  const day = Math.floor((e.event.intervals[0]?.fromS ?? 0) / DAY_S)
+  let n = 0
+  for (const other of s.events.values()) {
+    if (other.no === e.no || other.status !== 'accepted' || other.event.test || other.event.programme !== e.event.programme) continue
+    if (Math.floor((other.event.intervals[0]?.fromS ?? 0) / DAY_S) === day) n++
+  }
+  return n
+}
+
+/** The source's own spread, or the programme's; an emergency never waits at its start, and is restored like any other. */
+export function spreadOf(event: GridEvent, programme: Programme): Spread {
+  if (event.class === 'emergency') return { ...none, endS: restoreS(event, programme) }
+  if (event.spread === 'programme') return { ...none, startS: bounded(programme.startSpreadS), endS: bounded(programme.endSpreadS) }
+  if ('forbidden' in event.spread) return none
+  return { ...event.spread, startS: bounded(event.spread.startS), endS: bounded(event.spread.endS) }
+}
+function restoreS(event: GridEvent, programme: Programme): number {
+  if (typeof event.spread === 'object' && 'endS' in event.spread && !event.spread.endFollowsStart) return bounded(event.spread.endS)
+  return bounded(programme.endSpreadS)
+}
+const bounded = (spreadS: number): number => Math.max(0, Math.min(MAX_SPREAD_S, Math.floor(spreadS)))

@@ -1,0 +1,56 @@
+import type { Target } from './model.ts'
+import { type EventState, type Fleet, isOptedOut, isRefused, type State } from './state.ts'
+
+/** Depth-first positions [from, to). */
+export type Range = { readonly from: number; readonly to: number }
+
+/** The targets as sorted, disjoint ranges of depth-first positions. Targets that the fleet does not have (yet) are empty. */
+export function rangesOf(f: Fleet, targets: readonly Target[]): Range[] {
+  const all = targets.flatMap(t => {
+    if (t.kind === 'node') return t.node < f.nodes ? [{ from: f.nodeFrom[t.node]!, to: f.nodeTo[t.node]! }] : []
+    return t.charger < f.chargers ? [{ from: f.position[t.charger]!, to: f.position[t.charger]! + 1 }] : []
+  })
+  all.sort((a, b) => a.from - b.from)
+  const out: Range[] = []
+  for (const r of all) {
+    const last = out.at(-1)
+    if (r.from === r.to) continue
+    if (last && r.from <= last.to) out[out.length - 1] = { from: last.from, to: Math.max(last.to, r.to) }
+    else out.push(r)
+  }
+  return out
+}
+
+/** Chargers of the ranges, in depth-first order. */
+export function chargersOf(f: Fleet, ranges: readonly Range[]): Uint32Array {
+  const out = new Uint32Array(ranges.reduce((sum, r) => sum + r.to - r.from, 0))
+  let k = 0
+  for (const r of ranges) {
+    out.set(f.order.subarray(r.from, r.to), k)
+    k += r.to - r.from
+  }
+  return out
+}
+
+/** May a driver's or operator's opt-out keep a charger out of this event? Always, unless it is an emergency whose programme forbids it. */
+export const honoursOptOut = (s: State, e: EventState): boolean =>
+  e.event.class !== 'emergency' || (s.programmes.get(e.event.programme)?.overrideInEmergency ?? true)
+
+/**
+ * 1 where a charger takes part in [fromS, toS) of the event, 0 where it may not (excluded at acceptance, opted out, refused). An opt-out that
+ * touches the interval frees the charger for the whole of it: in doubt for the driver.
+ */
+export function taking(s: State, e: EventState, members: Uint32Array, fromS: number, toS: number): Uint8Array {
+  const out = new Uint8Array(members.length)
+  const optOuts = s.optOuts.size > 0 && honoursOptOut(s, e)
+  const refusals = s.refusals.size > 0
+  const { excluded } = e
+  for (let m = 0; m < members.length; m++) {
+    const i = members[m]!
+    if (i < excluded.length && excluded[i] !== 0) continue
+    if (refusals && isRefused(s, i, fromS)) continue
+    if (optOuts && isOptedOut(s, i, fromS, toS)) continue
+    out[m] = 1
+  }
+  return out
+}

@@ -1,0 +1,177 @@
+import { allocate, UNLIMITED } from './allocate.ts'
+import { span } from './edges.ts'
+import { chargersOf, type Range, rangesOf } from './members.ts'
+import type { Decision, EventNo, Second } from './model.ts'
+import { closeSchedule, type Draft, draftSegment, finished, newDraft, type Rows, rowEnd, rowStart } from './rows.ts'
+import { newPad, type Pad, pushSegment, summed, tightest } from './schedule.ts'
+import { type EventState, type Fleet, lastS, type State } from './state.ts'
+
+/** Recorded with every plan: replay recomputes a plan only under the algorithm that made it. */
+export const ALGORITHM = 'plan-1'
+
+export type Planned = Extract<Decision, { kind: 'planned' }>
+
+/** Events that may limit somebody from `nowS` on. */
+export const planningEvents = (s: State, nowS: Second): EventState[] =>
+  [...s.events.values()].filter(e => e.status === 'accepted' && !e.event.test && e.event.intervals.length > 0 && lastS(e) > nowS)
+
+type Part = {
+  readonly e: EventState
+  readonly from: number
+  readonly to: number
+  readonly base: number
+  readonly watts: readonly Int32Array[]
+}
+
+/**
+ * What every charger should do from `nowS` until the last event ends, as the schedules that differ from what is wanted now (maybe none).
+ * Depends on nothing but the state: cancel, change, opt-out, refusal and overlap are other states, not other code.
+ */
+export function plan(s: State, nowS: Second): Planned {
+  const unreachable: { event: EventNo; missingW: number }[] = []
+  const parts = planningEvents(s, nowS).flatMap(e => partsOf(s, e, unreachable))
+  const draft = newDraft()
+  const pads = newPads(parts)
+  for (const stretch of stretches(s.fleet, parts)) {
+    if (stretch.parts.length === 0) freeAll(s, stretch, nowS, draft)
+    else planStretch(s, stretch, nowS, draft, pads)
+  }
+  return { kind: 'planned', generation: s.generation + 1, algorithm: ALGORITHM, schedules: finished(draft), unreachable }
+}
+
+function partsOf(s: State, e: EventState, unreachable: { event: EventNo; missingW: number }[]): Part[] {
+  const ranges = rangesOf(s.fleet, e.event.targets)
+  const members = chargersOf(s.fleet, ranges)
+  const allocations = e.event.intervals.map(interval => allocate(s, e, interval, members))
+  const missingW = Math.max(...allocations.map(a => a.missingW))
+  if (missingW > 0) unreachable.push({ event: e.no, missingW })
+  const watts = allocations.map(a => a.watts)
+  let base = 0
+  return ranges.map(r => {
+    const part = { e, from: r.from, to: r.to, base, watts }
+    base += r.to - r.from
+    return part
+  })
+}
+
+type Stretch = Range & { readonly parts: readonly Part[] }
+/** The depth-first order cut where the set of events changes. */
+function stretches(f: Fleet, parts: readonly Part[]): Stretch[] {
+  const cuts = new Set([0, f.chargers])
+  for (const p of parts) cuts.add(p.from).add(outOfStation(f, p.from)).add(outOfStation(f, p.to))
+  for (const p of parts) if (outOfStation(f, p.from) !== p.from) cuts.delete(p.from)
+  const sorted = [...cuts].sort((a, b) => a - b)
+  const out: Stretch[] = []
+  for (let k = 0; k + 1 < sorted.length; k++) {
+    const from = sorted[k]!
+    const to = sorted[k + 1]!
+    out.push({ from, to, parts: parts.filter(p => p.from < to && from < p.to) })
+  }
+  return out
+}
+
+/** The position itself, or the end of the station whose single limit it would cut in two. */
+function outOfStation(f: Fleet, at: number): number {
+  let p = at
+  while (p > 0 && p < f.chargers && f.limitsAtStation[f.order[p]!] === 1 && f.station[f.order[p]!] === f.station[f.order[p - 1]!]) p++
+  return p
+}
+
+function freeAll(s: State, { from, to }: Range, nowS: Second, draft: Draft): void {
+  for (let p = from; p < to; p++) {
+    const i = s.fleet.order[p]!
+    if (s.want[i] !== 0 && !restIsFree(s.rows, s.want[i]!, nowS)) closeSchedule(draft, i)
+  }
+}
+
+type Pads = { readonly raw: Pad; readonly best: Pad; readonly sum: Pad; readonly perEvse: Pad[] }
+function newPads(parts: readonly Part[]): Pads {
+  const capacity = 2 * parts.reduce((n, p) => n + p.watts.length, 0) + 2
+  return { raw: newPad(capacity), best: newPad(2 * capacity), sum: newPad(64 * capacity), perEvse: [] }
+}
+
+function planStretch(s: State, stretch: Stretch, nowS: Second, draft: Draft, pads: Pads): void {
+  const f = s.fleet
+  for (let p = stretch.from; p < stretch.to; p++) {
+    const i = f.order[p]!
+    const shares = f.limitsAtStation[i] === 1 ? sharing(f, p, stretch.to) : 1
+    if (shares > 1) {
+      planStation(s, stretch, p, shares, nowS, draft, pads)
+      p += shares - 1
+      continue
+    }
+    segmentsOf(stretch.parts, i, p, nowS, pads)
+    draftIfNew(s, i, pads.best, nowS, draft)
+  }
+}
+
+/** How many chargers from position p on share one station limit. */
+function sharing(f: Fleet, p: number, to: number): number {
+  const station = f.station[f.order[p]!]!
+  let n = 1
+  while (p + n < to && f.station[f.order[p + n]!] === station) n++
+  return n
+}
+
+/** The station's first charger carries the sum of all; the others carry nothing of their own. */
+function planStation(s: State, stretch: Stretch, p: number, shares: number, nowS: Second, draft: Draft, pads: Pads): void {
+  const f = s.fleet
+  const evses = Array.from({ length: shares }, (_, k) => f.order[p + k]!)
+  const schedules = evses.map((i, k) => {
+    segmentsOf(stretch.parts, i, p + k, nowS, pads)
+    return copyOf(pads.best)
+  })
+  summed(
+    schedules,
+    evses.map(i => f.maxW[i]!),
+    pads.sum,
+  )
+  draftIfNew(s, evses[0]!, pads.sum, nowS, draft)
+  pads.best.count = 0
+  for (const i of evses.slice(1)) draftIfNew(s, i, pads.best, nowS, draft)
+}
+function copyOf(pad: Pad): Pad {
+  const out = newPad(pad.count)
+  for (let k = 0; k < pad.count; k++) pushSegment(out, pad.fromS[k]!, pad.toS[k]!, pad.limitW[k]!, pad.because[k]!)
+  return out
+}
+
+/** Fills `pads.best` with what is left of charger i's schedule from `nowS` on. */
+function segmentsOf(parts: readonly Part[], i: number, p: number, nowS: Second, { raw, best }: Pads): void {
+  raw.count = 0
+  for (const part of parts) {
+    if (p < part.from || p >= part.to) continue
+    const m = part.base + p - part.from
+    for (let k = 0; k < part.watts.length; k++) {
+      const limitW = part.watts[k]![m]!
+      if (limitW === UNLIMITED) continue
+      const own = span(part.e, k, i)
+      if (own && own.toS > nowS) pushSegment(raw, own.fromS, own.toS, limitW, part.e.no)
+    }
+  }
+  if (raw.count === 0) best.count = 0
+  else tightest(raw, best)
+}
+
+function draftIfNew(s: State, i: number, pad: Pad, nowS: Second, draft: Draft): void {
+  if (sameAsRow(s.rows, s.want[i]!, pad, nowS)) return
+  for (let k = 0; k < pad.count; k++) draftSegment(draft, pad.fromS[k]!, pad.toS[k]!, pad.limitW[k]!, pad.because[k]!)
+  closeSchedule(draft, i)
+}
+
+/** Is the pad, which holds nothing of the past, what is left of the row? */
+function sameAsRow(rows: Rows, row: number, pad: Pad, nowS: Second): boolean {
+  let r = rowStart(rows, row)
+  const end = rowEnd(rows, row)
+  while (r < end && rows.toS[r]! <= nowS) r++
+  if (end - r !== pad.count) return false
+  for (let k = 0; k < pad.count; k++, r++) {
+    if (rows.toS[r] !== pad.toS[k] || rows.limitW[r] !== pad.limitW[k]) return false
+    if (rows.fromS[r] !== pad.fromS[k] && (rows.fromS[r]! > nowS || pad.fromS[k]! > nowS)) return false
+  }
+  return true
+}
+const restIsFree = (rows: Rows, row: number, nowS: Second): boolean => {
+  const end = rowEnd(rows, row)
+  return end === rowStart(rows, row) || rows.toS[end - 1]! <= nowS
+}

@@ -1,0 +1,125 @@
+import { allocate, UNLIMITED } from './allocate.ts'
+import { membersOf } from './apply.ts'
+import type { Decision, Input, Interval, Second } from './model.ts'
+import { limitAt, NONE } from './rows.ts'
+import { type EventState, firstS, lastS, type State } from './state.ts'
+
+/** Observations in a row that must show no effect before a charger counts as unmoved. */
+const STRIKES = 2
+/** Not more often than this is the ask grown, so that what was sent can be seen first. */
+const AGAIN_AFTER_S = 60
+/** Noise of meters and cars, as a share of the ask: inside it nothing is done. */
+const DEADBAND = 0.03
+
+export type Observed = Extract<Input, { kind: 'observed' }>
+
+/** The interval of an event that acts at an instant. */
+export const intervalAt = (e: EventState, atS: Second): Interval | undefined => e.event.intervals.find(x => x.fromS <= atS && atS < x.toS)
+
+/** Members whose accepted limit shows no effect on the meter, and are not yet known for it. */
+export function newlyUnmoved(e: EventState): Uint32Array {
+  const out: number[] = []
+  for (let i = 0; i < e.strikes.length; i++) if (e.strikes[i]! >= STRIKES && !(i < e.unmoved.length && e.unmoved[i] === 1)) out.push(i)
+  return Uint32Array.from(out)
+}
+
+/**
+ * What metering says the event lacks: declared once its start has passed, while no command is in flight, and at most once a minute. The part that
+ * the plan itself makes good, because unmoved chargers no longer count, is not asked for twice.
+ */
+export function shortfall(s: State, e: EventState, seen: Observed, nowS: Second): Extract<Decision, { kind: 'shortfall' }> | undefined {
+  const interval = intervalAt(e, nowS)
+  if (!interval || e.cancelledS <= nowS || nowS < firstS(e) + e.spread.startS || nowS < e.lastShortfallS + AGAIN_AFTER_S) return undefined
+  const unmoved = newlyUnmoved(e)
+  const missing = Math.max(0, missingW(s, e, interval, seen) - expectedOf(s, e, unmoved))
+  if (unmoved.length === 0 && (missing === 0 || inFlight(s, seen.who))) return undefined
+  return { kind: 'shortfall', event: e.no, missingW: Math.ceil(missing), unmoved }
+}
+
+const inFlight = (s: State, who: Uint32Array): boolean => who.some(i => s.pending[i] !== NONE && s.up[s.fleet.station[i]!] === 1)
+
+/** Watts between what was asked of the targets and what their meters show; 0 inside the deadband, and where the ask is about each charger alone. */
+function missingW(s: State, e: EventState, interval: Interval, seen: Observed): number {
+  const { ask } = interval
+  const enough = s.programmes.get(e.event.programme)?.shortfallBelow ?? 0.95
+  if (ask.kind === 'shed') {
+    let cutW = 0
+    seen.who.forEach((i, k) => {
+      const before = i < e.basisW.length ? e.basisW[i]! : -1
+      if (before >= 0 && seen.powerW[k]! >= 0) cutW += before - seen.powerW[k]!
+    })
+    return cutW >= ask.totalW * enough ? 0 : ask.totalW - cutW
+  }
+  if (ask.kind === 'cap') {
+    let loadW = 0
+    seen.who.forEach((i, k) => (loadW += seen.powerW[k]! >= 0 ? seen.powerW[k]! : s.fleet.maxW[i]!))
+    return loadW <= ask.totalW * (1 + DEADBAND) ? 0 : loadW - ask.totalW
+  }
+  return 0
+}
+
+function expectedOf(s: State, e: EventState, who: Uint32Array): number {
+  let sumW = 0
+  for (const i of who) {
+    const before = i < e.basisW.length ? e.basisW[i]! : -1
+    const limitW = limitAt(s.rows, s.holds[i]!, Math.floor(s.nowMs / 1000))
+    if (before > 0 && limitW >= 0) sumW += (s.fleet.reliability[i]! / 1000) * Math.max(0, before - limitW)
+  }
+  return sumW
+}
+
+const steps = ['zero', 'stop', 'disable'] as const
+/**
+ * The last resort of an emergency, for chargers that accepted and that the meter shows unmoved: 0 A, then the session is stopped, then the EVSE is
+ * disabled, one step per proof; only where the programme allows it. After the event whoever was disabled is enabled again.
+ */
+export function lastResorts(s: State, e: EventState, nowS: Second): Extract<Decision, { kind: 'lastResort' }>[] {
+  const disabled = chargersAt(e, 3)
+  if (disabled.length > 0 && nowS >= Math.min(lastS(e), e.cancelledS))
+    return [{ kind: 'lastResort', event: e.no, step: 'enable', who: disabled }]
+  if (e.event.class !== 'emergency' || !s.programmes.get(e.event.programme)?.lastResort || !intervalAt(e, nowS)) return []
+  return steps.flatMap((step, level) => {
+    const who = [...e.unmoved.keys()].filter(i => e.unmoved[i] === 1 && (e.strikes[i] ?? 0) >= STRIKES && (e.resort[i] ?? 0) === level)
+    return who.length === 0 ? [] : [{ kind: 'lastResort' as const, event: e.no, step, who: Uint32Array.from(who) }]
+  })
+}
+function chargersAt(e: EventState, step: number): Uint32Array {
+  return Uint32Array.from([...e.resort.keys()].filter(i => e.resort[i] === step))
+}
+
+/** Live figures of an event: what it asks of its targets now, what they drew before, what they draw. W; null where unknown. */
+export function figures(s: State, e: EventState, powerW: (charger: number) => number | null, nowS: Second) {
+  const interval = intervalAt(e, nowS)
+  const members = membersOf(s, e)
+  let baselineW = 0
+  let measuredW = 0
+  let metered = 0
+  for (const i of members) {
+    const before = i < e.basisW.length ? e.basisW[i]! : -1
+    const now = powerW(i)
+    if (before > 0) baselineW += before
+    if (now === null) continue
+    measuredW += now
+    metered++
+  }
+  return {
+    baselineW: e.basisAtS > 0 ? baselineW : null,
+    measuredW: metered > 0 ? measuredW : null,
+    targetW: targetW(s, e, interval, members, baselineW),
+    metered,
+  }
+}
+/** The load that the targets may have, W; null while nothing is asked or the baseline is not known. */
+function targetW(s: State, e: EventState, interval: Interval | undefined, members: Uint32Array, baselineW: number): number | null {
+  if (!interval || e.basisAtS === 0) return null
+  const { ask } = interval
+  if (ask.kind === 'cap') return ask.totalW
+  if (ask.kind === 'shed') return Math.max(0, baselineW - ask.totalW)
+  const { watts } = allocate(s, e, interval, members)
+  let sumW = 0
+  members.forEach((i, m) => {
+    const before = i < e.basisW.length ? Math.max(0, e.basisW[i]!) : 0
+    sumW += watts[m] === UNLIMITED ? before : Math.min(before, watts[m]!)
+  })
+  return sumW
+}

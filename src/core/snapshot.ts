@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import type { HashHex } from './model.ts'
+import { compact } from './rows.ts'
+import type { EventState, State } from './state.ts'
+import { deviceColumns } from './state.ts'
+
+/**
+ * The canonical state as bytes: a JSON head, then all columns end to end. Two states that fold from the same facts have the same bytes: rows are
+ * compacted first, what is only a cache (`dueS`) is left out, maps are in the order of their keys.
+ */
+export function toBytes(s: State): Uint8Array {
+  s.rows = compact(s.rows, [s.want, s.holds, s.pending])
+  const columns: Uint8Array[] = []
+  let length = 0
+  const column = (value: ArrayBufferView): unknown => {
+    const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    const ref = { $c: value.constructor.name, at: length, length: bytes.length }
+    columns.push(bytes)
+    length += bytes.length
+    return ref
+  }
+  const { rows } = s
+  const segments = rows.segments
+  const view = {
+    ...s,
+    dueS: undefined,
+    up: s.up.subarray(0, s.fleet.nodes),
+    rows: {
+      count: rows.count,
+      segments,
+      end: rows.end.subarray(0, rows.count),
+      fromS: rows.fromS.subarray(0, segments),
+      toS: rows.toS.subarray(0, segments),
+      limitW: rows.limitW.subarray(0, segments),
+      because: rows.because.subarray(0, segments),
+    },
+  }
+  const head = Buffer.from(JSON.stringify(plain(view, column)), 'utf8')
+  const size = Buffer.alloc(4)
+  size.writeUInt32BE(head.length)
+  return Buffer.concat([size, head, ...columns])
+}
+
+export const digestOf = (bytes: Uint8Array): HashHex => createHash('sha256').update(bytes).digest('hex')
+export const stateDigest = (s: State): HashHex => digestOf(toBytes(s))
+
+export function fromBytes(bytes: Uint8Array): State {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const start = 4 + buffer.readUInt32BE(0)
+  const head = JSON.parse(buffer.subarray(4, start).toString('utf8'))
+  const s = revived(head, (name, at, length) => columnOf(name, buffer.subarray(start + at, start + at + length))) as State
+  s.dueS = deviceColumns(s.want.length).dueS
+  return s
+}
+
+const columnNames = { Uint8Array, Uint16Array, Uint32Array, Int32Array, Float64Array } as const
+function columnOf(name: string, bytes: Uint8Array): ArrayBufferView {
+  const copy = new Uint8Array(bytes.length)
+  copy.set(bytes)
+  return new columnNames[name === 'Buffer' ? 'Uint8Array' : (name as keyof typeof columnNames)](copy.buffer)
+}
+
+const byKey = ([a]: [unknown, unknown], [b]: [unknown, unknown]): number =>
+  typeof a === 'number' && typeof b === 'number' ? a - b : String(a) < String(b) ? -1 : 1
+
+function plain(value: unknown, column: (v: ArrayBufferView) => unknown): unknown {
+  if (ArrayBuffer.isView(value)) return column(value)
+  if (value instanceof Map) return { $m: [...value].sort(byKey).map(([k, v]) => [k, plain(v, column)]) }
+  if (Array.isArray(value)) return value.map(v => plain(v, column))
+  if (typeof value !== 'object' || value === null) return value
+  const members = Object.entries(value).sort(byKey)
+  return Object.fromEntries(members.map(([k, v]) => [k, plain(v, column)]))
+}
+
+function revived(value: unknown, column: (name: string, at: number, length: number) => ArrayBufferView): unknown {
+  if (Array.isArray(value)) return value.map(v => revived(v, column))
+  if (typeof value !== 'object' || value === null) return value
+  const o = value as Record<string, unknown>
+  if (typeof o.$c === 'string') return column(o.$c, o.at as number, o.length as number)
+  if (Array.isArray(o.$m)) return new Map(o.$m.map(([k, v]) => [k, revived(v, column)]))
+  return Object.fromEntries(Object.entries(o).map(([k, v]) => [k, revived(v, column)]))
+}
+
+export type { EventState }

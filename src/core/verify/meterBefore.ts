@@ -1,0 +1,205 @@
+import { allocate, UNLIMITED } from '../allocate.ts'
+import { membersOf } from '../apply.ts'
+import { span } from '../edges.ts'
+import {
+  chargerVerdicts,
+  type Decision,
+  type Interval,
+  type NonResponse,
+  nonResponses,
+  type Readings,
+  type Second,
+  type Verdict,
+} from '../model.ts'
+import { answerOf, type EventState, exclusionOf, firstS, isUp, linkLossOf, type State } from '../state.ts'
+
+/** The baseline is each charger's mean power in this stretch before the event (meter before / meter after: ERCOT MBMA, GB flexibility "meter-before"). */
+export const BASELINE_S = 300
+/** A car takes this long to follow a limit; compliance is judged after it. */
+const SETTLE_S = 30
+/** Accuracy that the law asks of a charger's own meter (SI 2021/1467 reg. 9): inside the band nobody is called non-compliant. */
+const METER_BAND = 0.1
+/** Below this share of metered charger-time nothing is said about the event. */
+const MIN_COVERAGE = 0.8
+const DELIVERED_FROM = 0.95
+const PARTIAL_FROM = 0.5
+
+type Verified = Extract<Decision, { kind: 'verified' }>
+type Window = { readonly fromS: Second; readonly toS: Second }
+
+/** The settled part of an event: after its start has been spread, until its end begins. */
+export function settledWindow(e: EventState): Window {
+  const first = e.event.intervals[0]
+  const last = e.event.intervals.at(-1)
+  const fromS = (first?.fromS ?? 0) + e.spread.startShiftS + e.spread.startS
+  const toS = Math.min((last?.toS ?? 0) + Math.min(0, e.spread.endShiftS), e.cancelledS)
+  return { fromS, toS: Math.max(fromS, toS) }
+}
+/** Where the baseline is read. */
+export function baselineWindow(e: EventState): Window {
+  const toS = Math.max(Math.min(firstS(e), e.cancelledS), 0)
+  return { fromS: toS - BASELINE_S, toS }
+}
+
+/**
+ * Did the load fall? From meters alone, over the settled window: asked and delivered energy against the meter-before baseline, and for each charger
+ * whether its readings kept its limit. A charger without readings is no data, never a number; too little data makes the whole unverifiable.
+ * Not compliant: reading x (1 - 0.1) > limit in two intervals. The settlement-grade rules come with their own rulesets.
+ */
+export function verify(s: State, e: EventState, readings: Readings): Verified {
+  const window = settledWindow(e)
+  const before = baselineWindow(e)
+  const members = membersOf(s, e)
+  const index = byCharger(readings)
+  const limits = limitsOf(s, e, members, window)
+  const who: number[] = []
+  const verdict: number[] = []
+  const cause: number[] = []
+  const counts = { compliant: 0, notCompliant: 0, noData: 0, notCommanded: 0 }
+  const causes: Partial<Record<NonResponse, number>> = {}
+  const sums = { askedWh: 0, baselineWh: 0, actualWh: 0, coveredS: 0, drawing: 0 }
+  const hours = (window.toS - window.fromS) / 3600
+  members.forEach((i, m) => {
+    const mine = index.get(i) ?? []
+    const baseline = meanW(readings, mine, before)
+    const actual = meanW(readings, mine, window)
+    const covered = actual.seconds
+    if (baseline.meanW !== null && actual.meanW !== null) {
+      sums.baselineWh += baseline.meanW * hours
+      sums.actualWh += actual.meanW * hours
+      sums.coveredS += covered
+    } else if (baseline.meanW === null && actual.meanW !== null) sums.actualWh += actual.meanW * hours
+    const commanded = limits[m]!.some(x => x.limitW !== UNLIMITED)
+    if (commanded || (baseline.meanW ?? 0) > 0) sums.drawing++
+    const judged = commanded ? compliance(readings, mine, limits[m]!) : 'notCommanded'
+    counts[judged]++
+    const why = whyNot(s, e, i, judged)
+    if (why !== 'none') causes[why] = (causes[why] ?? 0) + 1
+    who.push(i)
+    verdict.push(chargerVerdicts.indexOf(judged))
+    cause.push(nonResponses.indexOf(why))
+    sums.askedWh += askedOfEachWh(e, limits[m]!, baseline.meanW)
+  })
+  const askedWh = askedOfAllWh(e, window, sums.baselineWh) ?? sums.askedWh
+  const deliveredWh = sums.baselineWh - sums.actualWh
+  const coverage = sums.drawing === 0 || hours === 0 ? 0 : Math.min(1, sums.coveredS / (sums.drawing * (window.toS - window.fromS)))
+  const ratio = askedWh > 0 ? deliveredWh / askedWh : null
+  return {
+    kind: 'verified',
+    who: Uint32Array.from(who),
+    verdict: Uint8Array.from(verdict),
+    cause: Uint8Array.from(cause),
+    verification: {
+      event: e.no,
+      revision: e.event.revision,
+      verdict: verdictOf(e, coverage, ratio, sums.actualWh, window),
+      askedWh,
+      baselineWh: sums.baselineWh,
+      actualWh: sums.actualWh,
+      deliveredWh,
+      ratio: coverage < MIN_COVERAGE ? null : ratio,
+      coverage,
+      baselineRule: 'meterBefore-1',
+      window: { fromS: window.fromS, toS: window.toS, baselineFromS: before.fromS, baselineToS: before.toS },
+      counts,
+      causes,
+    },
+  }
+}
+
+function verdictOf(e: EventState, coverage: number, ratio: number | null, actualWh: number, { fromS, toS }: Window): Verdict {
+  if (coverage < MIN_COVERAGE || toS <= fromS) return 'unverifiable'
+  const caps = e.event.intervals.filter(x => x.ask.kind === 'cap')
+  if (caps.length === e.event.intervals.length && actualWh <= energyWh(e, { fromS, toS }, ask => (ask.kind === 'cap' ? ask.totalW : 0)))
+    return 'delivered'
+  if (ratio === null) return 'delivered'
+  if (ratio >= DELIVERED_FROM) return 'delivered'
+  return ratio >= PARTIAL_FROM ? 'partial' : 'missed'
+}
+
+/** For asks about the targets as a whole; null for asks about each charger. */
+function askedOfAllWh(e: EventState, window: Window, baselineWh: number): number | null {
+  const kinds = new Set(e.event.intervals.map(x => x.ask.kind))
+  if (kinds.size !== 1) return kinds.has('cap') || kinds.has('shed') ? mixedWh(e, window, baselineWh) : null
+  if (kinds.has('shed')) return energyWh(e, window, ask => (ask.kind === 'shed' ? ask.totalW : 0))
+  if (kinds.has('cap')) return Math.max(0, baselineWh - energyWh(e, window, ask => (ask.kind === 'cap' ? ask.totalW : 0)))
+  return null
+}
+/** Intervals of several kinds: each against its own share of the baseline; asks about each charger count as nothing asked of the whole. */
+function mixedWh(e: EventState, window: Window, baselineWh: number): number {
+  const hours = (window.toS - window.fromS) / 3600
+  const baselineW = hours > 0 ? baselineWh / hours : 0
+  return energyWh(e, window, ask => (ask.kind === 'shed' ? ask.totalW : ask.kind === 'cap' ? Math.max(0, baselineW - ask.totalW) : 0))
+}
+function energyWh(e: EventState, window: Window, powerW: (ask: Interval['ask']) => number): number {
+  let wh = 0
+  for (const x of e.event.intervals) wh += (powerW(x.ask) * overlapS(x, window)) / 3600
+  return wh
+}
+const overlapS = (a: Window, b: Window): number => Math.max(0, Math.min(a.toS, b.toS) - Math.max(a.fromS, b.fromS))
+
+type Limit = Window & { readonly limitW: number }
+/** What each member had to keep to, by interval, within the settled window and after its own start. */
+function limitsOf(s: State, e: EventState, members: Uint32Array, window: Window): Limit[][] {
+  const out: Limit[][] = Array.from(members, () => [])
+  e.event.intervals.forEach((interval, k) => {
+    const { watts } = allocate(s, e, interval, members)
+    members.forEach((i, m) => {
+      const own = span(e, k, i)
+      if (own) out[m]!.push({ fromS: Math.max(own.fromS, window.fromS) + SETTLE_S, toS: Math.min(own.toS, window.toS), limitW: watts[m]! })
+    })
+  })
+  return out
+}
+
+function askedOfEachWh(e: EventState, limits: readonly Limit[], baselineW: number | null): number {
+  if (baselineW === null || e.event.intervals.some(x => x.ask.kind === 'cap' || x.ask.kind === 'shed')) return 0
+  let wh = 0
+  for (const x of limits)
+    if (x.limitW !== UNLIMITED) wh += (Math.max(0, baselineW - x.limitW) * Math.max(0, x.toS - x.fromS + SETTLE_S)) / 3600
+  return wh
+}
+
+function compliance(readings: Readings, mine: readonly number[], limits: readonly Limit[]): 'compliant' | 'notCompliant' | 'noData' {
+  let seen = 0
+  let above = 0
+  for (const k of mine)
+    for (const x of limits) {
+      if (x.limitW === UNLIMITED || readings.fromMs[k]! < x.fromS * 1000 || readings.toMs[k]! > x.toS * 1000) continue
+      seen++
+      if (readings.powerW[k]! * (1 - METER_BAND) > x.limitW) above++
+    }
+  return seen === 0 ? 'noData' : above >= 2 ? 'notCompliant' : 'compliant'
+}
+
+function whyNot(s: State, e: EventState, i: number, judged: (typeof chargerVerdicts)[number]): NonResponse {
+  if (judged === 'compliant') return 'none'
+  if (judged === 'notCommanded')
+    return s.refusals.has(i) || answerOf(e, i) === 'rejected' ? 'refused' : s.optOuts.has(i) || exclusionOf(e, i) ? 'optedOut' : 'none'
+  const answer = answerOf(e, i)
+  if (answer === 'rejected') return 'refused'
+  if (!isUp(s, i)) return linkLossOf(s.fleet, i) === 'holds' ? 'offline' : 'resumedOnLinkLoss'
+  if (judged === 'noData') return 'noData'
+  return answer === 'accepted' ? 'acceptedButUnmoved' : 'noAnswer'
+}
+
+function byCharger(readings: Readings): Map<number, number[]> {
+  const out = new Map<number, number[]>()
+  readings.charger.forEach((i, k) => {
+    const list = out.get(i)
+    if (list) list.push(k)
+    else out.set(i, [k])
+  })
+  return out
+}
+/** Time-weighted mean power of the readings inside a window, and how many seconds they cover; null without any. */
+function meanW(readings: Readings, mine: readonly number[], { fromS, toS }: Window): { meanW: number | null; seconds: number } {
+  let ws = 0
+  let seconds = 0
+  for (const k of mine) {
+    const part = overlapS({ fromS: readings.fromMs[k]! / 1000, toS: readings.toMs[k]! / 1000 }, { fromS, toS })
+    ws += readings.powerW[k]! * part
+    seconds += part
+  }
+  return { meanW: seconds > 0 ? ws / seconds : null, seconds }
+}

@@ -1,0 +1,57 @@
+import { type ChargerNo, type Input, type NodeNo, type Outcome, outcomeCode } from '../core/model.ts'
+
+/** What has come in since the last turn. Answers and links of many chargers become columns: one fact per kind and turn. */
+export type Inbox = {
+  readonly inputs: Input[]
+  readonly outcomes: Outcome[]
+  readonly links: Map<NodeNo, boolean>
+  readonly doubts: Map<string, Set<ChargerNo>>
+}
+export const newInbox = (): Inbox => ({ inputs: [], outcomes: [], links: new Map(), doubts: new Map() })
+export const isEmpty = (b: Inbox): boolean => b.inputs.length + b.outcomes.length + b.links.size + b.doubts.size === 0
+
+/**
+ * The inputs of a turn. Outcomes come before links and doubts: an answer tells of a command sent before the link fell; told later it would be
+ * believed over the doubt.
+ */
+export function inputsOf(b: Inbox): Input[] {
+  const out: Input[] = []
+  if (b.outcomes.length > 0) out.push(outcomeColumns(b.outcomes))
+  if (b.links.size > 0)
+    out.push({ kind: 'link', stations: Uint32Array.from(b.links.keys()), up: Uint8Array.from(b.links.values(), up => (up ? 1 : 0)) })
+  for (const [why, who] of b.doubts) out.push({ kind: 'doubt', who: Uint32Array.from(who), why })
+  out.push(...b.inputs)
+  return out
+}
+
+/** Puts back what an append that failed had taken, except the inputs: their submitters are told, and try again. */
+export function putBack(into: Inbox, lost: Inbox): void {
+  into.outcomes.unshift(...lost.outcomes)
+  for (const [station, up] of lost.links) if (!into.links.has(station)) into.links.set(station, up)
+  for (const [why, who] of lost.doubts) {
+    const all = into.doubts.get(why) ?? new Set()
+    for (const i of who) all.add(i)
+    into.doubts.set(why, all)
+  }
+}
+
+const MAX_CAUSES = 255
+function outcomeColumns(outcomes: readonly Outcome[]): Input {
+  const causes: string[] = []
+  const index = new Map<string, number>()
+  const codeOf = (cause: string): number => {
+    const known = index.get(cause)
+    if (known !== undefined) return known
+    if (causes.length === MAX_CAUSES) return MAX_CAUSES - 1
+    index.set(cause, causes.length)
+    return causes.push(cause.slice(0, 200)) - 1
+  }
+  return {
+    kind: 'outcome',
+    who: Uint32Array.from(outcomes, o => o.charger),
+    seq: Uint16Array.from(outcomes, o => o.seq),
+    what: Uint8Array.from(outcomes, o => outcomeCode[o.kind]),
+    cause: Uint8Array.from(outcomes, o => codeOf(o.cause)),
+    causes,
+  }
+}
