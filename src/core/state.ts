@@ -26,6 +26,8 @@ export type Fleet = {
   position: Uint32Array
   nodeFrom: Uint32Array
   nodeTo: Uint32Array
+  /** Nodes, deepest level first. */
+  deepestFirst: Uint32Array
 }
 
 /** An event as folded: what was asked, how it was judged, what the plan needs to stay the same from turn to turn. */
@@ -120,6 +122,7 @@ export const emptyFleet = (): Fleet => ({
   position: new Uint32Array(0),
   nodeFrom: new Uint32Array(0),
   nodeTo: new Uint32Array(0),
+  deepestFirst: new Uint32Array(0),
 })
 
 export const emptyState = (): State => ({
