@@ -1,0 +1,37 @@
+import { type ChargerColumns, type ChargerNo, linkLossTraits, type NodeColumns, nodeKinds } from '../core/model.ts'
+import type { State } from '../core/state.ts'
+import type { Capabilities, NodeRecord } from '../ports.ts'
+
+export type ChargerRecord = { readonly no: ChargerNo; readonly station: number; readonly capabilities: Capabilities }
+/** Share of accepted commands obeyed that a charger stands at before any was tested, in 1/1000. */
+export const UNTESTED = 830
+
+/** What the planner knows of chargers, in order of their numbers. What State has learned of a known one (its reliability) stays. */
+export function chargerColumns(records: readonly ChargerRecord[], state: State): ChargerColumns {
+  const sorted = [...records].sort((a, b) => a.no - b.no)
+  const from = (value: (r: ChargerRecord) => number) => sorted.map(value)
+  const powerW = (amps: number, c: Capabilities) => Math.round(amps * c.phases * c.voltageV)
+  return {
+    no: Uint32Array.from(from(r => r.no)),
+    station: Uint32Array.from(from(r => r.station)),
+    minW: Int32Array.from(from(r => powerW(r.capabilities.minA, r.capabilities))),
+    maxW: Int32Array.from(from(r => powerW(r.capabilities.maxA, r.capabilities))),
+    phases: Uint8Array.from(from(r => r.capabilities.phases)),
+    voltageV: Uint16Array.from(from(r => r.capabilities.voltageV)),
+    depth: Uint16Array.from(from(r => r.capabilities.depth)),
+    onLinkLoss: Uint8Array.from(from(r => linkLossTraits.indexOf(r.capabilities.onLinkLoss))),
+    limitsAtStation: Uint8Array.from(from(r => (r.capabilities.limitsAt === 'station' ? 1 : 0))),
+    reliability: Uint16Array.from(from(r => (r.no < state.fleet.chargers ? state.fleet.reliability[r.no]! : UNTESTED))),
+  }
+}
+
+/** The tree, in order of numbers. A limit of a known node stays; a new one has none. */
+export function nodeColumns(records: readonly NodeRecord[], state: State): NodeColumns {
+  const sorted = [...records].sort((a, b) => a.no - b.no)
+  return {
+    no: Uint32Array.from(sorted.map(r => r.no)),
+    parent: Int32Array.from(sorted.map(r => r.parent)),
+    kind: Uint8Array.from(sorted.map(r => nodeKinds.indexOf(r.kind))),
+    limitW: Int32Array.from(sorted.map(r => (r.no < state.fleet.nodes ? state.fleet.nodeLimitW[r.no]! : -1))),
+  }
+}

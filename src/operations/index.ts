@@ -1,0 +1,45 @@
+import { FRESH_MS } from '../core/views.ts'
+import type { Engine } from '../engine.ts'
+import { type Audit, createAudit, type LeafDecoder } from './audit.ts'
+import { createEmergency, type Emergency } from './emergency.ts'
+import { createEvents, type Events } from './events.ts'
+import { createFleet, type FleetViews } from './fleet.ts'
+import { createFleetImport, type FleetImport, type ImportSetup } from './fleetImport.ts'
+import { createFleetRelease, type FleetRelease } from './fleetRelease.ts'
+import { createHistory, type History } from './history.ts'
+import { createLimits } from './limits.ts'
+import { createOptOuts, type OptOuts } from './optOuts.ts'
+
+/** What people do with the bridge, whatever they do it through. */
+export type Operations = {
+  readonly history: History
+  readonly events: Events
+  readonly emergency: Emergency
+  readonly fleet: FleetViews
+  readonly fleetImport: FleetImport
+  readonly fleetRelease: FleetRelease
+  readonly optOuts: OptOuts
+  readonly limits: ReturnType<typeof createLimits>
+  readonly audit: Audit
+}
+export type OperationsSetup = ImportSetup & {
+  readonly engine: Engine
+  readonly freshMs?: number | undefined
+  readonly decodeLeaf?: LeafDecoder | undefined
+}
+
+export function createOperations({ engine, freshMs = FRESH_MS, decodeLeaf, ...setup }: OperationsSetup): Operations {
+  const history = createHistory(engine)
+  const emergency = createEmergency(engine, freshMs)
+  return {
+    history,
+    events: createEvents(engine, history),
+    emergency,
+    fleet: createFleet(engine, freshMs),
+    fleetImport: createFleetImport(engine, setup),
+    fleetRelease: createFleetRelease(engine),
+    optOuts: createOptOuts(engine),
+    limits: createLimits(engine, emergency.reasonOf),
+    audit: createAudit(engine, decodeLeaf),
+  }
+}
