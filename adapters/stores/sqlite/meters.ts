@@ -1,0 +1,124 @@
+import type { Instant } from '../../../src/core/model.ts'
+import type { Meters, Runtime } from '../../../src/ports.ts'
+import { createLatest } from '../latest.ts'
+import { columnsOf, inOrder, type Reading, touches } from '../readings.ts'
+import type { Db, Statement, Value } from './db.ts'
+
+const slotMs = 300_000
+const flushAfterMs = 1000
+const flushRows = 5000
+const rowsPerInsert = 25
+const columns = 7
+/** Above this many chargers a slot is read whole and filtered: one scan is cheaper than that many seeks. */
+const seekAtMost = 50
+const recallMs = 3_600_000
+
+export type SqliteMeters = Meters & {
+  /** Writes what is pending. Called each second while something is, by `range` and by `close`. */
+  flush(): void
+}
+
+/**
+ * Readings as rows keyed by slot, charger and time. A reading is rounded to 0.001 W and 0.001 Wh. `put` keeps rows in memory until the next flush,
+ * at most a second or 5,000 rows later. The newest reading of each charger in the past hour is known again after a restart.
+ */
+export function openMeters(db: Db, runtime: Pick<Runtime, 'now' | 'at'>): SqliteMeters {
+  const insertMany = db.prepare(`INSERT OR REPLACE INTO reading VALUES ${Array(rowsPerInsert).fill('(?,?,?,?,?,?,?)').join(',')}`)
+  const insertOne = db.prepare('INSERT OR REPLACE INTO reading VALUES (?,?,?,?,?,?,?)')
+  const select = 'SELECT slot, charger, from_ms, for_ms, power_mw, register_mwh, quality FROM reading WHERE slot = ?'
+  const ofCharger = db.prepare(`${select} AND charger = ?`)
+  const ofSlot = db.prepare(`${select} AND charger >= ? AND charger <= ?`)
+  const extent = db.prepare('SELECT (SELECT min(slot) FROM reading), (SELECT max(slot) FROM reading)')
+  const widen = db.prepare('UPDATE reading_span SET longest_ms = max(longest_ms, ?)')
+  const latest = createLatest()
+  recall(db, runtime.now() - recallMs, latest.seeOne)
+
+  let longestMs = db.prepare('SELECT longest_ms FROM reading_span').get([])?.[0] as number
+  let longestSeenMs = longestMs
+  let pending: Value[] = []
+  let closed = false
+
+  function flush() {
+    if (pending.length === 0) return
+    db.write(() => {
+      if (longestSeenMs > longestMs) widen.run([longestSeenMs])
+      const whole = columns * rowsPerInsert
+      let i = 0
+      for (; i + whole <= pending.length; i += whole) insertMany.run(pending.slice(i, i + whole))
+      for (; i < pending.length; i += columns) insertOne.run(pending.slice(i, i + columns))
+    })
+    longestMs = longestSeenMs
+    pending = []
+  }
+  return {
+    flush,
+    put(readings) {
+      latest.see(readings)
+      const { charger, fromMs, toMs, powerW, registerWh, quality } = readings
+      if (charger.length > 0 && pending.length === 0)
+        runtime.at('meters.flush', runtime.now() + flushAfterMs, () => (closed ? undefined : flush()))
+      for (let i = 0; i < charger.length; i++) {
+        const from = Math.round(fromMs[i]!)
+        const forMs = Math.round(toMs[i]!) - from
+        const slot = Math.floor(from / slotMs)
+        if (forMs > longestSeenMs) longestSeenMs = forMs
+        pending.push(slot, charger[i]!, from - slot * slotMs, forMs, thousandths(powerW[i]!), thousandths(registerWh[i]!), quality[i]!)
+        if (pending.length >= flushRows * columns) flush()
+      }
+    },
+    async range(who, fromMs, toMs) {
+      flush()
+      const wanted = new Set(who)
+      const rows: Reading[] = []
+      // A reading may have begun before the window, by at most the longest interval ever stored.
+      const [oldest, newest] = (extent.get([]) ?? []) as [number | null, number | null]
+      const first = Math.max(Math.floor((fromMs - longestMs) / slotMs), oldest ?? 0)
+      for (let slot = first; slot <= (newest ?? -1) && slot * slotMs < toMs; slot++) {
+        for (const row of slotRows(slot, wanted, ofCharger, ofSlot)) {
+          const reading = readingOf(row)
+          if (wanted.has(reading.charger) && touches(reading, fromMs, toMs)) rows.push(reading)
+        }
+      }
+      return columnsOf(rows.sort(inOrder))
+    },
+    latest: latest.columns,
+    async close() {
+      flush()
+      closed = true
+    },
+  }
+}
+
+type Row = readonly [
+  slot: number,
+  charger: number,
+  from: number,
+  forMs: number,
+  power: number | null,
+  register: number | null,
+  quality: number,
+]
+
+function* slotRows(slot: number, wanted: ReadonlySet<number>, ofCharger: Statement, ofSlot: Statement): Iterable<Row> {
+  if (wanted.size > seekAtMost) {
+    let [low, high] = [Number.POSITIVE_INFINITY, 0]
+    for (const charger of wanted) [low, high] = [Math.min(low, charger), Math.max(high, charger)]
+    yield* ofSlot.all([slot, low, high]) as unknown as readonly Row[]
+  } else for (const charger of wanted) yield* ofCharger.all([slot, charger]) as unknown as readonly Row[]
+}
+function readingOf([slot, charger, from, forMs, power, register, quality]: Row): Reading {
+  const fromMs = slot * slotMs + from
+  return { charger, fromMs, toMs: fromMs + forMs, powerW: number(power), registerWh: number(register), quality }
+}
+const thousandths = (value: number): number | null => (Number.isNaN(value) ? null : Math.round(value * 1000))
+const number = (value: number | null): number => (value === null ? Number.NaN : value / 1000)
+
+/** SQLite takes the other columns of a `max` group from the row that has it. */
+function recall(db: Db, sinceMs: Instant, see: (charger: number, powerW: number, atMs: number) => void): void {
+  const newest = db.prepare(
+    `SELECT charger, power_mw, max(slot * ${slotMs} + from_ms + for_ms) FROM reading WHERE slot >= ? AND power_mw IS NOT NULL GROUP BY charger`,
+  )
+  for (const [charger, power, atMs] of newest.all([Math.floor(sinceMs / slotMs)]) as unknown as readonly [number, number, number][]) {
+    if (atMs >= sinceMs) see(charger, power / 1000, atMs)
+  }
+}

@@ -1,0 +1,48 @@
+import type { Signer } from '../../../src/audit/note.ts'
+import type { Journal, Registry, Runtime } from '../../../src/ports.ts'
+import { type Db, openDatabase } from './db.ts'
+import { openJournal } from './journal.ts'
+import { openKeys } from './key.ts'
+import { openMeters, type SqliteMeters } from './meters.ts'
+import { openRegistry } from './registry.ts'
+
+export type SqliteStore = {
+  readonly path: string
+  readonly journal: Journal
+  readonly meters: SqliteMeters
+  readonly registry: Registry
+  readonly signer: Signer
+  /** 32 secret bytes; see `Keys`. */
+  readonly seedKey: Uint8Array
+  /** Flushes the meters and closes the file. */
+  close(): Promise<void>
+}
+
+/**
+ * Everything that a bridge keeps, in one folder: `gridbridge.db`, `audit.key`, `audit.pub`, `seed.key`. `origin` names the log (a URL without its
+ * scheme). Refuses on doubt: see `openDatabase`, `openKeys` and `openJournal` for the codes.
+ */
+export function openStore(options: {
+  readonly dir: string
+  readonly origin: string
+  readonly runtime: Pick<Runtime, 'now' | 'at'>
+}): SqliteStore {
+  const db = openDatabase(options.dir)
+  try {
+    const { signer, seedKey } = openKeys(options.dir, options.origin, isNew(db))
+    const journal = openJournal(db, signer)
+    const meters = openMeters(db, options.runtime)
+    const registry = openRegistry(db)
+    const close = async () => {
+      await meters.close()
+      db.close()
+    }
+    return { path: db.path, journal, meters, registry, signer, seedKey, close }
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+/** Only a log without entries may get a new key. */
+const isNew = (db: Db): boolean => db.prepare('SELECT 1 FROM entry LIMIT 1').get([]) === undefined

@@ -1,0 +1,52 @@
+import type { ChargerNo, NodeKind, Target } from '../../../src/core/model.ts'
+import type { NodeRecord, Registry, RegistryChange, Station } from '../../../src/ports.ts'
+import { createRegistryIndex, type RegistryIndex } from '../registryIndex.ts'
+import type { Db } from './db.ts'
+
+/** The registry as rows; look-ups are answered from memory, which is changed only after the commit. */
+export function openRegistry(db: Db): Registry {
+  const index = createRegistryIndex()
+  load(db, index)
+  const putNode = db.prepare('INSERT OR REPLACE INTO node VALUES (?,?,?,?)')
+  const putStation = db.prepare('INSERT OR REPLACE INTO station VALUES (?,?)')
+  const putExternalId = db.prepare('INSERT OR REPLACE INTO external_id VALUES (?,?)')
+  const putAlias = db.prepare('INSERT OR REPLACE INTO alias VALUES (?,?,?)')
+  const putSetting = db.prepare('INSERT OR REPLACE INTO setting VALUES (?,?)')
+  const dropSetting = db.prepare('DELETE FROM setting WHERE key = ?')
+
+  function store(change: RegistryChange) {
+    for (const { no, kind, name, parent } of change.nodes ?? []) putNode.run([no, kind, name, parent])
+    for (const station of change.stations ?? []) putStation.run([station.no, JSON.stringify(station)])
+    for (const { charger, externalId } of change.externalIds ?? []) putExternalId.run([charger, externalId])
+    for (const { scheme, value, targets } of change.aliases ?? []) putAlias.run([scheme, value, JSON.stringify(targets)])
+  }
+  return {
+    ...index,
+    async put(change) {
+      db.write(() => store(change))
+      index.apply(change)
+    },
+    async set(key, value) {
+      db.write(() => (value === null ? dropSetting.run([key]) : putSetting.run([key, value])))
+      index.assign(key, value)
+    },
+    async close() {},
+  }
+}
+
+function load(db: Db, index: RegistryIndex): void {
+  const rows = <Row extends readonly unknown[]>(sql: string) => db.prepare(sql).all([]) as unknown as readonly Row[]
+  index.apply({
+    nodes: rows<[number, NodeKind, string, number]>('SELECT no, kind, name, parent FROM node ORDER BY no').map(
+      ([no, kind, name, parent]): NodeRecord => ({ no, kind, name, parent }),
+    ),
+    stations: rows<[string]>('SELECT body FROM station ORDER BY no').map(([body]) => JSON.parse(body) as Station),
+    externalIds: rows<[ChargerNo, string]>('SELECT charger, id FROM external_id').map(([charger, externalId]) => ({ charger, externalId })),
+    aliases: rows<[string, string, string]>('SELECT scheme, value, targets FROM alias').map(([scheme, value, targets]) => ({
+      scheme,
+      value,
+      targets: JSON.parse(targets) as Target[],
+    })),
+  })
+  for (const [key, value] of rows<[string, string]>('SELECT key, value FROM setting')) index.assign(key, value)
+}

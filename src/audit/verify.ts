@@ -1,0 +1,240 @@
+/** The offline verifier: recomputes a log from its entries and says what is proven, or what is wrong and where. */
+import { type Checkpoint, openCheckpoint, parseCheckpoint } from './checkpoint.ts'
+import { emptyRange, leafHash, push, type Range, rangeRoot, sameHash, sha256 } from './merkle.ts'
+import type { Verifier } from './note.ts'
+import { parseEnvelope, referencesOf } from './references.ts'
+
+/** An entry as a store keeps it: `hash` is the leaf hash recorded when it was appended. It proves nothing; it helps to name what was changed. */
+export type Entry = { readonly seq: number; readonly hash: Uint8Array; readonly body: Uint8Array }
+
+/** A consistent view of one stored log. */
+export type LogReader = {
+  head(): { readonly size: number; readonly note: string } | undefined
+  /** All entries by ascending seq, in chunks. */
+  entries(): AsyncIterable<readonly Entry[]>
+  /** Salt and body of a blob (hash in lower-case hex); undefined if absent. */
+  blob(hash: string): Promise<Uint8Array | undefined>
+  close(): void
+}
+
+export const findingCodes = [
+  'unreadable',
+  'head-missing',
+  'head-malformed',
+  'bad-signature',
+  'unknown-key',
+  'entry-count',
+  'entry-missing',
+  'entry-changed',
+  'entry-order',
+  'root-mismatch',
+  'blob-wrong',
+  'blob-absent',
+  'since-malformed',
+  'since-bad-signature',
+  'since-unknown-key',
+  'since-truncated',
+  'since-fork',
+  'since-rewritten',
+] as const
+export type FindingCode = (typeof findingCodes)[number]
+/** `line` is for a person; `seq` and `hash` name the entry or blob where there is one. */
+export type Finding = { readonly code: FindingCode; readonly line: string; readonly seq?: number; readonly hash?: string }
+
+export type AuditResult =
+  | {
+      readonly ok: true
+      readonly origin: string
+      readonly keyId: string
+      readonly size: number
+      /** Hex. */
+      readonly root: string
+      readonly checkedBlobs: number
+      /** Absent, but named by an `erased` or `expired` fact. */
+      readonly absentBlobs: number
+      /** Size of the checkpoint that the log was found to extend. */
+      readonly since: number | null
+      /** What remains unproven, in words. */
+      readonly notProven: string
+    }
+  | { readonly ok: false; readonly size: number; readonly findings: readonly Finding[] }
+
+/** Enough to act on; the rest are only counted. */
+const maxOfACode = 5
+
+/** `since` is a signed checkpoint kept from earlier, outside the reach of whoever keeps the log. Never throws for what the log contains. */
+export async function verifyLog(reader: LogReader, verifier: Verifier, since?: string): Promise<AuditResult> {
+  const findings: Finding[] = []
+  const counts = new Map<FindingCode, number>()
+  const find: Find = (code, line, at = {}) => {
+    const count = (counts.get(code) ?? 0) + 1
+    counts.set(code, count)
+    if (count <= maxOfACode) findings.push({ code, line, ...at })
+  }
+  const earlier = since === undefined ? undefined : openSince(since, verifier, find)
+  let recomputed: Recomputed = { range: emptyRange(), rows: 0, earlierRoot: undefined, checkedBlobs: 0, excusedBlobs: 0 }
+  try {
+    const head = openHead(reader, verifier, find)
+    recomputed = await recompute(reader, earlier?.size, find)
+    const { range, rows } = recomputed
+    if (head !== undefined) compareHead(head, rows, range, findings, find)
+    if (earlier !== undefined) compareSince(earlier, recomputed, find)
+    if (
+      findings.some(f => f.code === 'root-mismatch' || f.code.startsWith('since-')) &&
+      findings.every(f => !f.code.startsWith('entry-'))
+    ) {
+      await locate(reader, find)
+    }
+  } catch (error) {
+    find('unreadable', `the log cannot be read to its end: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  const { range, rows, checkedBlobs, excusedBlobs: absentBlobs } = recomputed
+  if (findings.length > 0) return { ok: false, size: rows, findings: inOrder(findings, counts) }
+  return {
+    ok: true,
+    origin: verifier.name,
+    keyId: verifier.keyId,
+    size: range.size,
+    root: Buffer.from(rangeRoot(range)).toString('hex'),
+    checkedBlobs,
+    absentBlobs,
+    since: earlier?.size ?? null,
+    notProven: notProven(range.size, earlier?.size),
+  }
+}
+
+function notProven(size: number, since: number | undefined): string {
+  const after = `nothing is proven about entries after ${size}`
+  if (since !== undefined && since > 0) return `${after}, if there were any; the first ${since} are those of the checkpoint`
+  const copy = 'nor that this is the latest or the only copy: its tail may have been cut off, or another history signed'
+  return `${after}, ${copy}; compare with a checkpoint that you kept (--since)`
+}
+
+type Find = (code: FindingCode, line: string, at?: { seq?: number; hash?: string }) => void
+
+function openHead(reader: LogReader, verifier: Verifier, find: Find): Checkpoint | undefined {
+  const head = reader.head()
+  if (head === undefined) {
+    find('head-missing', 'the log has no head')
+    return undefined
+  }
+  // A log that was never written to is not signed.
+  if (head.size === 0 && head.note === '') return { origin: verifier.name, size: 0, root: rangeRoot(emptyRange()) }
+  const opened = openCheckpoint(head.note, verifier)
+  if (opened.kind === 'malformed') {
+    find('head-malformed', `the head is not a signed checkpoint: ${opened.why}`)
+    return undefined
+  }
+  if (opened.kind === 'badSignature') find('bad-signature', `the head is not what key ${verifier.name} ${verifier.keyId} signed`)
+  if (opened.kind === 'unknownKey')
+    find('unknown-key', `the head is signed by ${opened.signers.join(', ')}, but not with key ${verifier.name} ${verifier.keyId}`)
+  const checkpoint = opened.kind === 'verified' ? opened.checkpoint : parseCheckpoint(opened.text)
+  if (checkpoint !== undefined && checkpoint.size !== head.size) {
+    find('head-malformed', `the store says ${head.size} entries, its signed head ${checkpoint.size}`)
+  }
+  return checkpoint
+}
+
+function openSince(note: string, verifier: Verifier, find: Find): Checkpoint | undefined {
+  const opened = openCheckpoint(note, verifier)
+  switch (opened.kind) {
+    case 'verified':
+      return opened.checkpoint
+    case 'malformed':
+      find('since-malformed', `--since is not a signed checkpoint of this log: ${opened.why}`)
+      return undefined
+    case 'badSignature':
+      find('since-bad-signature', `--since is not what key ${verifier.name} ${verifier.keyId} signed`)
+      return undefined
+    case 'unknownKey':
+      find('since-unknown-key', `--since is signed by ${opened.signers.join(', ')}, but not with key ${verifier.name} ${verifier.keyId}`)
+      return undefined
+  }
+}
+
+/** `rows` counts entries, gaps or not; `range` holds their hashes in the order found; `earlierRoot` is the root over the first `earlierSize`. */
+type Recomputed = { range: Range; rows: number; earlierRoot: Uint8Array | undefined; checkedBlobs: number; excusedBlobs: number }
+
+async function recompute(reader: LogReader, earlierSize: number | undefined, find: Find): Promise<Recomputed> {
+  const range = emptyRange()
+  let earlierRoot = earlierSize === 0 ? rangeRoot(range) : undefined
+  let [expected, checkedBlobs] = [0, 0]
+  const seen = new Set<string>()
+  const absent = new Map<string, number>()
+  const excused = new Set<string>()
+
+  async function checkBlob(hash: string, seq: number) {
+    if (seen.has(hash)) return
+    seen.add(hash)
+    const salted = await reader.blob(hash)
+    if (salted === undefined) absent.set(hash, seq)
+    else if (sha256(salted).toString('hex') !== hash) find('blob-wrong', `blob ${hash} of entry ${seq} has another content`, { seq, hash })
+    else checkedBlobs++
+  }
+  for await (const chunk of reader.entries()) {
+    for (const { seq, hash, body } of chunk) {
+      if (seq !== expected) find('entry-missing', missing(expected, seq), { seq: expected })
+      expected = seq + 1
+      const computed = leafHash(body)
+      if (!sameHash(computed, hash))
+        find('entry-changed', `entry ${seq} is not what was appended: its bytes or its recorded hash were changed`, { seq })
+      push(range, computed)
+      if (range.size === earlierSize) earlierRoot = rangeRoot(range)
+      const { blobs, excused: named } = referencesOf(body)
+      for (const blob of blobs) await checkBlob(blob, seq)
+      for (const name of named) excused.add(name)
+    }
+  }
+  let excusedBlobs = 0
+  for (const [hash, seq] of absent) {
+    if (excused.has(hash)) excusedBlobs++
+    else find('blob-absent', `blob ${hash} of entry ${seq} is absent, and no erased or expired fact names it`, { seq, hash })
+  }
+  return { range, rows: range.size, earlierRoot, checkedBlobs, excusedBlobs }
+}
+const missing = (from: number, to: number): string =>
+  to - from === 1 ? `entry ${from} is missing` : `entries ${from} to ${to - 1} are missing`
+
+function compareHead(head: Checkpoint, rows: number, range: Range, findings: readonly Finding[], find: Find): void {
+  if (rows !== head.size) find('entry-count', `the signed head has ${head.size} entries, the log ${rows}`)
+  else if (!sameHash(rangeRoot(range), head.root) && !has(findings, 'entry-missing')) {
+    find('root-mismatch', `the ${rows} entries do not have the signed root: one of them was changed, replaced or moved`)
+  }
+}
+
+function compareSince(earlier: Checkpoint, { rows, earlierRoot }: Recomputed, find: Find): void {
+  if (rows < earlier.size) {
+    find('since-truncated', `${earlier.size} entries were signed, the log has ${rows}: its tail was cut off, or this is an older copy`)
+  } else if (earlierRoot === undefined || !sameHash(earlierRoot, earlier.root)) {
+    if (rows === earlier.size) find('since-fork', `at ${rows} entries another root was signed: this is a fork or a rewritten history`)
+    else find('since-rewritten', `the first ${earlier.size} entries are not those that were signed: this is a fork or a rewritten history`)
+  }
+}
+
+/** After a mismatch that nothing else explains: an entry whose turn or time goes back stands in the wrong place, one that is no JSON was changed. */
+async function locate(reader: LogReader, find: Find): Promise<void> {
+  let [turn, at] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for await (const chunk of reader.entries()) {
+    for (const { seq, body } of chunk) {
+      const envelope = parseEnvelope(body)
+      if (envelope === undefined) return find('entry-changed', `entry ${seq} is not a fact of this log`, { seq })
+      if (envelope.turn < turn || envelope.at < at) {
+        return find('entry-order', `entry ${seq} (turn ${envelope.turn}) stands after one of turn ${turn}: entries were moved here`, {
+          seq,
+        })
+      }
+      ;[turn, at] = [envelope.turn, envelope.at]
+    }
+  }
+}
+
+const has = (findings: readonly Finding[], code: FindingCode): boolean => findings.some(f => f.code === code)
+
+/** What says most first. The last finding of a code tells how many more there were. */
+function inOrder(findings: readonly Finding[], counts: ReadonlyMap<FindingCode, number>): Finding[] {
+  return findingCodes.flatMap(code => {
+    const some = findings.filter(f => f.code === code)
+    const more = (counts.get(code) ?? 0) - some.length
+    return some.map((f, i) => (more > 0 && i === some.length - 1 ? { ...f, line: `${f.line} (and ${more} more)` } : f))
+  })
+}

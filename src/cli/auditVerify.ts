@@ -1,0 +1,75 @@
+import { parseCheckpoint } from '../audit/checkpoint.ts'
+import { type Verifier, verifierFromText } from '../audit/note.ts'
+import { type AuditResult, type LogReader, verifyLog } from '../audit/verify.ts'
+
+export type VerifyAnswer = {
+  readonly ok: boolean
+  /** 0: verified; 2: nothing could be verified (no file, no usable key); 3: the log is not what it should be. */
+  readonly exitCode: 0 | 2 | 3
+  /** For a person, one statement each. */
+  readonly lines: readonly string[]
+  readonly json: AuditResult | { readonly ok: false; readonly error: string }
+}
+
+/**
+ * `audit verify`: checks the log in `dbPath` from the file alone. `keyText` is the text of a key file: a vkey, the secret key file or PEM (only
+ * the public half is used). `sinceText` is a signed checkpoint that the caller kept. `openReader` comes from the store's adapter.
+ */
+export async function verifyFile(
+  openReader: (path: string) => LogReader,
+  dbPath: string,
+  keyText: string,
+  sinceText?: string,
+): Promise<VerifyAnswer> {
+  let reader: LogReader
+  try {
+    reader = openReader(dbPath)
+  } catch (error) {
+    return unusable(messageOf(error))
+  }
+  try {
+    const verifier = verifierFor(reader, keyText)
+    return typeof verifier === 'string' ? unusable(verifier) : answer(await verifyLog(reader, verifier, sinceText && wholeNote(sinceText)))
+  } finally {
+    reader.close()
+  }
+}
+
+/** A PEM has no name of its own, so it takes the origin that the head claims; a wrong claim then fails as an unknown key. */
+function verifierFor(reader: LogReader, keyText: string): Verifier | string {
+  let origin = 'unnamed'
+  try {
+    const note = reader.head()?.note ?? ''
+    origin = parseCheckpoint(note.slice(0, note.lastIndexOf('\n\n') + 1))?.origin ?? origin
+  } catch {
+    // An unreadable file is reported by the verification itself.
+  }
+  try {
+    return verifierFromText(keyText, origin)
+  } catch (error) {
+    return `--key: ${messageOf(error)}`
+  }
+}
+
+/** Copying often loses the last newline, or brings carriage returns. */
+const wholeNote = (text: string): string => `${text.replaceAll('\r\n', '\n').trimEnd()}\n`
+
+function answer(result: AuditResult): VerifyAnswer {
+  if (!result.ok) {
+    return { ok: false, exitCode: 3, json: result, lines: result.findings.map(f => `${f.code}: ${f.line}`) }
+  }
+  const { size, root, origin, keyId, checkedBlobs, absentBlobs, since } = result
+  return {
+    ok: true,
+    exitCode: 0,
+    json: result,
+    lines: [
+      size === 0 ? 'ok: the log is empty' : `ok: ${size} entries have the root ${root}, signed by ${origin} ${keyId}`,
+      `blobs: ${checkedBlobs} right, ${absentBlobs} erased or expired`,
+      ...(since === null ? [] : [`since: the log extends the checkpoint of ${since} entries`]),
+      `not proven: ${result.notProven}`,
+    ],
+  }
+}
+const unusable = (error: string): VerifyAnswer => ({ ok: false, exitCode: 2, lines: [error], json: { ok: false, error } })
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
