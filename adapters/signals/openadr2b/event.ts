@@ -64,6 +64,8 @@ export type BadEvent = {
   readonly eventID: string | undefined
   readonly modificationNumber: number | undefined
   readonly responseRequired: ResponseRequired
+  /** Its status was legible and says cancelled: what is known of it can still be stopped. */
+  readonly cancelled: boolean
   readonly error: { readonly code: string; readonly path: string; readonly value: string }
 }
 export type EventEntry = { readonly ok: true; readonly event: Oadr20bEvent } | ({ readonly ok: false } & BadEvent)
@@ -150,6 +152,7 @@ const entryOf = (el: El): EventEntry => {
       eventID: text(descriptor, 'ei', 'eventID'),
       modificationNumber: number !== undefined && /^\d{1,10}$/.test(number) ? Number(number) : undefined,
       responseRequired,
+      cancelled: text(descriptor, 'ei', 'eventStatus') === 'cancelled',
       error: { code: error.code, path: error.path, value: error.value },
     }
   }

@@ -90,7 +90,7 @@ describe.skipIf(!hasSpecs)(`recorded messages of other stacks${whySkipped}`, () 
     })
   })
   it('a signed message is read past its Signature', () => {
-    const signature = /<xmldsig:Signature>[^]*<\/xmldsig:Signature>/.exec(
+    const signature = /<xmldsig:Signature>.*<\/xmldsig:Signature>/s.exec(
       sample('avob-20b/xmlsignature/signatureOadrPayload.xml').toString(),
     )![0]
     const signed = format({ kind: 'oadrPoll', venID: 'V' }).replace(

@@ -1,0 +1,427 @@
+// The VEN: HTTP pull against one VTN. One exchange at a time; everything learned goes through `judge` or `telemetry`.
+import { randomUUID } from 'node:crypto'
+import type { Target } from '../../../src/core/model.ts'
+import type { Bridge, Progress, Runtime } from '../../../src/ports.ts'
+import type { Service, Transport } from './http.ts'
+import { createJudge } from './judge.ts'
+import { createKnown } from './known.ts'
+import { format, type KnownMessage, type Message, parse } from './messages.ts'
+import type { Options } from './options.ts'
+import { type EiResponse, ok } from './parts.ts'
+import type { CreatedPartyRegistration } from './registration.ts'
+import type { CancelReport, Report, ReportRequest } from './report.ts'
+import { createTelemetry } from './telemetry.ts'
+import { WireError } from './xml.ts'
+
+const DEFAULT_POLL_S = 10
+const BACKOFF_FIRST_MS = 1_000
+const BACKOFF_MOST_MS = 64_000
+/** A VTN that never says "nothing more" must not keep us from reporting and from ending. */
+const DRAIN_MOST = 200
+const OUTBOX_MOST = 1_000
+/** METADATA asked for by oadrCreateReport, by its well-known names. */
+const METADATA = 'METADATA'
+
+type Heard = { readonly message: Message; readonly raw: Uint8Array; readonly credential: string }
+type Letter = { readonly service: Service; readonly message: KnownMessage }
+/** No usable answer for now: back off and come again. */
+class Unreachable extends Error {
+  readonly waitMs: number | undefined
+  constructor(why: string, waitMs?: number) {
+    super(why)
+    this.waitMs = waitMs
+  }
+}
+/** The VTN does not know us (any more): register from the beginning [R517]. */
+class NotRegistered extends Error {}
+
+export type Ven = { readonly start: () => Promise<void>; readonly stop: () => Promise<void> }
+
+export const createVen = (options: Options, runtime: Runtime, transport: Transport, bridge: Bridge): Ven => {
+  const { peer } = options
+  const known = createKnown(bridge.registry, peer)
+  const outbox: Letter[] = []
+  let stopped = false
+  let failures = 0
+  let lastError = ''
+  let registerNotBeforeMs = 0
+  let turn: Promise<unknown> = Promise.resolve()
+  let unfollow = () => {}
+
+  const resolved = (names: readonly { readonly scheme: string; readonly value: string }[]): readonly Target[] =>
+    names.flatMap(n => bridge.registry.resolve(n.scheme, n.value) ?? [])
+  const roots = (): readonly Target[] => [...bridge.registry.nodes()].filter(n => n.parent === -1).map(n => ({ kind: 'node', node: n.no }))
+  const fleet = () => (options.fleet ? resolved(options.fleet) : roots())
+
+  const telemetry = createTelemetry({
+    minS: options.telemetryMinS,
+    venID: () => known.registration()?.venID ?? options.venName,
+    resources: [
+      { id: '', figures: () => bridge.figures(fleet()) },
+      ...options.resources.map(r => ({ id: r.value, figures: () => bridge.figures(resolved([r])) })),
+    ],
+  })
+
+  /** Not below what the VTN asks for, not above a fifth of the mean length of events [R500]. */
+  const pollMs = (): number => {
+    const least = (known.registration()?.pollFreqS ?? DEFAULT_POLL_S) * 1000
+    const lengths = known.events().flatMap(e => (e.durationS > 0 && e.cancelled === 'no' ? [e.durationS] : []))
+    const most = lengths.length > 0 ? (lengths.reduce((a, b) => a + b, 0) / lengths.length) * 200 : Number.POSITIVE_INFINITY
+    return Math.max(least, Math.min(options.pollMs ?? least, most))
+  }
+  const silentMs = () => 2 * pollMs()
+  const fraction = () => new DataView(runtime.random(4).buffer).getUint32(0) / 2 ** 32
+
+  const judge = createJudge({ bridge, known, peer, markets: options.markets, fleet, silentAfterS: () => Math.ceil(silentMs() / 1000) })
+
+  // --- one exchange -------------------------------------------------------------------------------------------------
+
+  const exchange = async (service: Service, message: KnownMessage): Promise<Heard | 'refused'> => {
+    const answer = await transport.post(service, format(message))
+    if (answer.kind === 'failed') throw new Unreachable(answer.why, answer.quiesceMs)
+    if (answer.kind === 'refused') {
+      await bridge.note('openadr2b.refusedByVtn', { peer, message: message.kind, status: answer.status })
+      return 'refused'
+    }
+    let heard: Heard
+    try {
+      heard = { message: parse(answer.body), raw: answer.body, credential: answer.credential }
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error
+      await bridge.note('openadr2b.badMessage', { peer, code: error.code, path: error.path, value: error.value }, answer.body)
+      throw new Unreachable(error.message)
+    }
+    bridge.heard('openadr2b', peer, bridge.now(), silentMs())
+    const code = 'response' in heard.message ? heard.message.response?.code : undefined
+    if (code === '463' && message.kind !== 'oadrCreatePartyRegistration') throw new NotRegistered()
+    return heard
+  }
+  const must = async (service: Service, message: KnownMessage): Promise<Heard> => {
+    const heard = await exchange(service, message)
+    if (heard === 'refused') throw new Unreachable(`${message.kind} refused`)
+    return heard
+  }
+  /** Once for as long as it stays the same: a VTN that answers every poll with an error must not fill the record. */
+  const noteError = async (about: string, response: EiResponse): Promise<void> => {
+    const error = response.code.startsWith('2') ? '' : `${about} ${response.code}`
+    if (error && error !== lastError)
+      await bridge.note('openadr2b.vtnError', { peer, about, code: response.code, description: response.description ?? '' })
+    lastError = error
+  }
+
+  // --- registration -------------------------------------------------------------------------------------------------
+
+  const register = async (): Promise<void> => {
+    const again = known.registration()
+    if (!again) {
+      const query = await must('EiRegisterParty', { kind: 'oadrQueryRegistration', requestID: randomUUID() })
+      if (query.message.kind === 'oadrCreatedPartyRegistration') await noteError('query', query.message.response)
+    }
+    const { message } = await must('EiRegisterParty', {
+      kind: 'oadrCreatePartyRegistration',
+      requestID: randomUUID(),
+      // A first registration has no IDs unless one was given out beforehand; a repeated one has both [R402].
+      registrationID: again?.registrationID,
+      venID: again?.venID ?? options.venID,
+      profile: '2.0b',
+      transport: 'simpleHttp',
+      reportOnly: false,
+      xmlSignature: false,
+      venName: options.venName,
+      httpPullModel: true,
+    })
+    if (message.kind !== 'oadrCreatedPartyRegistration') throw new Unreachable(`registration answered by ${message.kind}`)
+    await noteError('registration', message.response)
+    if (!message.response.code.startsWith('2')) {
+      // An ID that the VTN does not know any more: next time as a new party.
+      if (again) await known.register(undefined)
+      throw new Unreachable(`registration refused with ${message.response.code}`)
+    }
+    await accept(message)
+    await exchangeMetadata()
+    await requestEvents()
+  }
+
+  const accept = async (m: CreatedPartyRegistration): Promise<void> => {
+    const venID = m.venID ?? options.venID
+    if (!m.registrationID || !venID) throw new Unreachable('registration without IDs')
+    await known.register({ registrationID: m.registrationID, venID, vtnID: m.vtnID, pollFreqS: m.pollFreqS ?? DEFAULT_POLL_S })
+    await bridge.note('openadr2b.registered', { peer, venID, vtnID: m.vtnID, pollFreqS: m.pollFreqS ?? null })
+  }
+
+  const ids = () => {
+    const registration = known.registration()
+    if (!registration) throw new NotRegistered()
+    return registration
+  }
+
+  /** Answers an oadrCreateReport for metadata when it has its id; else the id is left out [R311, R312]. */
+  const exchangeMetadata = async (reportRequestID?: string): Promise<void> => {
+    telemetry.clear() // [R306]
+    await keepRequests()
+    const requestID = randomUUID()
+    const heard = await exchange('EiReport', {
+      kind: 'oadrRegisterReport',
+      requestID,
+      reports: telemetry.describe(bridge.now()),
+      venID: ids().venID,
+      reportRequestID,
+    })
+    if (heard !== 'refused') await handle(heard)
+  }
+
+  const requestEvents = async (): Promise<void> => {
+    const heard = await exchange('EiEvent', { kind: 'oadrRequestEvent', requestID: randomUUID(), venID: ids().venID })
+    if (heard !== 'refused') await handle(heard)
+  }
+
+  // --- what comes in ------------------------------------------------------------------------------------------------
+
+  const reply = (service: Service, message: KnownMessage): void => {
+    outbox.push({ service, message })
+    // Data can be lost, answers not: the oldest report goes first.
+    if (outbox.length > OUTBOX_MOST)
+      outbox.splice(
+        Math.max(
+          0,
+          outbox.findIndex(l => l.message.kind === 'oadrUpdateReport'),
+        ),
+        1,
+      )
+  }
+  const keepRequests = () => known.keepRequests(telemetry.requests())
+
+  const takeRequests = async (requests: readonly ReportRequest[], requestID: string): Promise<void> => {
+    const metadata = requests.find(r => r.reportSpecifierID === METADATA)
+    const refusals = telemetry.add(
+      requests.filter(r => r.reportSpecifierID !== METADATA),
+      bridge.now(),
+    )
+    const first = refusals[0]
+    for (const r of refusals) await bridge.note('openadr2b.reportRefused', { peer, ...r })
+    const response: EiResponse = first
+      ? { code: first.code, description: `${first.reportRequestID}: ${first.why}`, requestID }
+      : ok(requestID)
+    reply('EiReport', { kind: 'oadrCreatedReport', response, pending: telemetry.pending(), venID: ids().venID })
+    await keepRequests()
+    if (metadata) await exchangeMetadata(metadata.reportRequestID)
+    await sendDue()
+  }
+
+  const sendReports = (reports: readonly Report[]): void => {
+    for (const report of reports)
+      reply('EiReport', { kind: 'oadrUpdateReport', requestID: randomUUID(), reports: [report], venID: ids().venID })
+  }
+  const sendDue = async (): Promise<void> => {
+    const before = telemetry.pending().length
+    sendReports(telemetry.due(bridge.now()))
+    if (telemetry.pending().length !== before) await keepRequests()
+    planReports()
+  }
+
+  const cancelReports = async (m: CancelReport): Promise<void> => {
+    const { unknown, last } = telemetry.cancel(m.reportRequestIDs, m.reportToFollow, bridge.now())
+    const response: EiResponse =
+      unknown.length > 0 ? { code: '452', description: `unknown: ${unknown.join(', ')}`, requestID: m.requestID } : ok(m.requestID)
+    reply('EiReport', { kind: 'oadrCanceledReport', response, pending: telemetry.pending(), venID: ids().venID })
+    sendReports(last)
+    await keepRequests()
+  }
+
+  const unregistered = async (heard: Heard): Promise<void> => {
+    telemetry.clear()
+    await keepRequests()
+    await judge.cancelAll(heard.raw, heard.credential)
+    await known.register(undefined)
+    outbox.length = 0
+  }
+
+  /** Returns false when the VTN had nothing (more) for us. */
+  const handle = async (heard: Heard): Promise<boolean> => {
+    const { message, raw, credential } = heard
+    switch (message.kind) {
+      case 'oadrDistributeEvent': {
+        const created = await judge.distribute(message, raw, credential, ids())
+        if (created) reply('EiEvent', created)
+        return true
+      }
+      case 'oadrCreateReport':
+        await takeRequests(message.requests, message.requestID)
+        return true
+      case 'oadrRegisteredReport':
+        await noteError('metadata', message.response)
+        if (message.requests.length > 0) await takeRequests(message.requests, message.response.requestID) // [R344]
+        return true
+      case 'oadrRegisterReport':
+        reply('EiReport', { kind: 'oadrRegisteredReport', response: ok(message.requestID), requests: [], venID: ids().venID })
+        return true
+      case 'oadrCancelReport':
+        await cancelReports(message)
+        return true
+      case 'oadrUpdatedReport':
+        await noteError('report', message.response)
+        if (message.cancelReport) await cancelReports(message.cancelReport) // [R328]
+        return true
+      case 'oadrRequestReregistration':
+        reply('EiRegisterParty', { kind: 'oadrResponse', response: ok(''), venID: ids().venID })
+        await flush()
+        await register()
+        return true
+      case 'oadrCancelPartyRegistration':
+        await cancelRegistration(message.registrationID, message.requestID, heard)
+        return true
+      case 'oadrResponse':
+        await noteError('response', message.response)
+        return false
+      default:
+        await bridge.note('openadr2b.unexpected', { peer, message: message.kind === 'other' ? message.name : message.kind })
+        reply('EiEvent', {
+          kind: 'oadrResponse',
+          response: { code: '459', description: 'not for a VEN', requestID: '' },
+          venID: ids().venID,
+        })
+        return true
+    }
+  }
+
+  const cancelRegistration = async (registrationID: string, requestID: string, heard: Heard): Promise<void> => {
+    const own = ids()
+    const matches = registrationID === own.registrationID // case-sensitive [R512]
+    const response: EiResponse = matches ? ok(requestID) : { code: '452', description: 'unknown registrationID', requestID }
+    await exchange('EiRegisterParty', {
+      kind: 'oadrCanceledPartyRegistration',
+      response,
+      registrationID: own.registrationID,
+      venID: own.venID,
+    })
+    if (!matches) return
+    await bridge.note('openadr2b.registrationCancelled', { peer, registrationID })
+    await unregistered(heard)
+    registerNotBeforeMs = bridge.now() + options.registerAgainS * 1000
+  }
+
+  // --- the loop -----------------------------------------------------------------------------------------------------
+
+  const flush = async (): Promise<void> => {
+    while (outbox.length > 0 && !stopped) {
+      const letter = outbox[0]!
+      const heard = await exchange(letter.service, letter.message)
+      // All operations may be repeated, so a letter leaves the box only after its answer.
+      outbox.splice(outbox.indexOf(letter), 1)
+      if (heard !== 'refused') await handle(heard)
+    }
+  }
+
+  const drain = async (): Promise<void> => {
+    for (let i = 0; i < DRAIN_MOST && !stopped; i++) {
+      await flush()
+      if (!known.registration()) return
+      const heard = await must('OadrPoll', { kind: 'oadrPoll', venID: ids().venID })
+      if (!(await handle(heard))) break
+    }
+    await flush()
+  }
+
+  const cycle = async (): Promise<number> => {
+    const now = bridge.now()
+    if (!known.registration()) {
+      if (now < registerNotBeforeMs) return registerNotBeforeMs - now
+      await register()
+    }
+    await drain()
+    return known.registration() ? Math.ceil(pollMs() * (1 + 0.05 * fraction())) : Math.max(0, registerNotBeforeMs - bridge.now())
+  }
+
+  /** Truncated binary exponential back-off, 1 s first, +-10 %. A 503 says how long to be quiet. */
+  const backOffMs = (leastMs = 0): number => {
+    const ms = Math.min(BACKOFF_FIRST_MS * 2 ** (failures - 1), BACKOFF_MOST_MS)
+    return Math.round(Math.max(leastMs, ms) * (0.9 + 0.2 * fraction()))
+  }
+
+  /** Runs `work` alone; what the VTN does wrong ends in a wait, what we do wrong ends the process. */
+  const alone = (work: () => Promise<number>, isCycle = false): Promise<number> => {
+    const next = turn.then(async () => {
+      try {
+        const waitMs = stopped ? 0 : await work()
+        if (isCycle && failures > 0) {
+          await bridge.note('openadr2b.reachable', { peer, after: failures })
+          failures = 0
+        }
+        return waitMs
+      } catch (error) {
+        if (error instanceof NotRegistered) {
+          await bridge.note('openadr2b.notRegistered', { peer })
+          await known.register(undefined)
+          return failures++ === 0 ? 0 : backOffMs()
+        }
+        if (!(error instanceof Unreachable)) throw error
+        if (failures++ === 0) await bridge.note('openadr2b.unreachable', { peer, why: error.message })
+        return backOffMs(error.waitMs)
+      }
+    })
+    turn = next.catch(() => undefined)
+    return next
+  }
+
+  const planPoll = (waitMs: number): void => {
+    if (!stopped) runtime.at(`openadr2b:${peer}:poll`, bridge.now() + waitMs, async () => planPoll(await alone(cycle, true)))
+  }
+  function planReports(): void {
+    const nextMs = telemetry.nextMs()
+    if (stopped || !Number.isFinite(nextMs)) return
+    runtime.at(`openadr2b:${peer}:reports`, nextMs, async () => {
+      await alone(async () => {
+        if (!known.registration()) return 0
+        await sendDue()
+        // While the VTN is away the poll's back-off decides when to try again; the data wait in the box.
+        if (failures === 0) await flush()
+        return 0
+      })
+      planReports()
+    })
+  }
+
+  /** An event that ends here before its time, by an operator's hand, is an opt-out towards the VTN. */
+  const onProgress = (progress: Progress): void => {
+    if (progress.event.peer !== peer || (progress.kind !== 'cancelled' && progress.kind !== 'failed')) return
+    void alone(async () => {
+      const answer = await judge.left(progress.event.upstreamRef, progress.kind)
+      const registration = known.registration()
+      if (!answer || !registration) return 0
+      reply('EiEvent', {
+        kind: 'oadrCreatedEvent',
+        response: { code: '200', description: 'OK', requestID: '' },
+        eventResponses: [answer],
+        venID: registration.venID,
+      })
+      if (failures === 0) await flush()
+      return 0
+    })
+  }
+
+  return {
+    start: async () => {
+      unfollow = bridge.follow('openadr2b', onProgress)
+      if (known.registration()) {
+        telemetry.add(known.requests(), bridge.now())
+        planReports()
+      }
+      let first = true
+      runtime.at(`openadr2b:${peer}:poll`, bridge.now(), async () => {
+        const waitMs = await alone(async () => {
+          // After a restart the list is asked for, so that whatever was missed or not answered is now.
+          if (first && known.registration()) await requestEvents()
+          first = false
+          return cycle()
+        }, true)
+        planPoll(waitMs)
+      })
+    },
+    stop: async () => {
+      stopped = true
+      unfollow()
+      transport.close()
+      await turn
+    },
+  }
+}
