@@ -94,6 +94,9 @@ export const writeVendorLimit = (box: Box, value: string): boolean => {
   return true
 }
 
+/** A periodic monitor of the power (2.0.1 N04, N08). */
+export type Monitor = { id: number; everyS: number; component: object; variable: object; evse: number; nextMs: number }
+
 /** The station's physical side and memory: what both OCPP versions work on. Times are in ms of the charger's own clock. */
 export type Box = {
   readonly spec: ChargerSpec
@@ -105,6 +108,7 @@ export type Box = {
   store: Store
   linked: boolean
   powered: boolean
+  monitors: readonly Monitor[]
   /** Numbers transactions, requests and events. */
   serial: number
 }
@@ -148,6 +152,7 @@ export const createBox = (spec: ChargerSpec, traits: Traits, chance: Chance): Bo
   store: spec.presets ?? [],
   linked: false,
   powered: true,
+  monitors: [],
   serial: 0,
 })
 

@@ -4,7 +4,7 @@ import { stream } from './chance.ts'
 import { createLink, type Fields, type Frame, type Tls } from './link.ts'
 import { ocpp16 } from './ocpp16.ts'
 import { ocpp201 } from './ocpp201.ts'
-import { afterTransaction, withoutCentral } from './profiles.ts'
+import { afterTransaction, type Held, withoutCentral } from './profiles.ts'
 import type { BootReason, Dialect, Station } from './station.ts'
 import { traitsWith } from './traits.ts'
 
@@ -29,6 +29,8 @@ export type Charger = {
   registered(): boolean
   plugIn(connector: number, car: CarSpec): void
   unplug(connector: number): void
+  /** A limit for the whole station by somebody else on the site, such as an energy manager, A per phase; undefined lifts it. */
+  limitLocally(limitA: number | undefined): void
   /** Cuts the link and keeps it down for `forMs`. */
   dropLink(forMs: number): void
   reboot(): void
@@ -41,6 +43,22 @@ export type Charger = {
 const REBOOT_MS = 2000
 const BOOT_RETRY_MS = 10_000
 const BACKOFF_MS = { first: 1000, most: 30_000 }
+
+/** 2.0.1 leaves the ids of external constraints to the station; a negative one is never the central system's. */
+const LOCAL_PROFILE_ID = -1
+
+const localProfile = (limitA: number): Held => ({
+  evse: 0,
+  source: 'EMS',
+  locked: true,
+  profile: {
+    id: LOCAL_PROFILE_ID,
+    stackLevel: 0,
+    purpose: 'external',
+    kind: 'Absolute',
+    schedules: [{ id: 1, startMs: 0, unit: 'A', periods: [{ startS: 0, limit: limitA }] }],
+  },
+})
 
 const DIALECTS: Readonly<Record<ChargerSpec['version'], Dialect>> = { '1.6': ocpp16, '2.0.1': ocpp201 }
 
@@ -276,7 +294,9 @@ export const createCharger = (spec: ChargerSpec, options: ChargerOptions): Charg
         if (c.tx !== undefined) dialect.changed(station, c)
       }
       for (const c of box.connectors) read(c)
-      if (box.linked && registration === 'Accepted') tellStatus(false)
+      if (!box.linked || registration !== 'Accepted') return
+      tellStatus(false)
+      dialect.tick(station)
     },
     linkState: link.state,
     registered: () => registration === 'Accepted',
@@ -287,6 +307,11 @@ export const createCharger = (spec: ChargerSpec, options: ChargerOptions): Charg
       station.end(c, 'EVDisconnected')
       c.wants = false
       c.finished = false
+    },
+    limitLocally: limitA => {
+      const others = box.store.filter(h => h.profile.id !== LOCAL_PROFILE_ID)
+      box.store = limitA === undefined ? others : [...others, localProfile(limitA)]
+      dialect.localLimit(station, limitA)
     },
     dropLink: forMs => {
       downUntilMs = fleetMs + forMs

@@ -44,6 +44,8 @@ export type FleetCharger = {
   charging(): boolean
   plugIn(connector: number, car: CarSpec): void
   unplug(connector: number): void
+  /** A limit for the whole station by somebody else on the site, A per phase; undefined lifts it. */
+  limitLocally(limitA: number | undefined): void
   dropLink(forMs: number): void
   reboot(): void
   /** Every change of limitW or appliedW, the oldest first. */
@@ -99,6 +101,7 @@ const fleetCharger = (charger: Charger, log: readonly LogEntry[]): FleetCharger 
   charging: () => charger.box.connectors.some(c => c.tx !== undefined),
   plugIn: charger.plugIn,
   unplug: charger.unplug,
+  limitLocally: charger.limitLocally,
   dropLink: charger.dropLink,
   reboot: charger.reboot,
 })

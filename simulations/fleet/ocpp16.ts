@@ -310,6 +310,8 @@ export const ocpp16: Dialect = {
   },
   changed: () => {}, // 1.6 has only StatusNotification
   sampled: (station, c, context) => station.call(readings(station, c, context)),
+  tick: () => {},
+  localLimit: () => {}, // 1.6 has no message for it
   answer: answering(HANDLERS, {
     missing: 'OccurenceConstraintViolation',
     type: 'TypeConstraintViolation',

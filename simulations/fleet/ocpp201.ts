@@ -1,7 +1,8 @@
 import { type Box, type Connector, pausedByUs, type Transaction } from './box.ts'
-import { compact, int, maybe, oneOf, part, parts, text } from './fields.ts'
+import { compact, int, maybe, oneOf, part, text } from './fields.ts'
 import type { Call, Fields, Reply } from './link.ts'
 import { averagedSince, type Context, iso, readMeter, type Sample } from './meter.ts'
+import { clearVariableMonitoring, notifyEvents, notifyLimit, setVariableMonitoring } from './notices201.ts'
 import type { Held, Source } from './profiles.ts'
 import { formatProfile201, parseClear201, parseProfile201, purpose, unit } from './profiles201.ts'
 import { answering, ok, smartCharging } from './replies.ts'
@@ -207,17 +208,6 @@ const getBaseReport = (station: Station, payload: Fields): Reply => {
   return { ...ok({ status: 'Accepted' }), after: () => station.call({ action: 'NotifyReport', payload: () => report }) }
 }
 
-const setVariableMonitoring = (_station: Station, payload: Fields): Reply =>
-  ok({
-    setMonitoringResult: parts(payload, 'setMonitoringData').map(item => ({
-      status: 'UnsupportedMonitorType',
-      type: text(item, 'type'),
-      severity: int(item, 'severity'),
-      component: part(item, 'component'),
-      variable: part(item, 'variable'),
-    })),
-  })
-
 const HANDLERS: Readonly<Record<string, (station: Station, payload: Fields) => Reply>> = {
   SetChargingProfile: smartCharging(setChargingProfile),
   ClearChargingProfile: smartCharging(clearChargingProfile),
@@ -231,6 +221,7 @@ const HANDLERS: Readonly<Record<string, (station: Station, payload: Fields) => R
   SetVariables: ({ box }, payload) => ok(setVariables(box, payload)),
   GetBaseReport: getBaseReport,
   SetVariableMonitoring: setVariableMonitoring,
+  ClearVariableMonitoring: clearVariableMonitoring,
   DataTransfer: () => ok({ status: 'UnknownVendorId' }),
   Reset: (station, payload) => {
     oneOf(payload, 'type', ['Immediate', 'OnIdle'])
@@ -324,6 +315,8 @@ export const ocpp201: Dialect = {
     const call = readings(station, c, context)
     if (call !== undefined) station.call(call)
   },
+  tick: notifyEvents,
+  localLimit: notifyLimit,
   answer: answering(HANDLERS, {
     missing: 'OccurrenceConstraintViolation',
     type: 'TypeConstraintViolation',

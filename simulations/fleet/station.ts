@@ -24,7 +24,6 @@ export type Station = {
 /** One OCPP version: what to say, and what to answer. */
 export type Dialect = {
   readonly subprotocol: string
-  /** The answer to a boot, read: what the registration is and when to speak next. */
   boot(station: Station, reason: BootReason): { action: string; payload: Fields }
   /** Asks whether the driver may charge; `told` gets the answer, undefined when there was none. */
   authorize(station: Station, idTag: string, told: (allowed: boolean | undefined) => void): Call
@@ -38,6 +37,10 @@ export type Dialect = {
   /** A change of charging state or rate that the version reports inside a transaction. */
   changed(station: Station, connector: Connector): void
   sampled(station: Station, connector: Connector, context: Context): void
+  /** What else the version says as time passes; only while registered. */
+  tick(station: Station): void
+  /** Tells of a limit set by somebody else on the site, A per phase; undefined when lifted. */
+  localLimit(station: Station, limitA: number | undefined): void
   answer(station: Station, action: string, payload: Fields): Reply
 }
 

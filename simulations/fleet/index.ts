@@ -1,0 +1,8 @@
+export type { ChargerSpec } from './box.ts'
+export type { CarSpec } from './car.ts'
+export { type BulkClient, type BulkOptions, type Called, type Clients, openClients } from './clients.ts'
+export { type DemoShares, demoFleet, demoPassword } from './demo.ts'
+export { createFleet, type Fleet, type FleetCharger, type FleetOptions, type FleetStatus, type LogEntry } from './fleet.ts'
+export type { Frame, Tls } from './link.ts'
+export type { Held, Profile } from './profiles.ts'
+export { type Traits, WELL_BEHAVED } from './traits.ts'
