@@ -192,8 +192,10 @@ async function recompute(reader: LogReader, earlierSize: number | undefined, fin
   }
   return { range, rows: range.size, earlierRoot, checkedBlobs, excusedBlobs }
 }
-const missing = (from: number, to: number): string =>
-  to - from === 1 ? `entry ${from} is missing` : `entries ${from} to ${to - 1} are missing`
+function missing(expected: number, found: number): string {
+  if (found < expected) return `there is no place for an entry numbered ${found}`
+  return found - expected === 1 ? `entry ${expected} is missing` : `entries ${expected} to ${found - 1} are missing`
+}
 
 function compareHead(head: Checkpoint, rows: number, range: Range, findings: readonly Finding[], find: Find): void {
   if (rows !== head.size) find('entry-count', `the signed head has ${head.size} entries, the log ${rows}`)

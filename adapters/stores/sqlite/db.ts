@@ -43,7 +43,7 @@ export function openDatabase(dir: string): Db {
     // 16 MB of log before it is copied into the file: appends then wait for one fsync, not two.
     db.prepare('PRAGMA wal_autocheckpoint = 4000').get([])
     migrate(db)
-    return db
+    return { ...db, close: () => closeWhole(db) }
   } catch (cause) {
     db.close()
     throw cause instanceof StoreError ? cause : new StoreError('db-corrupt', `cannot use ${path}: ${messageOf(cause)}`, path, cause)
@@ -88,6 +88,16 @@ function connect(path: string, target: string): Db {
       }
     },
     close: () => void database.close(),
+  }
+}
+
+/** Copies the log into the file first, so that the file alone is the whole database for whoever copies it. Does not wait for readers. */
+function closeWhole(db: Db): void {
+  try {
+    db.prepare('PRAGMA busy_timeout = 0').get([])
+    db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get([])
+  } finally {
+    db.close()
   }
 }
 

@@ -38,6 +38,14 @@ export function openReader(path: string): LogReader {
     async blob(hash) {
       return statements().blob.get([Buffer.from(hash, 'hex')])?.[0] as Uint8Array | undefined
     },
-    close: db.close,
+    close() {
+      // Closing alone would leave the view open, and with it hold up the writer's log.
+      try {
+        if (view !== undefined) db.prepare('ROLLBACK').run([])
+      } catch {
+        // A broken file has ended it already.
+      }
+      db.close()
+    },
   }
 }
