@@ -1,0 +1,199 @@
+/**
+ * The central system as the message handlers see it, and what OCPP 1.6 and 2.0.1 mean alike: registration, clocks, transactions, readings, tokens.
+ */
+import type { ChargerNo, Readings } from '../../src/core/model.ts'
+import type { ChargerSink } from '../../src/ports.ts'
+import { decodeMeterValues, instantOf, type MeterRow, newMeterState } from './meterValues.ts'
+import type { Payload, Reply } from './ocppj/frames.ts'
+import type { Answer } from './ocppj/transport.ts'
+import { chargersOf, type EvseLink, evseOf, type StationLink, stationKey, tokenKey, transactionKey } from './station.ts'
+
+export type Settings = {
+  readonly heartbeatS: number
+  readonly sampleS: number
+  readonly alignedS: number
+  readonly authorize: 'known' | 'all'
+  readonly tokens: ReadonlySet<string>
+  readonly override: OverrideRules
+  readonly stampsStart: (model: string) => boolean
+}
+/** Which messages of a box mean that its driver took it back. None by default: makers differ. */
+export type OverrideRules = {
+  /** Sources in NotifyChargingLimit (`EMS`, `Other`, `SO`, `CSO`). */
+  readonly limitSources: readonly string[]
+  readonly dataTransfer: readonly { readonly vendorId: string; readonly messageId?: string }[]
+}
+
+export type Note = Readonly<Record<string, string | number | boolean | null>>
+export type Central = {
+  readonly sink: ChargerSink
+  readonly settings: Settings
+  nowMs(): number
+  /** A CALL of our own; resolves with whatever came of it. */
+  call(link: StationLink, action: string, payload: Payload, priority: number): Promise<Answer>
+  /** Into the record, once per station and subject until it boots again. */
+  note(link: StationLink, what: string, about: Note): void
+  push(charger: ChargerNo, row: MeterRow): void
+  /** The station may be asked what it can do, after the answer to the message at hand is out. */
+  discover(link: StationLink): void
+  nextTransactionId(): number
+}
+export type Handler = (central: Central, link: StationLink, payload: Payload) => Reply
+export type Handlers = Readonly<Record<string, Handler>>
+
+export const text = (value: unknown): string => (typeof value === 'string' ? value : '')
+export const object = (value: unknown): Payload =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Payload) : {}
+export const nowText = (central: Central): string => new Date(central.nowMs()).toISOString()
+
+/** The box started: what it holds is unknown, and who it is may have changed. */
+export const booted = (central: Central, link: StationLink, vendor: string, model: string, firmware: string): Reply => {
+  const { sink } = central
+  const name = `${vendor} ${model}|${firmware}`.slice(0, 120)
+  const wasUp = link.up
+  link.noted = null
+  if (link.model !== name || !link.accepted) {
+    link.model = name
+    void sink.registry.set(stationKey(link.no), JSON.stringify({ model: name }))
+  }
+  link.accepted = true
+  if (wasUp) sink.doubt(chargersOf(link), 'rebooted')
+  else wentUp(central, link)
+  link.discovery = 'none'
+  central.discover(link)
+  // Spread, so that heartbeats of boxes that started together do not stay together.
+  const interval = Math.max(1, Math.round(central.settings.heartbeatS * (0.9 + Math.random() * 0.2)))
+  return { status: 'Accepted', currentTime: nowText(central), interval }
+}
+
+/** The socket is open and the registration accepted (2.0.1 B01.FR.10 and 1.6 §4.2 need no new BootNotification after a mere reconnect). */
+export const wentUp = (central: Central, link: StationLink): void => {
+  if (link.up) return
+  link.up = true
+  central.sink.link(link.no, true)
+  const { onLinkLoss } = link.capabilities
+  if (onLinkLoss !== 'holds' && link.held.size > 0) central.sink.doubt(chargersOf(link), `link lost, ${onLinkLoss}`)
+  central.discover(link)
+}
+
+const jumpMs = 5_000
+const agreeMs = 2_000
+/**
+ * Learns the box's clock from a stamp that was made when the message was sent. Heartbeat.req has no stamp in either version, so status and transaction
+ * messages serve. A stamp ahead of us or close to us is believed at once; one behind may have waited in the box's queue and needs a second that agrees.
+ */
+export const clockSeen = (central: Central, link: StationLink, timestamp: unknown): void => {
+  const stampMs = instantOf(timestamp)
+  if (Number.isNaN(stampMs)) return
+  const offsetMs = stampMs - central.nowMs()
+  const before = link.clockCandidate
+  const agrees = before !== null && stampMs > before.stampMs && Math.abs(offsetMs - before.offsetMs) < agreeMs
+  link.clockCandidate = { stampMs, offsetMs }
+  if (offsetMs < -jumpMs && !agrees) return
+  const settled = Math.abs(offsetMs) < agreeMs ? 0 : offsetMs
+  if (Math.abs(settled - link.offsetMs) < jumpMs) {
+    // Small differences are network latency; follow them only where the box is off at all.
+    if (link.offsetMs !== 0 && settled === 0) link.offsetMs = 0
+    return
+  }
+  central.sink.note('clock', { station: link.no, fromMs: link.offsetMs, toMs: settled })
+  link.offsetMs = settled
+  if (link.up) central.sink.doubt(chargersOf(link), 'clock jumped')
+}
+
+export const isKnownToken = (central: Central, token: string): boolean => {
+  const { authorize, tokens } = central.settings
+  return authorize === 'all' || (token !== '' && (tokens.has(token) || central.sink.registry.get(tokenKey(token)) !== undefined))
+}
+
+export const transactionBegan = (central: Central, link: StationLink, evse: EvseLink, id: string | number, startedWith: string): void => {
+  if (evse.transactionId === id) return
+  evse.transactionId = id
+  evse.startedWith = startedWith
+  void central.sink.registry.set(transactionKey(evse.charger), JSON.stringify(id))
+  // A TxProfile belongs to one transaction: the new one has none.
+  if (link.rungs[link.rung]?.purpose === 'tx') central.sink.doubt([evse.charger], 'a transaction began')
+}
+export const transactionEnded = (central: Central, evse: EvseLink): void => {
+  if (evse.transactionId === null) return
+  evse.transactionId = null
+  evse.startedWith = ''
+  void central.sink.registry.set(transactionKey(evse.charger), null)
+}
+
+/** Readings of an EVSE. Connector or EVSE 0 is the main meter of the box; it stands for its only EVSE until that shows a meter of its own. */
+export const metered = (central: Central, link: StationLink, evseId: number, meterValue: unknown): void => {
+  const main = evseId === 0
+  const evse = main ? (link.evses.length === 1 ? link.evses[0] : undefined) : evseOf(link, evseId)
+  if (evse === undefined || (main && evse.ownMeter)) return
+  if (!main) evse.ownMeter = true
+  evse.meter ??= newMeterState()
+  const { phases, voltageV } = link.capabilities
+  const { sampleS, alignedS, stampsStart } = central.settings
+  const rows = decodeMeterValues(meterValue, evse.meter, {
+    offsetMs: link.offsetMs,
+    periodMs: sampleS * 1000,
+    alignedMs: (alignedS || 900) * 1000,
+    stampsStart: stampsStart(link.model),
+    phases,
+    voltageV,
+  })
+  for (const row of rows) central.push(evse.charger, row)
+}
+
+export const dataTransferred = (central: Central, link: StationLink, payload: Payload): Reply => {
+  const vendorId = text(payload['vendorId'])
+  const messageId = text(payload['messageId'])
+  const rule = central.settings.override.dataTransfer.find(
+    r => r.vendorId === vendorId && (r.messageId === undefined || r.messageId === messageId),
+  )
+  if (rule === undefined) return { status: 'UnknownVendorId' }
+  for (const charger of chargersOf(link)) central.sink.override(charger, `DataTransfer ${vendorId} ${messageId}`.trim())
+  return { status: 'Accepted' }
+}
+
+const batchRows = 1024
+/** Gathers rows into columns, given on once per pass of the event loop or when full. */
+export const readingBatches = (give: (readings: Readings) => void) => {
+  const make = () => ({
+    charger: new Uint32Array(batchRows),
+    fromMs: new Float64Array(batchRows),
+    toMs: new Float64Array(batchRows),
+    powerW: new Float64Array(batchRows),
+    registerWh: new Float64Array(batchRows),
+    quality: new Uint8Array(batchRows),
+  })
+  const columns = make()
+  let count = 0
+  let scheduled = false
+  const flush = (): void => {
+    scheduled = false
+    if (count === 0) return
+    const readings: Readings = {
+      charger: columns.charger.slice(0, count),
+      fromMs: columns.fromMs.slice(0, count),
+      toMs: columns.toMs.slice(0, count),
+      powerW: columns.powerW.slice(0, count),
+      registerWh: columns.registerWh.slice(0, count),
+      quality: columns.quality.slice(0, count),
+    }
+    count = 0
+    give(readings)
+  }
+  return {
+    flush,
+    push(charger: ChargerNo, row: MeterRow): void {
+      columns.charger[count] = charger
+      columns.fromMs[count] = row.fromMs
+      columns.toMs[count] = row.toMs
+      columns.powerW[count] = row.powerW
+      columns.registerWh[count] = row.registerWh
+      columns.quality[count] = row.quality
+      if (++count === batchRows) flush()
+      else if (!scheduled) {
+        scheduled = true
+        setImmediate(flush)
+      }
+    },
+  }
+}

@@ -1,0 +1,355 @@
+/**
+ * Commands on their way: from `send` to exactly one outcome each. One errand per charger at a time and at most one command waiting behind it; a newer one
+ * replaces what has not been sent. Errands climb the ladder when a box refuses, and never set a limit before it is known what others have set there.
+ */
+import type { ChargerNo, Command, OutcomeKind, Second } from '../../src/core/model.ts'
+import type { Central } from './central.ts'
+import { type Dialect, verdictOf } from './dialect.ts'
+import { candidateIds, ceilingW, freeStackLevel, profileId, unread } from './foreign.ts'
+import { formatRung, next, type OwnRefusal, rungKey, startAt } from './ladder.ts'
+import { type Answer, type Job, priority } from './ocppj/transport.ts'
+import { type EvseLink, evseIdsOf, evseOf, isWhole, refreshRungs, rememberForeign, type StationLink } from './station.ts'
+import { type ProfileRequest, toProfile } from './toProfile.ts'
+
+type Errand = {
+  readonly link: StationLink
+  readonly evse: EvseLink
+  readonly command: Command
+  /** What is still to be sent for this try. */
+  requests: readonly ProfileRequest[]
+  step: number
+  expiresS: Second
+  /** Rung of this try. */
+  rung: number
+  /** The box cannot clear: it is given a free profile that lapses instead. */
+  freeing: boolean
+  tries: number
+  job: Job<Errand> | null
+  waiting: Command | null
+}
+
+export type DispatchPorts = {
+  readonly central: Central
+  linkOf(station: number): StationLink | undefined
+  dialectOf(link: StationLink): Dialect
+  call(link: StationLink, job: Job<Errand>): void
+  withdraw(link: StationLink, job: Job<Errand>): boolean
+}
+
+/** Frames written before the loop may read answers again. */
+export const sliceFrames = 256
+const maxTries = 24
+/** How long a command waits to learn what others have set; then it goes where it can replace nothing (`unread`). */
+const waitMs = 10_000
+const urgentWaitMs = 1_500
+const withinMs = (work: Promise<void>, ms: number): Promise<void> =>
+  new Promise(resolve => {
+    const timer = setTimeout(resolve, ms)
+    void work.then(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+const freeForS = 30
+
+export const createDispatch = (ports: DispatchPorts) => {
+  const { central } = ports
+  const { sink } = central
+  const active = new Map<ChargerNo, Errand>()
+  const urgent = new Map<ChargerNo, Command>()
+  const normal = new Map<ChargerNo, Command>()
+  const shown = new Set<string>()
+  let draining = false
+
+  const tell = (command: Command, kind: OutcomeKind, cause: string): void =>
+    sink.outcome({ charger: command.charger, seq: command.seq, kind, cause })
+
+  const finish = (errand: Errand, kind: OutcomeKind, cause: string): void => {
+    const { charger } = errand.command
+    active.delete(charger)
+    errand.job = null
+    tell(errand.command, kind, cause)
+    if (errand.waiting !== null) begin(errand.waiting)
+  }
+
+  const post = (errand: Errand, action: string, payload: Job['payload'], level: number, done: Job<Errand>['done']): void => {
+    const job: Job<Errand> = { action, payload, priority: level, expiresMs: Number.POSITIVE_INFINITY, done, late: onLate, context: errand }
+    errand.job = job
+    ports.call(errand.link, job)
+  }
+
+  /** The box answered after we had given up: it may hold the one or the other. */
+  const onLate = (job: Job<Errand>): void => sink.doubt([job.context.command.charger], 'late answer')
+
+  // --- setting ---
+
+  const attempt = (errand: Errand): void => {
+    const { link, command, evse } = errand
+    const rung = link.rungs[link.rung]
+    errand.rung = link.rung
+    if (rung === undefined) return finish(errand, 'rejected', 'no rung left')
+    const foreign = link.foreign ?? unread
+    const evseId = rung.at === 'station' ? 0 : evse.evseId
+    const stackLevel = freeStackLevel(foreign, rung.purpose, evseId, rung.stack, link.capabilities.maxStackLevel)
+    if (stackLevel === null) return climb(errand, 'noStackLevel')
+    const nowS = Math.floor(central.nowMs() / 1000)
+    const schedule = errand.freeing
+      ? [{ fromS: nowS - 60, toS: nowS + freeForS, limitW: Number.MAX_SAFE_INTEGER, because: 0 }]
+      : command.schedule
+    const profiles = toProfile({ schedule, urgent: command.urgent }, link.capabilities, rung, {
+      protocol: link.peer?.protocol ?? 'ocpp1.6',
+      nowS,
+      clockOffsetS: Math.round(link.offsetMs / 1000),
+      evseId: evse.evseId,
+      evseIds: evseIdsOf(link),
+      stackLevel,
+      transactionOf: id => evseOf(link, id)?.transactionId ?? null,
+      ceilingW: (purpose, id, fromS, toS) => (foreign.limits.length === 0 ? null : ceilingW(foreign, purpose, id, fromS, toS)),
+    })
+    if (profiles.requests.length === 0) return climb(errand, 'noTransaction')
+    if (profiles.floored !== null) central.note(link, 'floored', { station: link.no, to: profiles.floored })
+    errand.requests = profiles.requests
+    errand.expiresS = profiles.expiresS
+    errand.step = 0
+    sendStep(errand)
+  }
+
+  const sendStep = (errand: Errand): void => {
+    const request = errand.requests[errand.step]!
+    post(errand, 'SetChargingProfile', request.payload, errand.command.urgent ? priority.urgent : priority.curtail, onSet)
+  }
+
+  const onSet = (job: Job<Errand>, answer: Answer): void => {
+    const errand = job.context
+    const { link } = errand
+    const request = errand.requests[errand.step]!
+    const verdict = verdictOf(answer)
+    if (verdict.kind === 'refused') {
+      if (answer.kind === 'invalid') sink.note('ownFrame', { station: link.no, why: answer.why })
+      return climb(errand, verdict.code)
+    }
+    if (verdict.kind === 'accepted' || answer.kind === 'timeout' || (answer.kind === 'offline' && answer.sent))
+      hold(link, request.profileId, errand.expiresS)
+    if (verdict.kind === 'unknown') return finish(errand, 'unknown', verdict.cause)
+    if (++errand.step < errand.requests.length) return sendStep(errand)
+    showAccepted(errand)
+    if (link.held.size > errand.requests.length) sweep(errand)
+    finish(errand, 'accepted', '')
+  }
+
+  const hold = (link: StationLink, id: number, untilS: Second): void => {
+    link.heldUntilS = link.held.size === 0 ? untilS : Math.max(link.heldUntilS, untilS)
+    link.held.add(id)
+  }
+
+  /** Each refusal is recorded; a first success per model and rung too, not every box of ten thousand. */
+  const showAccepted = (errand: Errand): void => {
+    const { link } = errand
+    const rung = link.rungs[errand.rung]!
+    const key = `${link.model} ${formatRung(rung)}`
+    if (shown.has(key)) return
+    shown.add(key)
+    sink.note('tried', { station: link.no, model: link.model, rung: formatRung(rung), answer: 'Accepted' })
+  }
+
+  const climb = (errand: Errand, code: string | OwnRefusal): void => {
+    const { link } = errand
+    const rung = link.rungs[errand.rung]!
+    sink.note('tried', { station: link.no, model: link.model, rung: formatRung(rung), answer: code })
+    if (++errand.tries > maxTries) return finish(errand, 'rejected', code)
+    // Another errand of the same box may have climbed meanwhile.
+    if (link.rung !== errand.rung) return attempt(errand)
+    const rungAfter = next(link.rungs, errand.rung, code)
+    if (rungAfter >= 0) {
+      link.rung = rungAfter
+      return attempt(errand)
+    }
+    // The next event begins again: an installer may have switched something on.
+    if (code !== 'noTransaction') link.rung = startAt(link.rungs, central.sink.registry.get(rungKey(link.model)))
+    finish(errand, 'rejected', code)
+  }
+
+  /** Removes what earlier rungs left on the box: it would still bind when the plan loosens. Ids of ours only. */
+  const sweep = (errand: Errand): void => {
+    const { link, evse } = errand
+    const keep = new Set(errand.requests.map(request => request.profileId))
+    for (const id of ownIds(link, evse))
+      if (link.held.has(id) && !keep.has(id))
+        void central.call(link, 'ClearChargingProfile', ports.dialectOf(link).clear(id), priority.restore).then(answer => {
+          if (isCleared(answer)) link.held.delete(id)
+        })
+  }
+
+  // --- clearing ---
+
+  const ownIds = (link: StationLink, evse: EvseLink): readonly number[] =>
+    isWhole(link) ? candidateIds(evseIdsOf(link)) : [profileId('txDefault', evse.evseId), profileId('tx', evse.evseId)]
+
+  const isCleared = (answer: Answer): boolean => {
+    const verdict = verdictOf(answer)
+    // `Unknown`: nothing matched, which is what we wanted.
+    return verdict.kind === 'accepted' || (verdict.kind === 'refused' && /^unknown$/i.test(verdict.code))
+  }
+
+  const clear = (errand: Errand): void => {
+    const { link, evse } = errand
+    const ids = ownIds(link, evse).filter(id => link.held.has(id))
+    errand.requests = ids.map(id => ({ evseId: evse.evseId, profileId: id, payload: ports.dialectOf(link).clear(id) }))
+    errand.step = 0
+    clearStep(errand)
+  }
+
+  const clearStep = (errand: Errand): void => {
+    const request = errand.requests[errand.step]
+    if (request !== undefined) return post(errand, 'ClearChargingProfile', request.payload, priority.restore, onClear)
+    finish(errand, 'accepted', '')
+  }
+
+  const onClear = (job: Job<Errand>, answer: Answer): void => {
+    const errand = job.context
+    const verdict = verdictOf(answer)
+    if (isCleared(answer)) {
+      errand.link.held.delete(errand.requests[errand.step]!.profileId)
+      errand.step++
+      return clearStep(errand)
+    }
+    if (verdict.kind === 'unknown') return finish(errand, 'unknown', verdict.cause)
+    // It cannot clear: under the same id it gets a free profile that lapses.
+    if (errand.freeing) return finish(errand, 'rejected', verdict.kind === 'refused' ? verdict.code : '')
+    errand.freeing = true
+    attempt(errand)
+  }
+
+  // --- taking commands ---
+
+  const begin = (command: Command): void => {
+    const busy = active.get(command.charger)
+    if (busy !== undefined) {
+      const unsent = busy.step === 0 && busy.tries === 0 && (busy.job === null || ports.withdraw(busy.link, busy.job))
+      if (!unsent || busy.job === null) {
+        if (busy.waiting !== null) tell(busy.waiting, 'superseded', '')
+        busy.waiting = command
+        return
+      }
+      active.delete(command.charger)
+      tell(busy.command, 'superseded', '')
+    }
+    const link = ports.linkOf(command.station)
+    const evse = link?.evses.find(e => e.charger === command.charger)
+    if (link === undefined || evse === undefined || !link.up) return tell(command, 'unknown', 'offline')
+    const errand: Errand = {
+      link,
+      evse,
+      command,
+      requests: [],
+      step: 0,
+      expiresS: 0,
+      rung: 0,
+      freeing: false,
+      tries: 0,
+      job: null,
+      waiting: null,
+    }
+    active.set(command.charger, errand)
+    const ahead = command.schedule.some(segment => segment.toS * 1000 > central.nowMs())
+    if (!ahead) return clear(errand)
+    if (link.foreign !== null) return attempt(errand)
+    void withinMs(learnForeign(link), command.urgent ? urgentWaitMs : waitMs).then(() => {
+      if (errand.waiting === null) attempt(errand)
+      else finish(errand, 'superseded', '')
+    })
+  }
+
+  const reading = new Map<StationLink, Promise<void>>()
+  /** Reads what others have set, once; while something of ours may be there a version that cannot tell profiles apart is not asked. */
+  const learnForeign = (link: StationLink): Promise<void> => {
+    const running = reading.get(link)
+    if (running !== undefined) return running
+    const nowS = central.nowMs() / 1000
+    const clean = link.held.size === 0 || link.heldUntilS < nowS
+    const work = ports
+      .dialectOf(link)
+      .readForeign(central, link, clean)
+      .then(found => {
+        if (found !== null && link.up) {
+          link.foreign = found
+          rememberForeign(sink.registry, link)
+          refreshRungs(sink.registry, link)
+        }
+      })
+      .finally(() => reading.delete(link))
+    reading.set(link, work)
+    return work
+  }
+
+  const takeFirst = (): Command | undefined => {
+    const from = urgent.size > 0 ? urgent : normal
+    for (const [charger, command] of from) {
+      from.delete(charger)
+      return command
+    }
+    return undefined
+  }
+
+  const drain = (): void => {
+    for (let k = 0; k < sliceFrames; k++) {
+      const command = takeFirst()
+      if (command === undefined) {
+        draining = false
+        return
+      }
+      begin(command)
+    }
+    setImmediate(drain)
+  }
+
+  return {
+    learnForeign,
+    /** Takes commands in their order, urgent ones before all others, in slices so that answers are read in between. */
+    send(commands: readonly Command[]): void {
+      for (const command of commands) {
+        const { charger } = command
+        const before = urgent.get(charger) ?? normal.get(charger)
+        if (before !== undefined) {
+          urgent.delete(charger)
+          normal.delete(charger)
+          tell(before, 'superseded', '')
+        }
+        ;(command.urgent ? urgent : normal).set(charger, command)
+      }
+      if (draining) return
+      draining = true
+      setImmediate(drain)
+    },
+    /** The meter saw no effect: one purpose further. False when none is left. */
+    unmoved(link: StationLink): boolean {
+      const rung = link.rungs[link.rung]
+      if (rung === undefined) return false
+      const after = next(link.rungs, link.rung, 'unmoved')
+      sink.note('tried', { station: link.no, model: link.model, rung: formatRung(rung), answer: 'unmoved' })
+      if (after < 0) return false
+      link.rung = after
+      return true
+    },
+    moved(link: StationLink): void {
+      const rung = link.rungs[link.rung]
+      if (rung === undefined || link.model === '') return
+      const key = rungKey(link.model)
+      if (sink.registry.get(key) !== formatRung(rung)) void sink.registry.set(key, formatRung(rung))
+    },
+    /** Clears every id that may be ours; how many were there, how many could not be cleared. */
+    async clearAll(link: StationLink): Promise<{ readonly cleared: number; readonly failed: number }> {
+      let cleared = 0
+      let failed = 0
+      for (const id of candidateIds(evseIdsOf(link))) {
+        const answer = await central.call(link, 'ClearChargingProfile', ports.dialectOf(link).clear(id), priority.restore)
+        if (!isCleared(answer)) failed++
+        else {
+          link.held.delete(id)
+          if (verdictOf(answer).kind === 'accepted') cleared++
+        }
+      }
+      return { cleared, failed }
+    },
+  }
+}

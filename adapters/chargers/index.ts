@@ -1,0 +1,362 @@
+/**
+ * Chargers over OCPP 1.6J and 2.0.1: one listening socket for both. `ocppLink(options)` is a ChargerLink; see docs/guides/connect-a-charger.md.
+ */
+import type { ChargerNo, NodeNo } from '../../src/core/model.ts'
+import type { Capabilities, ChargerLink, ChargerSink } from '../../src/ports.ts'
+import { type Central, type Note, type OverrideRules, readingBatches, type Settings, wentUp } from './central.ts'
+import { accepted, type Dialect } from './dialect.ts'
+import { createDispatch } from './dispatch.ts'
+import { ceilingW, unread } from './foreign.ts'
+import { ocpp16 } from './ocpp16/outbound.ts'
+import { ocpp201 } from './ocpp201/outbound.ts'
+import type { Payload, Protocol, Reply } from './ocppj/frames.ts'
+import { isKnown } from './ocppj/schemas.ts'
+import {
+  type Answer,
+  type Counters,
+  createTransport,
+  type Job,
+  type Peer,
+  priority,
+  realTimers,
+  type Timers,
+  type TlsOptions,
+  type Transport,
+} from './ocppj/transport.ts'
+import { configKey, linkOf, refreshRungs, renew, type StationLink } from './station.ts'
+
+export { checkPassword, hashPassword } from './ocppj/passwords.ts'
+
+export type OcppOptions = {
+  /** 0: any free one; `port()` tells. */
+  readonly port: number
+  /** Default 127.0.0.1. */
+  readonly host?: string
+  /** PEM. With `ca`, client certificates are asked for (security profile 3). */
+  readonly tls?: TlsOptions
+  /** TLS ends at the operator's own proxy: counts as TLS for security profile 2. */
+  readonly behindTlsProxy?: boolean
+  /** Lets stations with security profile 0 in. Default false. */
+  readonly allowInsecure?: boolean
+  /** Default 20,000. */
+  readonly callTimeoutMs?: number
+  /** Default 300, spread by a tenth either way. */
+  readonly heartbeatS?: number
+  /** Sampling interval asked of the boxes. Default 30; 0 leaves their configuration alone. */
+  readonly sampleS?: number
+  /** Clock-aligned interval asked of the boxes. Default 0: leave it alone. */
+  readonly alignedS?: number
+  /** `known` (default): tokens in `tokens` and in the registry under `ocpp.token:<id>`. */
+  readonly authorize?: 'known' | 'all'
+  readonly tokens?: readonly string[]
+  readonly override?: Partial<OverrideRules>
+  /** Models (as `vendor model|firmware`) that stamp sampled averages with the start of their interval. */
+  readonly stampsStart?: (model: string) => boolean
+  /** WebSocket ping interval. Default 45. */
+  readonly pingS?: number
+  /** New connections a second, twice that in a burst; more get 503 with a jittered Retry-After. Default 1,000. */
+  readonly acceptPerS?: number
+  /** Messages a second of one socket, ten times that in a burst; more are read later. Default 50. */
+  readonly messagesPerS?: number
+  /** Ask boxes at registration what they can do. Default true. */
+  readonly discover?: boolean
+  readonly timers?: Timers
+}
+export type OcppLink = ChargerLink & { port(): number; counters(): Readonly<Counters> }
+
+const dialects: Record<Protocol, Dialect> = { 'ocpp1.6': ocpp16, 'ocpp2.0.1': ocpp201 }
+const discoveriesAtOnce = 200
+const registerWithinMs = 10_000
+const notesPerStation = 64
+const measureWithinMs = 30_000
+
+const sameCapabilities = (a: Capabilities, b: Capabilities): boolean => JSON.stringify(a) === JSON.stringify(b)
+
+/** One transport and one engine's stations. `start` rejects when it cannot listen. */
+export const ocppLink = (options: OcppOptions): OcppLink => {
+  const timers = options.timers ?? realTimers
+  const settings: Settings = {
+    heartbeatS: options.heartbeatS ?? 300,
+    sampleS: options.sampleS || 30,
+    alignedS: options.alignedS ?? 0,
+    authorize: options.authorize ?? 'known',
+    tokens: new Set(options.tokens ?? []),
+    override: { limitSources: options.override?.limitSources ?? [], dataTransfer: options.override?.dataTransfer ?? [] },
+    stampsStart: options.stampsStart ?? (() => false),
+  }
+  const links = new Map<NodeNo, StationLink>()
+  const unregistered = new Set<StationLink>()
+  let running: ReturnType<typeof assemble> | undefined
+
+  const assemble = (sink: ChargerSink) => {
+    const { registry } = sink
+    const batches = readingBatches(readings => sink.readings(readings))
+
+    const linkAt = (no: NodeNo): StationLink | undefined => links.get(no)
+    const dialectOf = (link: StationLink): Dialect => dialects[link.peer?.protocol ?? 'ocpp1.6']
+
+    // --- transaction ids: a block is reserved durably before any of it is used ---
+    const blockKey = 'ocpp.txNext'
+    const block = 1000
+    let nextTx = Number(registry.get(blockKey) ?? 1)
+    let reserved = nextTx
+    const reserve = async (): Promise<void> => {
+      reserved += block
+      await registry.set(blockKey, String(reserved))
+    }
+
+    // --- discovery, so many at once ---
+    const waiting: StationLink[] = []
+    let discovering = 0
+    const discover = (link: StationLink): void => {
+      if (options.discover === false || link.discovery !== 'none') return
+      link.discovery = 'waiting'
+      waiting.push(link)
+      setImmediate(nextDiscovery)
+    }
+    const nextDiscovery = (): void => {
+      while (discovering < discoveriesAtOnce) {
+        const link = waiting.shift()
+        if (link === undefined) return
+        if (!link.up) {
+          link.discovery = 'none'
+          continue
+        }
+        discovering++
+        link.discovery = 'running'
+        discovery(link).finally(() => {
+          discovering--
+          if (link.discovery === 'running') link.discovery = link.up ? 'done' : 'none'
+          nextDiscovery()
+        })
+      }
+    }
+    const discovery = async (link: StationLink): Promise<void> => {
+      const dialect = dialectOf(link)
+      const before = link.capabilities
+      await dialect.readCapabilities(central, link)
+      if (!sameCapabilities(before, link.capabilities)) {
+        refreshRungs(registry, link)
+        sink.capabilities(link.no, link.capabilities)
+      }
+      await dispatch.learnForeign(link)
+      if (options.sampleS !== 0) await dialect.setSampling(central, link)
+    }
+
+    const call = (
+      link: StationLink,
+      action: string,
+      payload: Payload,
+      level: number,
+      expiresMs = Number.POSITIVE_INFINITY,
+    ): Promise<Answer> =>
+      new Promise(resolve => {
+        if (link.peer === null) return resolve({ kind: 'offline', sent: false })
+        const job: Job<(answer: Answer) => void> = {
+          action,
+          payload,
+          priority: level,
+          expiresMs,
+          done: settle,
+          late: null,
+          context: resolve,
+        }
+        transport.call(link.peer, job as Job)
+      })
+    const settle = (job: Job<(answer: Answer) => void>, answer: Answer): void => job.context(answer)
+
+    const central: Central = {
+      sink,
+      settings,
+      nowMs: () => timers.now(),
+      call,
+      note(link, what, about: Note) {
+        const key = what + JSON.stringify(about)
+        link.noted ??= new Set()
+        if (link.noted.has(key) || link.noted.size >= notesPerStation) return
+        link.noted.add(key)
+        sink.note(what, about)
+      },
+      push: batches.push,
+      discover,
+      nextTransactionId() {
+        if (reserved - nextTx < block / 4) void reserve()
+        return nextTx++
+      },
+    }
+
+    const inbound = (peer: Peer<StationLink>, action: string, payload: Payload): Reply => {
+      const link = peer.owner
+      const handler = dialects[peer.protocol].inbound[action]
+      if (handler === undefined)
+        return { fault: isKnown(peer.protocol, action) ? 'NotSupported' : 'NotImplemented', why: action.slice(0, 60) }
+      try {
+        const reply = handler(central, link, payload)
+        if (link.accepted) unregistered.delete(link)
+        return reply
+      } catch (error) {
+        // A handler reads defensively; what still surprises it must not cost the connection.
+        central.note(link, 'handler', { station: link.no, action, why: String(error).slice(0, 200) })
+        return { fault: 'InternalError', why: '' }
+      }
+    }
+
+    let oddities = 0
+    const transport: Transport<StationLink> = createTransport<StationLink>(
+      {
+        port: options.port,
+        host: options.host ?? '127.0.0.1',
+        tls: options.tls ?? null,
+        behindTlsProxy: options.behindTlsProxy ?? false,
+        allowInsecure: options.allowInsecure ?? false,
+        callTimeoutMs: options.callTimeoutMs ?? 20_000,
+        pingS: options.pingS ?? 45,
+        acceptPerS: options.acceptPerS ?? 1_000,
+        messagesPerS: options.messagesPerS ?? 50,
+        timers,
+      },
+      {
+        identify(identity) {
+          const station = registry.stationByIdentity(identity)
+          if (station === undefined) return undefined
+          let link = links.get(station.no)
+          if (link === undefined) links.set(station.no, (link = linkOf(station, registry)))
+          else renew(link, station, registry)
+          return { owner: link, auth: station.auth }
+        },
+        opened(peer) {
+          const link = peer.owner
+          link.peer = peer
+          link.openedMs = timers.now()
+          if (link.accepted) wentUp(central, link)
+          else unregistered.add(link)
+        },
+        closed(peer) {
+          const link = peer.owner
+          unregistered.delete(link)
+          if (link.reports !== null) for (const report of link.reports.values()) report.done()
+          if (!link.up) return
+          link.up = false
+          sink.link(link.no, false)
+        },
+        inbound,
+        odd(peer, what, detail) {
+          if (peer !== null) return central.note(peer.owner, 'ocpp', { station: peer.owner.no, what, detail: detail.slice(0, 200) })
+          // Strangers must not fill the record: the first few between two ticks of a minute.
+          if (oddities++ < 10) sink.note('ocpp', { what, detail: detail.slice(0, 200) })
+        },
+        tick(nowMs) {
+          if (nowMs - oddSinceMs > 60_000) {
+            oddSinceMs = nowMs
+            oddities = 0
+          }
+          for (const link of unregistered) if (nowMs - link.openedMs > registerWithinMs) void askToRegister(link)
+        },
+      },
+    )
+    let oddSinceMs = timers.now()
+
+    /** Connected and known, but silent about itself: asked, and taken as it is if it cannot be asked. */
+    const askToRegister = async (link: StationLink): Promise<void> => {
+      unregistered.delete(link)
+      const answer = await call(link, 'TriggerMessage', { requestedMessage: 'BootNotification' }, priority.config)
+      if (link.accepted || link.peer?.socket == null || accepted(answer)) return
+      link.accepted = true
+      wentUp(central, link)
+    }
+
+    const dispatch = createDispatch({
+      central,
+      linkOf: linkAt,
+      dialectOf,
+      call: (link, job) => (link.peer === null ? job.done(job, { kind: 'offline', sent: false }) : transport.call(link.peer, job as Job)),
+      withdraw: (link, job) => link.peer !== null && transport.withdraw(link.peer, job as Job),
+    })
+
+    const linkWith = (charger: ChargerNo): StationLink | undefined => {
+      const found = registry.charger(charger)
+      return found === undefined ? undefined : links.get(found.station.no)
+    }
+    return { sink, transport, dispatch, batches, call, dialectOf, linkWith, reserve, central }
+  }
+
+  const live = (): NonNullable<typeof running> => {
+    if (running === undefined) throw new Error('ocpp: not started')
+    return running
+  }
+
+  return {
+    async start(sink) {
+      const made = assemble(sink)
+      await made.reserve()
+      await made.transport.start()
+      running = made
+    },
+    async stop() {
+      if (running === undefined) return
+      await running.transport.stop()
+      running.batches.flush()
+    },
+    send: commands => live().dispatch.send(commands),
+    unmoved(charger) {
+      const link = live().linkWith(charger)
+      return link !== undefined && live().dispatch.unmoved(link)
+    },
+    moved(charger) {
+      const link = live().linkWith(charger)
+      if (link !== undefined) live().dispatch.moved(link)
+    },
+    measure(chargers) {
+      const { linkWith, call, dialectOf } = live()
+      for (const charger of chargers) {
+        const link = linkWith(charger)
+        const evse = link?.evses.find(e => e.charger === charger)
+        if (link === undefined || evse === undefined || !link.up) continue
+        const { action, payload } = dialectOf(link).measure(evse)
+        void call(link, action, payload, priority.poll, timers.now() + measureWithinMs)
+      }
+    },
+    async force(charger, action) {
+      const { linkWith, call, dialectOf } = live()
+      const link = linkWith(charger)
+      const evse = link?.evses.find(e => e.charger === charger)
+      if (link === undefined || evse === undefined || !link.up) return false
+      const request = action === 'stop' ? dialectOf(link).stop(evse) : dialectOf(link).availability(evse, action === 'enable')
+      // `Scheduled`: it will be out of service once its transaction ends (1.6 §5.2, 2.0.1 G03).
+      return request !== null && accepted(await call(link, request.action, request.payload, priority.urgent), 'Scheduled')
+    },
+    async release(station) {
+      const { sink, dispatch, dialectOf, central } = live()
+      const link = links.get(station)
+      const prefix = configKey(station)
+      const keys = [...sink.registry.keys(prefix)].map(name => name.slice(prefix.length))
+      if (link === undefined || !link.up) return { cleared: 0, restoredKeys: [], failed: ['offline', ...keys] }
+      const failed: string[] = []
+      const { cleared, failed: uncleared } = await dispatch.clearAll(link)
+      if (uncleared > 0) failed.push('profiles')
+      const restoredKeys: string[] = []
+      for (const key of keys) {
+        const value = sink.registry.get(prefix + key)
+        if (value === undefined || !(await dialectOf(link).restoreKey(central, link, key, value))) failed.push(key)
+        else {
+          await sink.registry.set(prefix + key, null)
+          restoredKeys.push(key)
+        }
+      }
+      return { cleared, restoredKeys, failed }
+    },
+    ceilingW(charger) {
+      const link = live().linkWith(charger)
+      const evse = link?.evses.find(e => e.charger === charger)
+      if (link === undefined || evse === undefined) return null
+      const nowS = Math.floor(timers.now() / 1000)
+      const foreign = link.foreign ?? unread
+      const found = (['stationMax', 'tx'] as const)
+        .map(purpose => ceilingW(foreign, purpose, evse.evseId, nowS, nowS + 1))
+        .filter(w => w !== null)
+      return found.length === 0 ? null : Math.min(...found)
+    },
+    port: () => live().transport.port(),
+    counters: () => live().transport.counters,
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * What a box takes is learned by trying. A rung says with which purpose, where, in which unit and at which stack level a limit is set; the ladder is the
+ * order of tries. Pure and data only: no vendor names, no sockets.
+ */
+import type { Capabilities } from '../../src/ports.ts'
+import type { Foreign } from './foreign.ts'
+
+export type Purpose = 'stationMax' | 'txDefault' | 'tx'
+export type Rung = {
+  readonly purpose: Purpose
+  /** `station`: connector or EVSE 0. `evse`: the charger's own. */
+  readonly at: 'station' | 'evse'
+  readonly unit: 'A' | 'W'
+  /** `free`: above everything found there. `zero`: some boxes report more levels than they take. */
+  readonly stack: 'free' | 'zero'
+}
+
+const targets: readonly { readonly purpose: Purpose; readonly at: 'station' | 'evse' }[] = [
+  { purpose: 'stationMax', at: 'station' },
+  { purpose: 'txDefault', at: 'station' },
+  { purpose: 'txDefault', at: 'evse' },
+  { purpose: 'tx', at: 'evse' },
+]
+
+/**
+ * The rungs of one box in the order to try. Limits at 0 bind every EVSE of the box, so they are only for a box that takes one budget or has one EVSE.
+ * Where nothing that is already there could be read the station maximum is left out: it would be the one place where a replaced installer's limit
+ * guards the house's main fuse.
+ */
+export const rungsOf = (capabilities: Capabilities, evses: number, foreign: Foreign): readonly Rung[] => {
+  const whole = evses === 1 || capabilities.limitsAt === 'station'
+  const units = capabilities.units.length > 0 ? capabilities.units : (['A', 'W'] as const)
+  const stacks = capabilities.maxStackLevel > 0 ? (['free', 'zero'] as const) : (['free'] as const)
+  const rungs: Rung[] = []
+  for (const target of targets) {
+    if (target.at === 'station' && !whole) continue
+    if (target.purpose === 'stationMax' && foreign.how === 'unread') continue
+    for (const unit of units) for (const stack of stacks) rungs.push({ ...target, unit, stack })
+  }
+  return rungs
+}
+
+/** Refusals of our own beside the box's words: nothing was sent, or it was sent and did nothing. */
+export type OwnRefusal = 'noStackLevel' | 'noTransaction' | 'unmoved'
+
+const otherPurpose = new Set([
+  'NotSupported',
+  'UnsupportedPurpose',
+  'TxNotFound',
+  'InvalidTransactionId',
+  'noStackLevel',
+  'noTransaction',
+  'unmoved',
+])
+
+/**
+ * The rung to try after a refusal, as an index; -1 if none is left. `code` is a status or reason code of SetChargingProfile, a CALLERROR code, or one of
+ * our own refusals. The specifications leave reason codes free, so an unknown one means: the next rung.
+ */
+export const next = (rungs: readonly Rung[], at: number, code: string): number => {
+  const here = rungs[at]
+  if (here === undefined || code === 'NotImplemented') return -1
+  const differs = (test: (rung: Rung) => boolean): number => {
+    for (let k = at + 1; k < rungs.length; k++) if (test(rungs[k]!)) return k
+    return -1
+  }
+  if (otherPurpose.has(code)) return differs(rung => rung.purpose !== here.purpose || rung.at !== here.at)
+  if (code === 'UnsupportedRateUnit')
+    return differs(rung => rung.unit !== here.unit || rung.purpose !== here.purpose || rung.at !== here.at)
+  if (code === 'InvalidStackLevel')
+    return differs(rung => rung.stack !== here.stack || rung.purpose !== here.purpose || rung.at !== here.at)
+  return differs(() => true)
+}
+
+const same = (a: Rung, b: Rung): boolean => a.purpose === b.purpose && a.at === b.at && a.unit === b.unit && a.stack === b.stack
+/** `ocpp.rung:<model>|<firmware>`: where the rung is remembered once a meter moved. */
+export const rungKey = (model: string): string => `ocpp.rung:${model}`
+export const formatRung = (rung: Rung): string => `${rung.purpose}@${rung.at} ${rung.unit} ${rung.stack}`
+/** Where to begin: the remembered rung if this box has it, else the first. */
+export const startAt = (rungs: readonly Rung[], remembered: string | undefined): number =>
+  Math.max(
+    0,
+    rungs.findIndex(rung => formatRung(rung) === remembered),
+  )
+export const indexOf = (rungs: readonly Rung[], rung: Rung): number => rungs.findIndex(other => same(other, rung))

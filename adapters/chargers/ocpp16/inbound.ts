@@ -1,0 +1,89 @@
+/** OCPP 1.6J: what a charge point sends, and our answers. Section numbers are those of the 1.6 edition 2 specification. */
+import {
+  booted,
+  clockSeen,
+  dataTransferred,
+  type Handler,
+  type Handlers,
+  isKnownToken,
+  metered,
+  nowText,
+  text,
+  transactionBegan,
+  transactionEnded,
+} from '../central.ts'
+import type { Payload } from '../ocppj/frames.ts'
+import { evseOf } from '../station.ts'
+
+const empty: Payload = {}
+const acknowledge: Handler = () => empty
+
+const connector = (payload: Payload): number => Number(payload['connectorId']) || 0
+
+const startTransaction: Handler = (central, link, payload) => {
+  const evse = evseOf(link, connector(payload))
+  const token = text(payload['idTag'])
+  clockSeen(central, link, payload['timestamp'])
+  if (evse === undefined) return { fault: 'PropertyConstraintViolation', why: 'connectorId' }
+  const allowed = isKnownToken(central, token)
+  // A charge point repeats what was not answered, perhaps under another message id: the same start is the same transaction.
+  const startedWith = `${payload['timestamp']} ${payload['meterStart']}`
+  const id = evse.startedWith === startedWith && typeof evse.transactionId === 'number' ? evse.transactionId : central.nextTransactionId()
+  // §4.8: the answer carries a transaction id even when the token is refused; the charge point then ends it.
+  transactionBegan(central, link, evse, id, startedWith)
+  return { transactionId: id, idTagInfo: { status: allowed ? 'Accepted' : 'Invalid' } }
+}
+
+const stopTransaction: Handler = (central, link, payload) => {
+  clockSeen(central, link, payload['timestamp'])
+  const evse = link.evses.find(e => e.transactionId === payload['transactionId'])
+  if (evse !== undefined) {
+    if (payload['transactionData'] !== undefined) metered(central, link, evse.evseId, payload['transactionData'])
+    transactionEnded(central, evse)
+  }
+  return empty
+}
+
+const meterValues: Handler = (central, link, payload) => {
+  const evse = evseOf(link, connector(payload))
+  // We may have missed the start (offline queue, our restart): a sample under a transaction id says that one runs.
+  const transactionId = payload['transactionId']
+  if (evse !== undefined && evse.transactionId === null && typeof transactionId === 'number' && transactionId > 0)
+    transactionBegan(central, link, evse, transactionId, '')
+  metered(central, link, connector(payload), payload['meterValue'])
+  return empty
+}
+
+const statusNotification: Handler = (central, link, payload) => {
+  clockSeen(central, link, payload['timestamp'])
+  const evse = evseOf(link, connector(payload))
+  if (evse !== undefined) {
+    evse.status = text(payload['status'])
+    if (evse.status === 'Available') transactionEnded(central, evse)
+  }
+  return empty
+}
+
+/** Answers to everything that a 1.6 charge point may send, security extensions included. */
+export const inbound16: Handlers = {
+  BootNotification: (central, link, payload) =>
+    booted(central, link, text(payload['chargePointVendor']), text(payload['chargePointModel']), text(payload['firmwareVersion'])),
+  Heartbeat: central => ({ currentTime: nowText(central) }),
+  StatusNotification: statusNotification,
+  Authorize: (central, _link, payload) => ({
+    idTagInfo: { status: isKnownToken(central, text(payload['idTag'])) ? 'Accepted' : 'Invalid' },
+  }),
+  StartTransaction: startTransaction,
+  StopTransaction: stopTransaction,
+  MeterValues: meterValues,
+  DataTransfer: (central, link, payload) => dataTransferred(central, link, payload),
+  SecurityEventNotification: (central, link, payload) => {
+    central.note(link, 'securityEvent', { station: link.no, type: text(payload['type']) })
+    return empty
+  },
+  DiagnosticsStatusNotification: acknowledge,
+  FirmwareStatusNotification: acknowledge,
+  SignedFirmwareStatusNotification: acknowledge,
+  LogStatusNotification: acknowledge,
+  SignCertificate: () => ({ status: 'Rejected' }),
+}

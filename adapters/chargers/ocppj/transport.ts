@@ -1,0 +1,603 @@
+/**
+ * The OCPP-J transport for both versions: WebSocket upgrade with authentication and admission control, one live socket per identity (the newest wins), one
+ * outstanding CALL per connection with a queue by priority and deadline, answers to crossing CALLs at once, late answers reported instead of dropped.
+ *
+ * Made for many idle connections: one record per identity, shared listeners (`this` is the socket), no timer per socket, queues only while they are used.
+ */
+import type { IncomingMessage } from 'node:http'
+import { createServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import { type WebSocket, WebSocketServer } from 'ws'
+import type { StationAuth } from '../../../src/ports.ts'
+import { callFrame, isFault, type Payload, type Protocol, type Reply, readFrame, replyFrame } from './frames.ts'
+import { basicPassword, chooseProtocol, identityOf, tokenBucket } from './handshake.ts'
+import { rememberingChecker } from './passwords.ts'
+import { isKnown, violation } from './schemas.ts'
+
+export type Answer =
+  | { readonly kind: 'result'; readonly payload: Payload }
+  | { readonly kind: 'error'; readonly code: string; readonly description: string }
+  /** No answer in time; one may still come (`late`). */
+  | { readonly kind: 'timeout' }
+  /** The link went away while it was in flight or waiting; `sent` says which. */
+  | { readonly kind: 'offline'; readonly sent: boolean }
+  /** Its deadline passed before it could be sent. */
+  | { readonly kind: 'expired' }
+  /** We made a frame that the official schema refuses; it was not sent. */
+  | { readonly kind: 'invalid'; readonly why: string }
+
+/** Most urgent first. */
+export const priority = { urgent: 0, curtail: 1, restore: 2, config: 3, poll: 4 } as const
+
+/** A CALL to make. `done` is called exactly once; `late` when an answer comes after the timeout. Both are shared functions: `context` carries the state. */
+export type Job<C = unknown> = {
+  readonly action: string
+  readonly payload: Payload
+  readonly priority: number
+  /** Not sent after this instant; Infinity for never. */
+  readonly expiresMs: number
+  readonly done: (job: Job<C>, answer: Answer) => void
+  readonly late: ((job: Job<C>, answer: Answer) => void) | null
+  readonly context: C
+}
+
+export type Peer<O> = {
+  readonly identity: string
+  readonly owner: O
+  protocol: Protocol
+  socket: WebSocket | null
+  job: Job | null
+  jobId: string
+  jobDueMs: number
+  queue: Job[] | null
+  late: { readonly id: string; readonly job: Job }[] | null
+  answered: { readonly id: string; readonly print: number; readonly text: string }[] | null
+  alive: boolean
+  pingDueMs: number
+  tokens: number
+  tokensAtMs: number
+  paused: boolean
+  malformed: number
+}
+
+export type Timers = { now(): number; every(ms: number, job: () => void): () => void }
+export const realTimers: Timers = {
+  now: Date.now,
+  every: (ms, job) => {
+    const timer = setInterval(job, ms)
+    timer.unref()
+    return () => clearInterval(timer)
+  },
+}
+
+export type TlsOptions = { readonly cert: string | Buffer; readonly key: string | Buffer; readonly ca?: string | Buffer }
+export type TransportOptions = {
+  readonly port: number
+  readonly host: string
+  readonly tls: TlsOptions | null
+  /** TLS ends at a proxy of the operator's before us: profile 2 is then satisfied by the proxy. */
+  readonly behindTlsProxy: boolean
+  readonly allowInsecure: boolean
+  readonly callTimeoutMs: number
+  readonly pingS: number
+  readonly acceptPerS: number
+  readonly messagesPerS: number
+  readonly timers: Timers
+}
+
+/** What the transport tells its owner. None may throw. */
+export type TransportEvents<O> = {
+  /** The owner's record of this identity, undefined if nobody knows it. */
+  identify(identity: string): { readonly owner: O; readonly auth: StationAuth } | undefined
+  opened(peer: Peer<O>): void
+  closed(peer: Peer<O>): void
+  inbound(peer: Peer<O>, action: string, payload: Payload): Reply | Promise<Reply>
+  /** Something irregular, for the record. The owner limits the rate. */
+  odd(peer: Peer<O> | null, what: string, detail: string): void
+  tick(nowMs: number): void
+}
+
+export type Counters = {
+  connections: number
+  accepted: number
+  refused: number
+  throttled: number
+  replaced: number
+  sent: number
+  answered: number
+  errors: number
+  timeouts: number
+  late: number
+  received: number
+  duplicates: number
+  malformed: number
+  invalidIn: number
+  invalidOut: number
+}
+
+const maxPayloadBytes = 64 * 1024
+const maxBufferedBytes = 256 * 1024
+const maxMalformedInARow = 50
+const keptLate = 4
+const keptAnswers = 4
+const pendingChecks = 256
+/** A repeated one of these is a new message even when id and text are the same: their answer is of the moment. */
+const neverRepeated = new Set(['BootNotification', 'Heartbeat'])
+const peerOf = Symbol('peer')
+type Tagged<O> = WebSocket & { [peerOf]?: Peer<O> | null }
+
+const fingerprint = (text: string): number => {
+  let hash = 0x811c9dc5
+  for (let k = 0; k < text.length; k++) hash = Math.imul(hash ^ text.charCodeAt(k), 0x01000193)
+  return hash ^ text.length
+}
+
+const reasons: Record<number, string> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  426: 'Upgrade Required',
+  503: 'Service Unavailable',
+}
+const refuse = (socket: Duplex, status: number, headers: readonly string[] = []): void => {
+  const lines = [`HTTP/1.1 ${status} ${reasons[status]}`, 'Connection: close', 'Content-Length: 0', ...headers, '', '']
+  socket.end(lines.join('\r\n'))
+}
+
+export type Transport<O> = ReturnType<typeof createTransport<O>>
+
+export const createTransport = <O>(options: TransportOptions, events: TransportEvents<O>) => {
+  const { timers, callTimeoutMs } = options
+  const peers = new Map<string, Peer<O>>()
+  const open = new Set<Peer<O>>()
+  const inFlight = new Set<Peer<O>>()
+  const check = rememberingChecker()
+  const admission = tokenBucket(options.acceptPerS, options.acceptPerS * 2, timers.now())
+  const pingMs = options.pingS * 1000
+  const burst = options.messagesPerS * 10
+  const prefix = Math.floor(Math.random() * 36 ** 6).toString(36)
+  let nextId = 0
+  let checking = 0
+  let stopping = false
+  let stopTicker: (() => void) | undefined
+  const counters: Counters = {
+    connections: 0,
+    accepted: 0,
+    refused: 0,
+    throttled: 0,
+    replaced: 0,
+    sent: 0,
+    answered: 0,
+    errors: 0,
+    timeouts: 0,
+    late: 0,
+    received: 0,
+    duplicates: 0,
+    malformed: 0,
+    invalidIn: 0,
+    invalidOut: 0,
+  }
+
+  const wss = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: maxPayloadBytes,
+    handleProtocols: offered => chooseProtocol([...offered].join(',')) ?? false,
+  })
+
+  // --- outgoing ---
+
+  const write = (peer: Peer<O>, text: string): boolean => {
+    const socket = peer.socket
+    if (socket === null || socket.readyState !== socket.OPEN) return false
+    if (socket.bufferedAmount > maxBufferedBytes) {
+      events.odd(peer, 'slowReader', String(socket.bufferedAmount))
+      socket.terminate()
+      return false
+    }
+    socket.send(text)
+    return true
+  }
+
+  const finish = (peer: Peer<O>, answer: Answer): void => {
+    const job = peer.job
+    if (job === null) return
+    peer.job = null
+    inFlight.delete(peer)
+    job.done(job, answer)
+    pump(peer)
+  }
+
+  const pump = (peer: Peer<O>): void => {
+    while (peer.job === null && peer.queue !== null && peer.socket !== null) {
+      const job = peer.queue.shift()!
+      if (peer.queue.length === 0) peer.queue = null
+      const now = timers.now()
+      if (job.expiresMs < now) {
+        job.done(job, { kind: 'expired' })
+        continue
+      }
+      const wrong = violation(peer.protocol, job.action, 'Request', job.payload)
+      if (wrong !== null) {
+        counters.invalidOut++
+        job.done(job, { kind: 'invalid', why: wrong })
+        continue
+      }
+      const id = prefix + (nextId++).toString(36)
+      peer.job = job
+      peer.jobId = id
+      peer.jobDueMs = now + callTimeoutMs
+      inFlight.add(peer)
+      counters.sent++
+      if (!write(peer, callFrame(id, job.action, job.payload))) finish(peer, { kind: 'offline', sent: false })
+    }
+  }
+
+  /** Queues a CALL behind those of equal or higher priority; sends it at once when none is outstanding. */
+  const call = (peer: Peer<O>, job: Job): void => {
+    if (peer.socket === null) return job.done(job, { kind: 'offline', sent: false })
+    if (peer.queue === null) peer.queue = [job]
+    else {
+      let at = peer.queue.length
+      while (at > 0 && peer.queue[at - 1]!.priority > job.priority) at--
+      peer.queue.splice(at, 0, job)
+    }
+    pump(peer)
+  }
+
+  /** Takes back a CALL that has not been sent; false if it is too late. `done` is not called. */
+  const withdraw = (peer: Peer<O>, job: Job): boolean => {
+    const at = peer.queue?.indexOf(job) ?? -1
+    if (at < 0) return false
+    peer.queue!.splice(at, 1)
+    if (peer.queue!.length === 0) peer.queue = null
+    return true
+  }
+
+  // --- incoming ---
+
+  const onAnswer = (peer: Peer<O>, id: string, answer: Answer): void => {
+    if (peer.job !== null && peer.jobId === id) {
+      counters.answered++
+      if (answer.kind === 'error') counters.errors++
+      else if (answer.kind === 'result') {
+        const wrong = violation(peer.protocol, peer.job.action, 'Response', answer.payload)
+        if (wrong !== null) {
+          counters.invalidIn++
+          events.odd(peer, 'schema', `${peer.job.action} answer ${wrong}`)
+        }
+      }
+      return finish(peer, answer)
+    }
+    const at = peer.late?.findIndex(late => late.id === id) ?? -1
+    if (at < 0) return events.odd(peer, 'unmatchedAnswer', '')
+    const { job } = peer.late!.splice(at, 1)[0]!
+    if (peer.late!.length === 0) peer.late = null
+    counters.late++
+    job.late?.(job, answer)
+  }
+
+  const reply = (peer: Peer<O>, id: string, action: string, print: number, made: Reply): void => {
+    let out = made
+    if (!isFault(out)) {
+      const wrong = violation(peer.protocol, action, 'Response', out)
+      if (wrong !== null) {
+        counters.invalidOut++
+        events.odd(peer, 'ownAnswer', `${action} ${wrong}`)
+        out = { fault: 'InternalError', why: '' }
+      }
+    }
+    const text = replyFrame(id, out, peer.protocol)
+    if (!neverRepeated.has(action)) {
+      peer.answered ??= []
+      if (peer.answered.length >= keptAnswers) peer.answered.shift()
+      peer.answered.push({ id, print, text })
+    }
+    write(peer, text)
+  }
+
+  const onCall = (peer: Peer<O>, id: string, action: string, payload: Payload, text: string): void => {
+    const print = fingerprint(text)
+    const before = peer.answered?.find(answer => answer.id === id && answer.print === print)
+    if (before !== undefined) {
+      counters.duplicates++
+      write(peer, before.text)
+      return
+    }
+    if (action === 'BootNotification') peer.answered = null // ids may start again from the beginning
+    const wrong = violation(peer.protocol, action, 'Request', payload)
+    if (wrong !== null) {
+      counters.invalidIn++
+      events.odd(peer, 'schema', `${action} ${wrong}`)
+    }
+    const answer = events.inbound(peer, action, payload)
+    if (answer instanceof Promise) {
+      answer.then(
+        late => reply(peer, id, action, print, late),
+        () => reply(peer, id, action, print, { fault: 'InternalError', why: '' }),
+      )
+    } else reply(peer, id, action, print, answer)
+  }
+
+  const throttle = (peer: Peer<O>): void => {
+    const now = timers.now()
+    peer.tokens = Math.min(burst, peer.tokens + ((now - peer.tokensAtMs) / 1000) * options.messagesPerS) - 1
+    peer.tokensAtMs = now
+    if (peer.tokens >= 0 || peer.paused) return
+    peer.paused = true
+    counters.throttled++
+    events.odd(peer, 'throttled', '')
+    peer.socket?.pause()
+  }
+
+  function onMessage(this: Tagged<O>, data: Buffer): void {
+    const peer = this[peerOf]
+    if (!peer) return
+    counters.received++
+    peer.alive = true
+    throttle(peer)
+    const text = data.toString()
+    const frame = readFrame(text, peer.protocol)
+    switch (frame.kind) {
+      case 'call':
+        peer.malformed = 0
+        return onCall(peer, frame.id, frame.action, frame.payload, text)
+      case 'result':
+        peer.malformed = 0
+        return onAnswer(peer, frame.id, frame)
+      case 'error':
+        peer.malformed = 0
+        return onAnswer(peer, frame.id, frame)
+      case 'empty':
+        return
+      case 'malformed':
+        counters.malformed++
+        events.odd(peer, 'malformed', frame.why)
+        if (frame.answer !== null) write(peer, frame.answer)
+        if (++peer.malformed >= maxMalformedInARow) this.close(1002, 'too many malformed frames')
+    }
+  }
+  function onPong(this: Tagged<O>): void {
+    const peer = this[peerOf]
+    if (peer) peer.alive = true
+  }
+  function onClose(this: Tagged<O>): void {
+    const peer = this[peerOf]
+    if (peer && peer.socket === this) drop(peer)
+  }
+  // A frame that is too big or breaks RFC 6455: ws answers with the right close code; only this socket dies.
+  function onError(this: Tagged<O>, error: Error): void {
+    const peer = this[peerOf]
+    if (peer) events.odd(peer, 'socket', (error as { code?: string }).code ?? error.message)
+  }
+
+  /** The link is gone: whatever was asked ends without an answer. */
+  const drop = (peer: Peer<O>): void => {
+    const socket = peer.socket as Tagged<O> | null
+    if (socket === null) return
+    socket[peerOf] = null
+    peer.socket = null
+    open.delete(peer)
+    counters.connections--
+    const waiting = peer.queue
+    const flying = peer.job
+    peer.queue = null
+    peer.job = null
+    inFlight.delete(peer)
+    if (flying !== null) {
+      remember(peer, flying)
+      flying.done(flying, { kind: 'offline', sent: true })
+    }
+    for (const job of waiting ?? []) job.done(job, { kind: 'offline', sent: false })
+    events.closed(peer)
+  }
+
+  const remember = (peer: Peer<O>, job: Job): void => {
+    if (job.late === null) return
+    peer.late ??= []
+    if (peer.late.length >= keptLate) peer.late.shift()
+    peer.late.push({ id: peer.jobId, job })
+  }
+
+  const adopt = (identity: string, owner: O, protocol: Protocol, socket: Tagged<O>): void => {
+    if (stopping) return socket.terminate()
+    const now = timers.now()
+    let peer = peers.get(identity)
+    if (!peer || peer.owner !== owner) {
+      peer = {
+        identity,
+        owner,
+        protocol,
+        socket: null,
+        job: null,
+        jobId: '',
+        jobDueMs: 0,
+        queue: null,
+        late: null,
+        answered: null,
+        alive: true,
+        pingDueMs: 0,
+        tokens: burst,
+        tokensAtMs: now,
+        paused: false,
+        malformed: 0,
+      }
+      peers.set(identity, peer)
+    }
+    const old = peer.socket
+    if (old !== null) {
+      counters.replaced++
+      events.odd(peer, 'replaced', '')
+      drop(peer)
+      old.close(1008, 'a newer connection took over')
+    }
+    peer.protocol = protocol
+    peer.socket = socket
+    peer.alive = true
+    peer.paused = false
+    peer.malformed = 0
+    peer.pingDueMs = now + pingMs * (0.5 + Math.random() / 2)
+    socket[peerOf] = peer
+    open.add(peer)
+    counters.connections++
+    counters.accepted++
+    socket.on('message', onMessage)
+    socket.on('pong', onPong)
+    socket.on('close', onClose)
+    socket.on('error', onError)
+    events.opened(peer)
+  }
+
+  // --- handshake ---
+
+  /** The HTTP status to refuse with, or null to go on (OCPP security white paper, profiles 0 to 3). */
+  const authenticate = async (request: IncomingMessage, identity: string, auth: StationAuth): Promise<number | null> => {
+    const tls = (request.socket as TLSSocket).encrypted === true
+    switch (auth.profile) {
+      case 0:
+        return options.allowInsecure ? null : 403
+      case 1:
+      case 2: {
+        if (auth.profile === 2 && !tls && !options.behindTlsProxy) return 403
+        const password = basicPassword(request.headers.authorization, identity)
+        if (password === null || auth.passwordHash === undefined) return 401
+        if (checking >= pendingChecks) return 503
+        checking++
+        try {
+          return (await check(auth.passwordHash, password)) ? null : 401
+        } finally {
+          checking--
+        }
+      }
+      case 3: {
+        if (!tls) return 403
+        const socket = request.socket as TLSSocket
+        return socket.authorized && socket.getPeerCertificate().subject?.CN === identity ? null : 403
+      }
+    }
+  }
+
+  const turnAway = (socket: Duplex, status: number): void => {
+    counters.refused++
+    // Boxes come back in step after an outage: the wait is spread.
+    const extra =
+      status === 503
+        ? [`Retry-After: ${5 + Math.floor(Math.random() * 55)}`]
+        : status === 401
+          ? ['WWW-Authenticate: Basic realm="ocpp", charset="UTF-8"']
+          : []
+    refuse(socket, status, extra)
+  }
+
+  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    socket.on('error', () => socket.destroy())
+    if (stopping || !admission.take(timers.now())) return turnAway(socket, 503)
+    const identity = identityOf(request.url)
+    if (identity === null) return turnAway(socket, 404)
+    const protocol = chooseProtocol(request.headers['sec-websocket-protocol'])
+    if (protocol === null) {
+      events.odd(null, 'subprotocol', String(request.headers['sec-websocket-protocol'] ?? 'none').slice(0, 60))
+      return turnAway(socket, 400)
+    }
+    const found = events.identify(identity)
+    if (found === undefined) {
+      events.odd(null, 'unknownStation', '')
+      return turnAway(socket, 404)
+    }
+    const status = await authenticate(request, identity, found.auth)
+    if (status !== null) {
+      events.odd(peers.get(identity) ?? null, 'auth', String(status))
+      return turnAway(socket, status)
+    }
+    socket.removeAllListeners('error')
+    wss.handleUpgrade(request, socket, head, made => adopt(identity, found.owner, protocol, made as Tagged<O>))
+  }
+
+  const limits = { headersTimeout: 10_000, requestTimeout: 10_000, keepAliveTimeout: 1_000, connectionsCheckingInterval: 5_000 }
+  const server = options.tls
+    ? createTlsServer({
+        ...limits,
+        cert: options.tls.cert,
+        key: options.tls.key,
+        ...(options.tls.ca === undefined ? {} : { ca: options.tls.ca, requestCert: true, rejectUnauthorized: false }),
+        minVersion: 'TLSv1.2',
+        handshakeTimeout: 10_000,
+      })
+    : createServer(limits)
+  server.on('request', (_request, response) => response.writeHead(426, { Connection: 'close' }).end())
+  server.on('upgrade', (request, socket, head) => {
+    upgrade(request, socket, head).catch(() => socket.destroy())
+  })
+  server.on('clientError', (_error, socket) => socket.destroy())
+
+  // --- one ticker for all ---
+
+  const tick = (): void => {
+    const now = timers.now()
+    for (const peer of inFlight) {
+      if (peer.jobDueMs > now) continue
+      counters.timeouts++
+      remember(peer, peer.job!)
+      finish(peer, { kind: 'timeout' })
+    }
+    for (const peer of open) {
+      if (peer.paused && peer.tokens + ((now - peer.tokensAtMs) / 1000) * options.messagesPerS > 0) {
+        peer.paused = false
+        peer.socket?.resume()
+      }
+      if (peer.pingDueMs > now) continue
+      if (!peer.alive) {
+        events.odd(peer, 'noPong', '')
+        peer.socket?.terminate()
+        drop(peer)
+        continue
+      }
+      peer.alive = false
+      peer.pingDueMs = now + pingMs
+      peer.socket?.ping()
+    }
+    events.tick(now)
+  }
+
+  return {
+    counters,
+    call,
+    withdraw,
+    /** Closes a connection, e.g. of a station that is no longer known. */
+    close(peer: Peer<O>, code: number, reason: string): void {
+      peer.socket?.close(code, reason)
+    },
+    port: (): number => (server.address() as AddressInfo | null)?.port ?? 0,
+    start: (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(options.port, options.host, 4096, () => {
+          server.off('error', reject)
+          stopTicker = timers.every(Math.max(10, Math.min(1000, callTimeoutMs / 4)), tick)
+          resolve()
+        })
+      }),
+    async stop(): Promise<void> {
+      stopping = true
+      stopTicker?.()
+      for (const peer of [...open]) {
+        const socket = peer.socket!
+        drop(peer)
+        socket.close(1001, 'server stops')
+        // ws waits 30 s for the peer's close frame; a stopping server does not.
+        setTimeout(() => socket.terminate(), 200).unref()
+      }
+      await new Promise<void>(resolve => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      })
+    },
+  }
+}
+
+export { isKnown }

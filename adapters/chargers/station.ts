@@ -1,0 +1,140 @@
+/** What we keep about one station while the process lives: one small record, made when it first connects. */
+import type { ChargerNo, Instant, NodeNo, Second } from '../../src/core/model.ts'
+import type { Capabilities, Registry, Station } from '../../src/ports.ts'
+import { candidateIds, type Foreign, unread } from './foreign.ts'
+import { type Rung, rungKey, rungsOf, startAt } from './ladder.ts'
+import type { MeterState } from './meterValues.ts'
+import type { Payload } from './ocppj/frames.ts'
+import type { Peer } from './ocppj/transport.ts'
+
+export type EvseLink = {
+  readonly charger: ChargerNo
+  readonly evseId: number
+  transactionId: string | number | null
+  /** What the transaction began with, to know a repeated StartTransaction under a new message id. */
+  startedWith: string
+  meter: MeterState | null
+  ownMeter: boolean
+  status: string
+}
+
+export type StationLink = {
+  readonly no: NodeNo
+  station: Station
+  /** The configured ones corrected by what the box says. */
+  capabilities: Capabilities
+  evses: readonly EvseLink[]
+  peer: Peer<StationLink> | null
+  /** Its last registration was accepted, in this connection or an earlier one. */
+  accepted: boolean
+  up: boolean
+  openedMs: Instant
+  /** `vendor model|firmware`, '' before the first BootNotification. */
+  model: string
+  offsetMs: number
+  /** A clock far behind may be a message that waited in the box: believed when a second one agrees. */
+  clockCandidate: { readonly stampMs: Instant; readonly offsetMs: number } | null
+  /** Null before the first read. */
+  foreign: Foreign | null
+  rungs: readonly Rung[]
+  rung: number
+  /** Profile ids of ours that may be on the box: every candidate after a restart of ours, none on a box never met before. */
+  readonly held: Set<number>
+  /** When the last of them lapses; Infinity: unknown. */
+  heldUntilS: Second
+  discovery: 'none' | 'waiting' | 'running' | 'done'
+  /** Reports that GetChargingProfiles asked for, by request id. */
+  reports: Map<number, { readonly profiles: { readonly evseId: number; readonly profile: Payload }[]; readonly done: () => void }> | null
+  noted: Set<string> | null
+}
+
+export const stationKey = (no: NodeNo): string => `ocpp.station:${no}`
+export const ceilingKey = (no: NodeNo): string => `ocpp.ceiling:${no}`
+export const configKey = (no: NodeNo, key = ''): string => `ocpp.key:${no}:${key}`
+export const transactionKey = (charger: ChargerNo): string => `ocpp.tx:${charger}`
+export const tokenKey = (token: string): string => `ocpp.token:${token}`
+
+const parsed = <T>(text: string | undefined): T | undefined => {
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text) as T
+  } catch {
+    return undefined
+  }
+}
+
+/** Infinity does not survive JSON. */
+const foreignText = (foreign: Foreign): string =>
+  JSON.stringify(foreign, (_key, value) => (value === Number.POSITIVE_INFINITY ? Number.MAX_SAFE_INTEGER : value))
+export const rememberForeign = (registry: Registry, link: StationLink): void => {
+  if (link.foreign?.how === 'composite') void registry.set(ceilingKey(link.no), foreignText(link.foreign))
+}
+
+/** Rungs anew after capabilities or what others hold became known; the rung in use stays where it can. */
+export const refreshRungs = (registry: Registry, link: StationLink): void => {
+  const here = link.rungs[link.rung]
+  link.rungs = rungsOf(link.capabilities, link.evses.length, link.foreign ?? unread)
+  const remembered = link.model === '' ? undefined : registry.get(rungKey(link.model))
+  const kept =
+    here !== undefined && link.rung > 0
+      ? link.rungs.findIndex(r => r.purpose === here.purpose && r.at === here.at && r.unit === here.unit && r.stack === here.stack)
+      : -1
+  link.rung = kept >= 0 ? kept : startAt(link.rungs, remembered)
+}
+
+export const linkOf = (station: Station, registry: Registry): StationLink => {
+  const before = parsed<{ model: string }>(registry.get(stationKey(station.no)))
+  const link: StationLink = {
+    no: station.no,
+    station,
+    capabilities: station.capabilities,
+    evses: evsesOf(station, registry, []),
+    peer: null,
+    accepted: before !== undefined,
+    up: false,
+    openedMs: 0,
+    model: before?.model ?? '',
+    offsetMs: 0,
+    clockCandidate: null,
+    foreign: parsed<Foreign>(registry.get(ceilingKey(station.no))) ?? null,
+    rungs: [],
+    rung: 0,
+    held: new Set(before === undefined ? [] : candidateIds(station.evses.map(evse => evse.evseId))),
+    heldUntilS: before === undefined ? 0 : Number.POSITIVE_INFINITY,
+    discovery: 'none',
+    reports: null,
+    noted: null,
+  }
+  refreshRungs(registry, link)
+  return link
+}
+
+const evsesOf = (station: Station, registry: Registry, old: readonly EvseLink[]): readonly EvseLink[] =>
+  station.evses.map(
+    evse =>
+      old.find(was => was.charger === evse.charger && was.evseId === evse.evseId) ?? {
+        charger: evse.charger,
+        evseId: evse.evseId,
+        transactionId: parsed<string | number>(registry.get(transactionKey(evse.charger))) ?? null,
+        startedWith: '',
+        meter: null,
+        ownMeter: false,
+        status: '',
+      },
+  )
+
+/** Takes over a changed record of the registry, e.g. after an import. */
+export const renew = (link: StationLink, station: Station, registry: Registry): void => {
+  if (link.station === station) return
+  link.station = station
+  link.capabilities = station.capabilities
+  link.evses = evsesOf(station, registry, link.evses)
+  link.discovery = 'none'
+  refreshRungs(registry, link)
+}
+
+export const evseOf = (link: StationLink, evseId: number): EvseLink | undefined => link.evses.find(evse => evse.evseId === evseId)
+export const evseIdsOf = (link: StationLink): readonly number[] => link.evses.map(evse => evse.evseId)
+export const chargersOf = (link: StationLink): readonly ChargerNo[] => link.evses.map(evse => evse.charger)
+/** Does one limit bind all EVSEs of this box? */
+export const isWhole = (link: StationLink): boolean => link.evses.length === 1 || link.capabilities.limitsAt === 'station'
