@@ -45,14 +45,18 @@ function checkRow(s: State, i: number, nowS: Second, events: ReadonlyMap<number,
     if (bound?.e.status !== 'accepted') return `charger ${i}: limited by event ${rows.because[k]}, which is not accepted`
     if (f.limitsAtStation[i] === 0 && !bound.mayUse(i, fromS, toS))
       return `charger ${i}: limited by event ${bound.e.no}, which may not use it`
-    if (toS > latestEndS(bound.e, i)) return `charger ${i}: limited until ${toS}, past the end of event ${bound.e.no}`
+    if (toS > latestEndS(bound.e, i, f.limitsAtStation[i] === 1))
+      return `charger ${i}: limited until ${toS}, past the end of event ${bound.e.no}`
   }
   return undefined
 }
 
-function latestEndS(e: EventState, i: number): Second {
+/** A station's sum ends with the last of its chargers, so only the bound of all is known for it. */
+function latestEndS(e: EventState, i: number, isSum: boolean): Second {
   const endS = e.event.intervals.at(-1)?.toS ?? 0
-  return Math.min(endS === NEVER_S ? NEVER_S : endS + Math.max(tailS(e), 0), e.cancelledS === NEVER_S ? NEVER_S : releasedS(e, i))
+  const plannedS = endS === NEVER_S ? NEVER_S : endS + Math.max(tailS(e), 0)
+  if (e.cancelledS === NEVER_S) return plannedS
+  return Math.min(plannedS, isSum ? e.cancelledS + tailS(e) : releasedS(e, i))
 }
 
 function mayUse(s: State, e: EventState): Bound['mayUse'] {
@@ -93,7 +97,8 @@ function worstLoadW(s: State, e: EventState, fromS: Second, toS: Second, settled
     const commanded = takes[m] === 1 && s.up[f.station[i]!] === 1 && !(i < e.unmoved.length && e.unmoved[i] === 1)
     const meteredW = i < e.basisW.length ? e.basisW[i]! : -1
     constantW += commanded || meteredW < 0 ? f.maxW[i]! : meteredW
-    if (!commanded) continue
+    // a station's sum hangs on its first charger, taking part or not
+    if (!commanded && (f.limitsAtStation[i] === 0 || s.up[f.station[i]!] !== 1)) continue
     const fullW = f.limitsAtStation[i] === 1 ? stationMaxW(s, i) : f.maxW[i]!
     for (let k = rowStart(rows, s.want[i]!); k < rowEnd(rows, s.want[i]!); k++) {
       const from = Math.max(rows.fromS[k]!, settledS)

@@ -1,7 +1,7 @@
 import { apply, beginTurn } from './apply.ts'
 import { check } from './check.ts'
 import { judge } from './judge.ts'
-import { type Decision, type Fact, type Input, outcomeCode, type Second } from './model.ts'
+import { type Decision, type Fact, type Input, type NodeNo, outcomeCode, type Second } from './model.ts'
 import { plan, planningEvents } from './plan.ts'
 import { reconcile } from './reconcile.ts'
 import { lastResorts, type Observed, shortfall } from './response.ts'
@@ -97,6 +97,9 @@ const fromMeters = (s: State, e: EventState, seen: Observed, nowS: Second): Deci
   return missing ? [missing] : []
 }
 
+const chargersAt = ({ fleet: f }: State, station: NodeNo): number[] =>
+  Array.from(f.order.subarray(f.nodeFrom[station]!, f.nodeTo[station]!)).filter(i => f.station[i] === station)
+
 /** The firmware's no to a limit keeps the charger out of the plan until that limit would have ended. Its no to a release is not an answer: it is asked again. */
 function refusals(s: State, input: Extract<Input, { kind: 'outcome' }>): Extract<Decision, { kind: 'refused' }> | undefined {
   const who: number[] = []
@@ -107,9 +110,12 @@ function refusals(s: State, input: Extract<Input, { kind: 'outcome' }>): Extract
     if (input.what[k] !== outcomeCode.rejected || s.seq[i] !== input.seq[k] || row === undefined || row === NONE || row === FREE) return
     const last = rowEnd(s.rows, row) - 1
     if (last < rowStart(s.rows, row)) return
-    who.push(i)
-    toS.push(s.rows.toS[last]!)
-    cause.push(input.cause[k]!)
+    // a box that takes one limit for all its chargers refuses for all of them
+    for (const each of s.fleet.limitsAtStation[i] === 1 ? chargersAt(s, s.fleet.station[i]!) : [i]) {
+      who.push(each)
+      toS.push(s.rows.toS[last]!)
+      cause.push(input.cause[k]!)
+    }
   })
   if (who.length === 0) return undefined
   return { kind: 'refused', who: Uint32Array.from(who), toS: Uint32Array.from(toS), causes: input.causes, cause: Uint8Array.from(cause) }

@@ -8,7 +8,7 @@ import { type EventState, exclusionOf, type Fleet, isOptedOut, isRefused, isUp, 
 /** Newest known power by charger number, as `Meters.latest` gives it; `atMs` 0 is none. */
 export type Latest = { readonly powerW: Float64Array; readonly atMs: Float64Array }
 /** A reading older than this is not the present. */
-export const FRESH_MS = 120_000
+export const FRESH_MS = 180_000
 
 const isCharger = (f: Fleet, n: number): boolean => Number.isInteger(n) && n >= 0 && n < f.chargers
 const isNode = (f: Fleet, n: number): boolean => Number.isInteger(n) && n >= 0 && n < f.nodes
@@ -299,7 +299,7 @@ export function askAt(e: EventState, atS: Second): EventState['event']['interval
 
 /**
  * The most that the ask lets the targets draw at an instant, W; null where nothing is asked or where it takes a power that is not known. A
- * charger that may not be used counts with the power that the plan reckons with.
+ * charger that may not be used counts with the power that the plan reckons with. Null too when the event is over and its columns are dropped.
  */
 export function targetAt(s: State, e: EventState, who: Uint32Array, atS: Second): number | null {
   const ask = askAt(e, atS)
@@ -316,6 +316,7 @@ export function targetAt(s: State, e: EventState, who: Uint32Array, atS: Second)
       }
     return any ? Math.max(0, sumW - ask.totalW) : null
   }
+  if (e.basisAtS !== 0 && e.basisW.length === 0) return null
   let sumW = 0
   for (const c of who) {
     const capW = exclusionOf(e, c) ? Infinity : limitOf(s.fleet, c, ask)

@@ -1,0 +1,172 @@
+import type { ChargerNo, Command, NodeNo, OutcomeKind, Schedule, Second } from '../../src/core/model.ts'
+import { limitOf } from '../../src/core/schedule.ts'
+import type { ChargerLink, ChargerSink, Runtime } from '../../src/ports.ts'
+
+/** How one command goes wrong. `requestLost`: nothing happened; `answerLost`: it worked, but nobody hears of it; `lateAnswer`: heard after the timeout. */
+export type SendFault = 'none' | 'requestLost' | 'answerLost' | 'lateAnswer' | 'rejects' | 'ignores'
+
+export type VirtualCharger = {
+  readonly no: ChargerNo
+  readonly station: NodeNo
+  /** What a car would draw if nothing limited it, W. */
+  wantsW: number
+  readonly minW: number
+  /** Accepts and does as before. */
+  ignores: boolean
+  onLinkLoss: 'holds' | 'dropsProfile'
+  holds: Schedule
+  /** Highest `seq` applied, to see that nothing older overtakes. */
+  applied: number[]
+}
+
+/**
+ * Chargers in virtual time, as a ChargerLink: they take commands, hold schedules by their own clock, lose requests and answers, drop and resume
+ * links, and are metered. The state of a charger outlives the bridge that commands it.
+ */
+export function createVirtualChargers(
+  runtime: Runtime,
+  chargers: readonly VirtualCharger[],
+  options: { latencyMs?: number; timeoutMs?: number; meterEveryMs?: number } = {},
+) {
+  const { latencyMs = 200, timeoutMs = 20_000, meterEveryMs = 60_000 } = options
+  const byNo = new Map(chargers.map(c => [c.no, c]))
+  const online = new Set<NodeNo>()
+  const inFlight = new Map<NodeNo, Command>()
+  const queue = new Map<NodeNo, Command[]>()
+  const sends: { readonly atS: Second; readonly command: Command }[] = []
+  const forced: { readonly charger: ChargerNo; readonly action: string }[] = []
+  let sink: ChargerSink | undefined
+  let epoch = 0
+  let fault: (charger: ChargerNo, seq: number) => SendFault = () => 'none'
+  let ids = 0
+
+  const nowS = () => Math.floor(runtime.now() / 1000)
+  const later = (ms: number, job: () => void) => runtime.at(`virtual.${ids++}`, runtime.now() + ms, job)
+  const answer = (c: Command, kind: OutcomeKind, cause: string) => sink?.outcome({ charger: c.charger, seq: c.seq, kind, cause })
+
+  function send(commands: readonly Command[]): void {
+    for (const c of commands) {
+      sends.push({ atS: nowS(), command: c })
+      if (!online.has(c.station)) {
+        answer(c, 'unknown', 'offline')
+        continue
+      }
+      const waiting = queue.get(c.station) ?? []
+      const replaced = waiting.find(w => w.charger === c.charger)
+      if (replaced) answer(replaced, 'superseded', '')
+      queue.set(c.station, [...waiting.filter(w => w.charger !== c.charger), c])
+      pump(c.station)
+    }
+  }
+  function pump(station: NodeNo): void {
+    if (inFlight.has(station)) return
+    const [next, ...rest] = queue.get(station) ?? []
+    if (!next) return
+    queue.set(station, rest)
+    inFlight.set(station, next)
+    const how = fault(next.charger, next.seq)
+    const mine = epoch
+    later(latencyMs, () => {
+      if (how === 'rejects') return settle(next, mine, 'rejected', 'not supported')
+      if (how !== 'requestLost') applyAt(next, how)
+      if (how === 'none' || how === 'ignores') settle(next, mine, 'accepted', '')
+      else later(timeoutMs, () => settle(next, mine, 'unknown', 'timeout', how === 'lateAnswer'))
+    })
+  }
+  function applyAt(c: Command, how: SendFault): void {
+    const charger = byNo.get(c.charger)!
+    charger.applied.push(c.seq)
+    if (how !== 'ignores' && !charger.ignores) charger.holds = c.schedule
+  }
+  function settle(c: Command, mine: number, kind: OutcomeKind, cause: string, late = false): void {
+    if (mine !== epoch || inFlight.get(c.station) !== c) return
+    inFlight.delete(c.station)
+    answer(c, kind, cause)
+    if (late) sink?.doubt([c.charger], 'late answer')
+    pump(c.station)
+  }
+  function setLink(station: NodeNo, up: boolean): void {
+    if (online.has(station) === up) return
+    if (up) online.add(station)
+    else {
+      online.delete(station)
+      const lost = [inFlight.get(station), ...(queue.get(station) ?? [])].filter(c => c !== undefined)
+      inFlight.delete(station)
+      queue.delete(station)
+      for (const c of lost) answer(c, 'unknown', 'offline')
+      for (const c of chargers) if (c.station === station && c.onLinkLoss === 'dropsProfile') c.holds = []
+    }
+    sink?.link(station, up)
+    if (up) {
+      const doubtful = chargers.filter(c => c.station === station && c.onLinkLoss === 'dropsProfile').map(c => c.no)
+      if (doubtful.length > 0) sink?.doubt(doubtful, 'reconnected')
+    }
+  }
+  const limitW = (charger: VirtualCharger): number | null => limitOf(charger.holds, nowS())
+  function powerW(charger: VirtualCharger): number {
+    const limit = charger.ignores ? null : limitW(charger)
+    if (limit === null) return charger.wantsW
+    return limit < charger.minW ? 0 : Math.min(limit, charger.wantsW)
+  }
+  function meter(mine: number): void {
+    if (mine !== epoch) return
+    const seen = chargers.filter(c => online.has(c.station))
+    const n = seen.length
+    sink?.readings({
+      charger: Uint32Array.from(seen, c => c.no),
+      fromMs: new Float64Array(n).fill(runtime.now() - meterEveryMs),
+      toMs: new Float64Array(n).fill(runtime.now()),
+      powerW: Float64Array.from(seen, powerW),
+      registerWh: new Float64Array(n).fill(Number.NaN),
+      quality: new Uint8Array(n),
+    })
+    later(meterEveryMs, () => meter(mine))
+  }
+
+  const link: ChargerLink = {
+    async start(to) {
+      sink = to
+      epoch++
+      inFlight.clear()
+      queue.clear()
+      for (const station of online) to.link(station, true)
+      if (meterEveryMs > 0) meter(epoch)
+    },
+    async stop() {
+      sink = undefined
+      epoch++
+    },
+    send,
+    unmoved: () => false,
+    moved() {},
+    measure() {},
+    async force(charger, action) {
+      forced.push({ charger, action })
+      return true
+    },
+    async release() {
+      return { cleared: 0, restoredKeys: [], failed: [] }
+    },
+    ceilingW: () => null,
+  }
+  return {
+    link,
+    chargers,
+    sends,
+    forced,
+    setLink,
+    limitW: (no: ChargerNo) => limitW(byNo.get(no)!),
+    powerW: (no: ChargerNo) => powerW(byNo.get(no)!),
+    setFault(to: typeof fault) {
+      fault = to
+    },
+    /** The bridge dies: answers in flight are never heard. */
+    orphan() {
+      sink = undefined
+      epoch++
+      inFlight.clear()
+      queue.clear()
+    },
+  }
+}
+export type VirtualChargers = ReturnType<typeof createVirtualChargers>

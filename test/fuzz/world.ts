@@ -1,0 +1,246 @@
+import { createHash } from 'node:crypto'
+import {
+  createMemoryJournal,
+  createMemoryMeters,
+  createMemoryRegistry,
+  createMemoryStore,
+  createVirtualRuntime,
+} from '../../adapters/runtime/memory.ts'
+import { createVirtualChargers, type SendFault, type VirtualCharger } from '../../simulations/virtual/chargers.ts'
+import { everyoneEnrolled, fleetOf, testProgramme } from '../../simulations/virtual/fleet.ts'
+import type { Ask, EventClass, GridEvent, Input } from '../../src/core/model.ts'
+import { limitAt } from '../../src/core/rows.ts'
+import { stateDigest } from '../../src/core/snapshot.ts'
+import { emptyState } from '../../src/core/state.ts'
+import { entries, fold } from '../../src/engine/recover.ts'
+import { createEngine, type Engine } from '../../src/engine.ts'
+import type { Runtime } from '../../src/ports.ts'
+
+const minute = 60_000
+const startMs = 1_700_000_000_000
+
+export type Step =
+  | {
+      kind: 'signal'
+      atMin: number
+      id: string
+      revision: number
+      startMin: number
+      lengthMin: number
+      spreadS: number
+      cancelled: boolean
+      class: EventClass
+      ask: Ask
+      test: boolean
+    }
+  | { kind: 'duplicate'; atMin: number; id: string }
+  | { kind: 'optOut'; atMin: number; charger: number; startMin: number; lengthMin: number }
+  | { kind: 'link'; atMin: number; charger: number; up: boolean }
+  | { kind: 'storm'; atMin: number }
+  | { kind: 'appendFails'; atMin: number; how: 'before' | 'after' }
+  | { kind: 'crash'; atMin: number; then: 'change' | 'nothing' }
+export type Scenario = {
+  readonly seed: string
+  readonly steps: readonly Step[]
+  readonly faultShare: number
+  readonly rejecting: readonly number[]
+  readonly ignoring: readonly number[]
+  readonly depths: readonly number[]
+}
+
+export const chargerCount = 9
+const hash01 = (...parts: (string | number)[]): number => createHash('sha256').update(parts.join('|')).digest().readUInt32BE(0) / 4294967296
+
+/**
+ * Plays a scenario against the engine in virtual time and returns the first promise that was broken, in words; undefined if all were kept:
+ * chargers do what the plan says once faults have stopped, nobody ends capped, no older command overtakes a newer one, the journal is intact and
+ * folds to the same state.
+ */
+export async function play(scenario: Scenario): Promise<string | undefined> {
+  const runtime = createVirtualRuntime(startMs, scenario.seed)
+  const store = createMemoryStore()
+  const journal = createMemoryJournal(store)
+  const specs = Array.from({ length: chargerCount }, (_, i) => ({
+    phases: (i % 3 === 2 ? 3 : 1) as 1 | 3,
+    maxA: i % 2 === 0 ? 32 : 16,
+    depth: scenario.depths[i % scenario.depths.length]!,
+    // chargers 7 and 8 are two connectors of one box that takes one limit
+    station: Math.min(i, 7),
+    limitsAtStation: i >= 7,
+  }))
+  const fleet = fleetOf(specs, { perSite: 3, perFeeder: 2 })
+  const chargers: VirtualCharger[] = specs.map((_, i) => ({
+    no: i,
+    station: fleet.chargers.station[i]!,
+    wantsW: Math.round(fleet.chargers.maxW[i]! * (hash01(scenario.seed, 'wants', i) < 0.3 ? 0 : 0.9)),
+    minW: fleet.chargers.minW[i]!,
+    ignores: scenario.ignoring.includes(i),
+    onLinkLoss: i === 3 ? 'dropsProfile' : 'holds',
+    holds: [],
+    applied: [],
+  }))
+  const sim = createVirtualChargers(runtime, chargers, { meterEveryMs: 300_000 })
+  let faulty = true
+  const kinds: SendFault[] = ['requestLost', 'answerLost', 'lateAnswer']
+  sim.setFault((i, seq) => {
+    if (scenario.rejecting.includes(i)) return 'rejects'
+    const u = hash01(scenario.seed, 'fault', i, seq)
+    return faulty && u < scenario.faultShare ? kinds[Math.floor((u / scenario.faultShare) * kinds.length)]! : 'none'
+  })
+  let kill = () => {}
+  const born = async (): Promise<Engine> => {
+    kill()
+    const life = mortal(runtime)
+    kill = life.kill
+    const engine = createEngine({
+      runtime: life.runtime,
+      journal,
+      meters: createMemoryMeters(),
+      registry: createMemoryRegistry(),
+      chargers: sim.link,
+      signals: [],
+      seedKey: new Uint8Array(32).fill(1),
+      options: { snapshotEvery: 60, freshMs: 400_000, observeEveryMs: 120_000 },
+    })
+    try {
+      await engine.start()
+      return engine
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'injected') throw error
+      return born()
+    }
+  }
+  let engine = await born()
+  await engine.handle(fleet, { kind: 'programme', programme: testProgramme() }, everyoneEnrolled(chargerCount))
+  for (const c of chargers) sim.setLink(c.station, true)
+
+  const sent = new Map<string, GridEvent>()
+  const submit = async (event: GridEvent) => {
+    for (let tries = 0; tries < 3; tries++) {
+      try {
+        return await engine.bridge.submit(event, rawOf(event))
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'injected') throw error
+      }
+    }
+  }
+  const handle = async (input: Input) => {
+    for (let tries = 0; tries < 3; tries++) {
+      try {
+        return await engine.handle(input)
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'injected') throw error
+      }
+    }
+  }
+  for (const step of scenario.steps.toSorted((a, b) => a.atMin - b.atMin)) {
+    await runtime.runUntil(Math.max(runtime.now(), startMs + step.atMin * minute))
+    if (step.kind === 'signal') {
+      const event = eventOf(step)
+      sent.set(step.id, event)
+      await submit(event)
+    }
+    if (step.kind === 'duplicate' && sent.has(step.id)) await submit(sent.get(step.id)!)
+    if (step.kind === 'optOut') {
+      const fromS = (startMs + step.startMin * minute) / 1000
+      await handle({ kind: 'optOut', who: Uint32Array.of(step.charger), fromS, toS: fromS + step.lengthMin * 60, reason: 'driver' })
+    }
+    if (step.kind === 'link') sim.setLink(chargers[step.charger]!.station, step.up)
+    if (step.kind === 'storm') {
+      for (const c of chargers) sim.setLink(c.station, false)
+      for (const c of chargers) sim.setLink(c.station, true)
+    }
+    if (step.kind === 'appendFails') journal.failNext(step.how)
+    if (step.kind === 'crash') {
+      // between the record and the answer: what was sent may or may not have worked
+      sim.orphan()
+      engine = await born()
+      const last = [...sent.values()].at(-1)
+      if (step.then === 'change' && last)
+        await submit({ ...last, revision: last.revision + 50, intervals: [], rawHash: hashOf(`${last.id} cancelled`) })
+    }
+  }
+  faulty = false
+  for (const c of chargers) sim.setLink(c.station, true)
+  await runtime.runUntil(startMs + 150 * minute)
+  const settled = settledWrong(engine, sim, chargers)
+  if (settled) return settled
+  await runtime.runUntil(startMs + 300 * minute)
+  for (const c of chargers) {
+    const limit = sim.limitW(c.no)
+    if (limit !== null) return `charger ${c.no} ends capped at ${limit} W`
+    for (let k = 1; k < c.applied.length; k++)
+      if (c.applied[k]! < c.applied[k - 1]!) return `charger ${c.no}: command ${c.applied[k]} overtook ${c.applied[k - 1]}`
+  }
+  // a turn without facts leaves no entry: compare after one that has some
+  await handle({ kind: 'noted', what: 'compared', about: {} })
+  const again = await fold(emptyState(), entries(journal, 0))
+  if (stateDigest(again) !== stateDigest(engine.state())) return 'the journal folds to another state'
+  return undefined
+}
+
+/** A runtime whose jobs die with the process that asked for them. */
+function mortal(runtime: Runtime): { runtime: Runtime; kill(): void } {
+  let alive = true
+  const life = lives++
+  return {
+    runtime: {
+      now: runtime.now,
+      random: runtime.random,
+      at: (key, at, job) => runtime.at(`${life}.${key}`, at, () => (alive ? job() : undefined)),
+    },
+    kill() {
+      alive = false
+    },
+  }
+}
+let lives = 0
+
+/** Chargers that neither reject nor ignore must hold exactly what the plan wants, a day's worth of faults or not. */
+function settledWrong(
+  engine: Engine,
+  sim: ReturnType<typeof createVirtualChargers>,
+  chargers: readonly VirtualCharger[],
+): string | undefined {
+  const s = engine.state()
+  const nowS = Math.floor(engine.now() / 1000)
+  for (const c of chargers) {
+    if (c.ignores) continue
+    const want = limitAt(s.rows, s.want[c.no]!, nowS)
+    const held = sim.limitW(c.no) ?? -1
+    if (held !== want) return `charger ${c.no} is held at ${held} W, the plan wants ${want} W`
+  }
+  return undefined
+}
+
+const rawOf = (event: GridEvent): Uint8Array =>
+  Buffer.from(event.intervals.length === 0 ? `${event.id} cancelled` : `${event.id} ${event.revision}`)
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex')
+function eventOf(step: Step & { kind: 'signal' }): GridEvent {
+  const fromS = startMs / 1000 + (step.atMin + step.startMin) * 60
+  const event: GridEvent = {
+    id: `t:${step.id}`,
+    source: { adapter: 't', peer: 'dno', credential: '' },
+    upstreamRef: step.id,
+    revision: step.revision,
+    class: step.class,
+    programme: 'flex',
+    targets:
+      step.id === 'b'
+        ? [
+            { kind: 'charger', charger: 1 },
+            { kind: 'charger', charger: 7 },
+          ]
+        : [{ kind: 'node', node: 0 }],
+    intervals: step.cancelled ? [] : [{ fromS, toS: fromS + step.lengthMin * 60, ask: step.ask }],
+    spread: { startS: step.spreadS, endS: step.spreadS, startShiftS: 0, endShiftS: 0, endFollowsStart: step.id === 'c' },
+    priority: 5,
+    stopAtOnce: false,
+    test: step.test,
+    duties: { ack: true, started: false, completed: false, telemetryEveryS: 0 },
+    liveness: null,
+    basis: step.class === 'emergency' ? 'supply limitation' : null,
+    rawHash: '',
+  }
+  return { ...event, rawHash: hashOf(Buffer.from(rawOf(event)).toString()) }
+}
