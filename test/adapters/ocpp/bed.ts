@@ -104,14 +104,16 @@ export const outcomeOf = async (seen: Seen, wanted: Command): Promise<Outcome> =
   return seen.outcomes.find(o => o.charger === wanted.charger && o.seq === wanted.seq)!
 }
 
-type Params = Record<string, any>
+// biome-ignore lint/suspicious/noExplicitAny: what a peer sends in a test
+type Json = any
+type Params = Record<string, Json>
 export type ChargePoint = {
   readonly client: RPCClient
   readonly calls: { action: string; params: Params }[]
   /** Frames that the independent validator refused, either way. */
   readonly violations: string[]
   answer(action: string, reply: (params: Params) => unknown): void
-  call(action: string, params?: Params): Promise<any>
+  call(action: string, params?: Params): Promise<Json>
   close(): Promise<void>
 }
 export type Protocol = 'ocpp1.6' | 'ocpp2.0.1'
@@ -150,7 +152,7 @@ export const chargePoint = async (
     calls,
     violations,
     answer: (action, reply) => void replies.set(action, reply),
-    call: (action, params = {}) => client.call(action, params) as Promise<any>,
+    call: (action, params = {}) => client.call(action, params) as Promise<Json>,
     close: async () => void (await client.close({ force: true } as never)),
   }
 }
@@ -177,7 +179,7 @@ export const register = async (point: ChargePoint, protocol: Protocol): Promise<
   point.answer('TriggerMessage', () => ({ status: 'Accepted' }))
   await boot(point, protocol)
 }
-export const boot = (point: ChargePoint, protocol: Protocol): Promise<any> =>
+export const boot = (point: ChargePoint, protocol: Protocol): Promise<Json> =>
   point.call(
     'BootNotification',
     protocol === 'ocpp1.6'

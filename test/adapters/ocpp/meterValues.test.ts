@@ -1,0 +1,226 @@
+import { describe, expect, it } from 'vitest'
+import { decodeMeterValues, instantOf, type MeterContext, newMeterState } from '../../../adapters/chargers/meterValues.ts'
+import { quality } from '../../../src/core/model.ts'
+
+const t0 = Date.parse('2026-11-20T17:00:00Z')
+const at = (s: number): string => new Date(t0 + s * 1000).toISOString()
+const context = (more: Partial<MeterContext> = {}): MeterContext => ({
+  offsetMs: 0,
+  periodMs: 30_000,
+  alignedMs: 900_000,
+  stampsStart: false,
+  phases: 3,
+  voltageV: 230,
+  ...more,
+})
+type Sampled = Record<string, unknown>
+const W = (value: unknown, more: Sampled = {}): Sampled => ({ value, measurand: 'Power.Active.Import', unit: 'W', ...more })
+const Wh = (value: unknown, more: Sampled = {}): Sampled => ({ value, ...more })
+const A = (value: unknown, phase?: string): Sampled => ({ value, measurand: 'Current.Import', unit: 'A', ...(phase ? { phase } : {}) })
+const V = (value: unknown, phase?: string): Sampled => ({ value, measurand: 'Voltage', unit: 'V', ...(phase ? { phase } : {}) })
+const one = (sampledValue: Sampled[], more: Partial<MeterContext> = {}) =>
+  decodeMeterValues([{ timestamp: at(0), sampledValue }], newMeterState(), context(more))
+
+describe('one sample of a real box', () => {
+  const cases: [name: string, Sampled[], powerW: number | null, flags?: number][] = [
+    ['watts as text', [W('7360')], 7_360],
+    ['watts as a number', [W(7360)], 7_360],
+    ['kilowatts', [W('7.36', { unit: 'kW' })], 7_360],
+    ['power without a unit is watts', [{ value: '7360', measurand: 'Power.Active.Import' }], 7_360],
+    ['2.0.1 unit and multiplier', [{ value: 7.36, measurand: 'Power.Active.Import', unitOfMeasure: { unit: 'W', multiplier: 3 } }], 7_360],
+    ['2.0.1 kW', [{ value: 7.36, measurand: 'Power.Active.Import', unitOfMeasure: { unit: 'kW' } }], 7_360],
+    ['the phases sum', [W('1000', { phase: 'L1' }), W('2000', { phase: 'L2' }), W('3000', { phase: 'L3' })], 6_000],
+    ['L1-N and so on sum', [W('1000', { phase: 'L1-N' }), W('2000', { phase: 'L2-N' }), W('3000', { phase: 'L3-N' })], 6_000],
+    [
+      'a total beside its phases is not counted twice',
+      [W('6000'), W('1000', { phase: 'L1' }), W('2000', { phase: 'L2' }), W('3000', { phase: 'L3' })],
+      6_000,
+    ],
+    ['one phase of three', [W('3680', { phase: 'L1' })], 3_680, quality.partialPhases],
+    ['empty text', [W('')], null],
+    ['NaN', [W('NaN')], null],
+    ['words', [W('n/a')], null],
+    ['signed data', [W('0A1B2C', { format: 'SignedData' })], null],
+    ["the car's own figure", [W('5000', { location: 'EV' })], null],
+    ['a gigawatt is an error of units', [W('7360', { unitOfMeasure: { unit: 'W', multiplier: 6 } })], null],
+    [
+      'currents by phase and voltage',
+      [A('16', 'L1'), A('16', 'L2'), A('16', 'L3'), V('231', 'L1-N'), V('231', 'L2-N'), V('231', 'L3-N')],
+      11_088,
+      quality.estimated,
+    ],
+    ['one current for each phase, nominal voltage', [A('10')], 6_900, quality.estimated],
+    ['a line-to-line voltage is not a phase voltage', [A('10'), V('400')], 6_900, quality.estimated],
+    ['power before current', [W('7000'), A('10')], 7_000],
+    ['an energy interval', [{ value: '100', measurand: 'Energy.Active.Import.Interval', unit: 'Wh' }], 12_000, quality.fromRegister],
+    ['an idle box', [W('0')], 0],
+    ['export counts against import', [W('0'), { value: '2', measurand: 'Power.Active.Export', unit: 'kW' }], -2_000],
+  ]
+  it.each(cases)('%s', (_name, sampled, powerW, flags = quality.good) => {
+    const rows = one(sampled)
+    if (powerW === null) expect(rows).toEqual([])
+    else expect(rows).toMatchObject([{ powerW, quality: flags, fromMs: t0 - 30_000, toMs: t0 }])
+  })
+  it('the register goes with the power, in Wh', () => {
+    expect(one([W('7360'), Wh('12.5', { unit: 'kWh' })])[0]).toMatchObject({ registerWh: 12_500 })
+    expect(one([W('7360'), Wh('12500')])[0]).toMatchObject({ registerWh: 12_500 })
+    expect(one([W('7360'), Wh('4000', { phase: 'L1' }), Wh('4000', { phase: 'L2' }), Wh('4500', { phase: 'L3' })])[0]).toMatchObject({
+      registerWh: 12_500,
+    })
+    expect(one([W('7360')])[0]!.registerWh).toBeNaN()
+  })
+  it('rubbish is left out and the rest is kept', () => {
+    const rows = decodeMeterValues(
+      [
+        null,
+        3,
+        { timestamp: 'yesterday', sampledValue: [W('1')] },
+        { timestamp: at(0) },
+        { timestamp: at(0), sampledValue: [null, W('5')] },
+      ],
+      newMeterState(),
+      context(),
+    )
+    expect(rows).toMatchObject([{ powerW: 5 }])
+    expect(decodeMeterValues('x', newMeterState(), context())).toEqual([])
+  })
+  it('a stamp without a zone is UTC', () => {
+    expect(instantOf('2026-11-20T17:00:00')).toBe(t0)
+    expect(instantOf('2026-11-20T18:00:00+01:00')).toBe(t0)
+    expect(instantOf(undefined)).toBeNaN()
+  })
+})
+
+describe('where a reading lies in time', () => {
+  const run = (samples: [s: number, sampled: Sampled[]][], more: Partial<MeterContext> = {}) => {
+    const state = newMeterState()
+    return samples.flatMap(([s, sampledValue]) => decodeMeterValues([{ timestamp: at(s), sampledValue }], state, context(more)))
+  }
+  const spans = (rows: ReturnType<typeof run>) => rows.map(row => [(row.fromMs - t0) / 1000, (row.toMs - t0) / 1000, row.powerW])
+
+  it('a sample stands for the time since the one before, after a gap for one period', () => {
+    expect(
+      spans(
+        run([
+          [0, [W(1)]],
+          [30, [W(2)]],
+          [61, [W(3)]],
+          [300, [W(4)]],
+        ]),
+      ),
+    ).toEqual([
+      [-30, 0, 1],
+      [0, 30, 2],
+      [30, 61, 3],
+      [270, 300, 4],
+    ])
+  })
+  it('clock-aligned averages carry the start of their interval', () => {
+    expect(spans(run([[0, [W(1, { context: 'Sample.Clock' })]]]))).toEqual([[0, 900, 1]])
+  })
+  it('so do sampled ones of a model known for it', () => {
+    expect(
+      spans(
+        run(
+          [
+            [0, [W(1)]],
+            [30, [W(2)]],
+          ],
+          { stampsStart: true },
+        ),
+      ),
+    ).toEqual([
+      [0, 30, 1],
+      [30, 60, 2],
+    ])
+  })
+  it("stamps are corrected by the box's clock, and a bad clock is said", () => {
+    expect(run([[0, [W(1)]]], { offsetMs: 5_000 })).toMatchObject([{ toMs: t0 - 5_000, quality: quality.good }])
+    expect(run([[0, [W(1)]]], { offsetMs: -120_000 })).toMatchObject([{ toMs: t0 + 120_000, quality: quality.clockSkewed }])
+  })
+  it('a duplicate counts once, a late one is marked', () => {
+    const rows = run([
+      [0, [W(1)]],
+      [0, [W(1)]],
+      [60, [W(3)]],
+      [30, [W(2)]],
+    ])
+    expect(rows.map(row => [row.powerW, row.quality])).toEqual([
+      [1, 0],
+      [3, 0],
+      [2, quality.late],
+    ])
+  })
+})
+
+describe('a box with nothing but a register', () => {
+  const run = (samples: [s: number, wh: number, more?: Sampled][]) => {
+    const state = newMeterState()
+    return samples.flatMap(([s, wh, more]) =>
+      decodeMeterValues([{ timestamp: at(s), sampledValue: [Wh(String(wh), more)] }], state, context()),
+    )
+  }
+  it('power is what came in over a minute or enough energy', () => {
+    expect(
+      run([
+        [0, 1000],
+        [30, 1061],
+        [60, 1122],
+        [120, 1122],
+      ]),
+    ).toMatchObject([
+      { fromMs: t0, toMs: t0 + 30_000, powerW: 7_320, quality: quality.fromRegister },
+      { fromMs: t0 + 30_000, toMs: t0 + 60_000, powerW: 7_320 },
+      { fromMs: t0 + 60_000, toMs: t0 + 120_000, powerW: 0 },
+    ])
+  })
+  it('a coarse register waits', () => {
+    expect(
+      run([
+        [0, 1000],
+        [10, 1010],
+        [20, 1020],
+        [60, 1060],
+      ]),
+    ).toMatchObject([{ fromMs: t0, toMs: t0 + 60_000, powerW: 3_600 }])
+  })
+  it('a drop to zero for one sample is a hiccup', () => {
+    expect(
+      run([
+        [0, 1000],
+        [30, 0],
+        [60, 1060],
+      ]),
+    ).toMatchObject([{ fromMs: t0, toMs: t0 + 60_000, powerW: 3_600, registerWh: 1_060 }])
+  })
+  it('a register that stays down was reset; energy is counted from there', () => {
+    expect(
+      run([
+        [0, 1000],
+        [30, 0],
+        [60, 60],
+        [120, 120],
+      ]),
+    ).toMatchObject([{ fromMs: t0 + 60_000, toMs: t0 + 120_000, powerW: 3_600 }])
+  })
+  it("the transaction's begin repeated in every sample is no standstill", () => {
+    const begin = { context: 'Transaction.Begin' }
+    expect(
+      run([
+        [0, 1000],
+        [30, 900, begin],
+        [60, 1060],
+        [90, 900, begin],
+      ]),
+    ).toMatchObject([{ powerW: 3_600 }])
+  })
+  it('a gap is not bridged', () => {
+    expect(
+      run([
+        [0, 1000],
+        [3_600, 9000],
+        [3_660, 9060],
+      ]),
+    ).toMatchObject([{ fromMs: t0 + 3_600_000, powerW: 3_600 }])
+  })
+})
