@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import type { Engine } from '../engine.ts'
 import { done, invalid, type Result } from './result.ts'
 
-/** `leaf` is base64 of the bytes that are hashed; `hash` the RFC 6962 leaf hash; `entry` what they say, null without a decoder. */
+/** `leaf` is base64 of the bytes that are hashed; `hash` the RFC 6962 leaf hash; `entry` what they say, with long columns as the hashes
+ * of their blobs; null where they are not JSON. */
 export type AuditEntry = { readonly index: number; readonly hash: string; readonly leaf: string; readonly entry: unknown }
 export type AuditPage = {
   readonly size: number
@@ -10,12 +11,12 @@ export type AuditPage = {
   readonly entries: readonly AuditEntry[]
   readonly next: number | null
 }
-/** Reads a leaf for people; throws or returns null where it cannot. */
+/** Reads a leaf for people; null or an error where it cannot. */
 export type LeafDecoder = (leaf: Uint8Array) => unknown
 export const AUDIT_PAGE = 200
 
 /** The journal as outsiders see it: leaves with their hashes, and the signed checkpoint over them. */
-export const createAudit = (engine: Engine, decode: LeafDecoder = () => null) => ({
+export const createAudit = (engine: Engine, decode: LeafDecoder = leaf => JSON.parse(Buffer.from(leaf).toString('utf8'))) => ({
   /** Entries [from, from + limit). `from` below 0 counts from the end: -20 is the last 20. */
   async entries(from: number, limit: number = AUDIT_PAGE): Promise<Result<AuditPage>> {
     const size = engine.journal.size()

@@ -60,7 +60,9 @@ export function createFleetImport(engine: Engine, { passwords, assumed = assumed
   }
 
   async function importFleet(source: Source, options: ImportOptions, by: By): Promise<Result<ImportReport>> {
-    const plan = createFleetPlan(engine.registry, () => engine.state(), passwords, assumed)
+    // A good hash is slow on purpose: a dry run makes none.
+    const dry = { ...passwords, hash: async () => 'new' }
+    const plan = createFleetPlan(engine.registry, () => engine.state(), options.apply ? passwords : dry, assumed)
     const counts = { rows: 0, created: 0, updated: 0, unchanged: 0, rejected: 0 }
     const errors: RowError[] = []
     const rejected: string[] = []

@@ -1,4 +1,3 @@
-import { FRESH_MS } from '../core/views.ts'
 import type { Engine } from '../engine.ts'
 import { type Audit, createAudit, type LeafDecoder } from './audit.ts'
 import { createEmergency, type Emergency } from './emergency.ts'
@@ -28,7 +27,7 @@ export type OperationsSetup = ImportSetup & {
   readonly decodeLeaf?: LeafDecoder | undefined
 }
 
-export function createOperations({ engine, freshMs = FRESH_MS, decodeLeaf, ...setup }: OperationsSetup): Operations {
+export function createOperations({ engine, freshMs = engine.options.freshMs, decodeLeaf, ...setup }: OperationsSetup): Operations {
   const history = createHistory(engine)
   const emergency = createEmergency(engine, freshMs)
   return {
