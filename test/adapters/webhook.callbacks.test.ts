@@ -157,6 +157,17 @@ describe('status callbacks', () => {
     await arrived('received', 'accepted')
     expect(dso.duplicates()).toBe(1)
   })
+  it('a step that the engine tells again after a restart comes under the same id, figures under new ones', async () => {
+    await dso.dispatch(shed)
+    bridge.step(eventId, 'started')
+    bridge.advance(60_000)
+    bridge.step(eventId, 'started')
+    bridge.step(eventId, 'measured')
+    bridge.advance(60_000)
+    bridge.step(eventId, 'measured')
+    await arrived('received', 'accepted', 'started', 'measured', 'measured')
+    expect(dso.duplicates()).toBe(1)
+  })
   it('wait for a peer that is down, through our restart', async () => {
     dso.fail(100, 503)
     await dso.dispatch(shed)

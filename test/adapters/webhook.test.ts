@@ -324,6 +324,10 @@ describe('the DSO dispatch webhook', () => {
       expect((await sendHeartbeat(sender({ id: 'msg_1', now: () => bridge.now() - 30_000 }))).status).toBe(200)
       expect(bridge.heards).toEqual([{ adapter: 'webhook', peer: 'western', at: bridge.now() - 30_000, staleMs: 120_000 }])
     })
+    it('a peer that promised no heartbeat is never waited for', async () => {
+      expect((await sendHeartbeat(sender({ secret: otherSecret }))).status).toBe(200)
+      expect(bridge.heards).toEqual([])
+    })
     it('a dispatch posted as a heartbeat is none', async () => {
       const body = JSON.stringify(limit)
       const headers = { 'content-type': 'application/json', ...signedHeaders(secret, 'msg_1', bridge.now(), body) }

@@ -150,10 +150,13 @@ export function callbacks(bridge: Bridge, peers: readonly Peer[], world: World):
 const keyOf = (peer: string, no: string): string => `webhook.out:${peer}:${no}`
 const markOf = (id: string, revision: number): string => `${id}#${revision}`
 
+/** Steps that come once; the engine may tell them again after a restart. */
+const onceOnly = new Set(['received', 'accepted', 'declined', 'started', 'completed', 'cancelled'])
+
 /** CloudEvents 1.0. The id follows from what is told, so that the same step told twice is seen to be the same. */
 function letterOf(progress: Progress, status: string, at: Instant): Letter {
   const { event, verification } = progress
-  const digest = createHash('sha256').update(JSON.stringify([event.id, event.revision, status, at]))
+  const digest = createHash('sha256').update(JSON.stringify([event.id, event.revision, status, onceOnly.has(status) ? null : at]))
   const id = `msg_${digest.digest('hex').slice(0, 32)}`
   const figures = status === 'received' ? {} : { measuredW: progress.measuredW, baselineW: progress.baselineW, askedW: progress.askedW }
   const data = {

@@ -111,8 +111,10 @@ function identify(config: Options, request: Request, nowMs: Instant): Caller | D
   return { peer, credential: credentialOf(checked.secret) + certificate, webhookId: checked.id }
 }
 
-const heard = (bridge: Bridge, peer: Peer, at: Instant): void =>
-  bridge.heard('webhook', peer.name, at, peer.heartbeatS === undefined ? Number.MAX_SAFE_INTEGER : peer.heartbeatS * 2_000)
+/** Silence of a peer that never promised a heartbeat says nothing. */
+function heard(bridge: Bridge, peer: Peer, at: Instant): void {
+  if (peer.heartbeatS !== undefined) bridge.heard('webhook', peer.name, at, peer.heartbeatS * 2_000)
+}
 
 function heartbeat(raw: Buffer, nowMs: Instant): Answer {
   const body = readJson(raw)
