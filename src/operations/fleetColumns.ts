@@ -10,12 +10,12 @@ export const UNTESTED = 830
 export function chargerColumns(records: readonly ChargerRecord[], state: State): ChargerColumns {
   const sorted = [...records].sort((a, b) => a.no - b.no)
   const from = (value: (r: ChargerRecord) => number) => sorted.map(value)
-  const powerW = (amps: number, c: Capabilities) => Math.round(amps * c.phases * c.voltageV)
+  const powerW = (amps: number, c: Capabilities) => amps * c.phases * c.voltageV
   return {
     no: Uint32Array.from(from(r => r.no)),
     station: Uint32Array.from(from(r => r.station)),
-    minW: Int32Array.from(from(r => powerW(r.capabilities.minA, r.capabilities))),
-    maxW: Int32Array.from(from(r => powerW(r.capabilities.maxA, r.capabilities))),
+    minW: Int32Array.from(from(r => Math.ceil(powerW(r.capabilities.minA, r.capabilities)))),
+    maxW: Int32Array.from(from(r => Math.floor(powerW(r.capabilities.maxA, r.capabilities)))),
     phases: Uint8Array.from(from(r => r.capabilities.phases)),
     voltageV: Uint16Array.from(from(r => r.capabilities.voltageV)),
     depth: Uint16Array.from(from(r => r.capabilities.depth)),
