@@ -60,6 +60,13 @@ export function journalSuite(name: string, make: () => Promise<JournalHarness>):
       expect(await texts(journal, 2_340)).toEqual(['entry 2340', 'entry 2341', 'entry 2342', 'entry 2343', 'entry 2344'])
       expect(await texts(journal, 2_345)).toEqual([])
     })
+    it('keeps bytes that are no text', async () => {
+      const all = Array.from({ length: 600 }, (_, i) => Uint8Array.from({ length: i % 40 }, (_, k) => (i * 31 + k * 7) % 256))
+      await journal.append(0, all, [])
+      const found: string[] = []
+      for await (const chunk of harness.open().read(0)) for (const bytes of chunk) found.push(Buffer.from(bytes).toString('hex'))
+      expect(found).toEqual(all.map(bytes => Buffer.from(bytes).toString('hex')))
+    })
     it('signs the RFC 6962 root after every append', async () => {
       const all = leaves(0, 7)
       for (let size = 0; size < 7; size++) {

@@ -16,8 +16,8 @@ import type { Journal } from '../../../src/ports.ts'
 import { checkAppend, journalMoved, saltBytes } from '../checks.ts'
 import { StoreError } from '../error.ts'
 import { type Db, messageOf, type Value } from './db.ts'
+import { chunkReader } from './entries.ts'
 
-const chunkLeaves = 1000
 const rowsPerInsert = 50
 const keptSnapshots = 2
 
@@ -33,7 +33,7 @@ export function openJournal(db: Db, signer: Signer): Journal {
   const insertOne = db.prepare('INSERT INTO entry VALUES (?,?,?)')
   const insertBlob = db.prepare('INSERT OR IGNORE INTO blob VALUES (?,?)')
   const readBlob = db.prepare('SELECT body FROM blob WHERE hash = ?')
-  const readBodies = db.prepare('SELECT body FROM entry WHERE seq >= ? AND seq < ? ORDER BY seq')
+  const readBodies = chunkReader(db, 'body')
   const recovered = recover(db, signer)
   let { range, note } = recovered
   let doubt: unknown
@@ -51,8 +51,9 @@ export function openJournal(db: Db, signer: Signer): Journal {
     checkpoint: () => note,
     root: () => rangeRoot(range),
     async *read(from) {
-      for (const end = range.size; from < end; from += chunkLeaves) {
-        yield readBodies.all([from, Math.min(from + chunkLeaves, end)]).map(row => row[0] as Uint8Array)
+      const end = range.size
+      for (let chunk = readBodies(from, end); chunk !== undefined; chunk = readBodies(chunk.from + chunk.values.length, end)) {
+        yield chunk.values
       }
     },
     async blob(hash) {
@@ -121,14 +122,11 @@ function rangeAt(db: Db, size: number): Range {
 
 /** Hashes stored entries onto `range` until it has `size` leaves; stops at a gap. */
 function extend(db: Db, range: Range, size: number): void {
-  const readRows = db.prepare('SELECT seq, body FROM entry WHERE seq >= ? AND seq < ? ORDER BY seq')
+  const readBodies = chunkReader(db, 'body')
   while (range.size < size) {
-    const rows = readRows.all([range.size, Math.min(range.size + chunkLeaves, size)]) as readonly [number, Uint8Array][]
-    if (rows.length === 0) return
-    for (const [seq, body] of rows) {
-      if (seq !== range.size) return
-      push(range, leafHash(body))
-    }
+    const chunk = readBodies(range.size, size)
+    if (chunk === undefined || chunk.from !== range.size || chunk.seqs !== undefined) return
+    for (const body of chunk.values) push(range, leafHash(body))
   }
 }
 

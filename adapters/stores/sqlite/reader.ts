@@ -1,7 +1,7 @@
 import type { Entry, LogReader } from '../../../src/audit/verify.ts'
 import { openReadOnly } from './db.ts'
+import { chunkReader } from './entries.ts'
 
-const chunkEntries = 1000
 const hashLength = 32
 
 /**
@@ -16,8 +16,7 @@ export function openReader(path: string): LogReader {
     db.prepare('BEGIN').run([])
     return {
       head: db.prepare('SELECT size, note FROM head WHERE id = 1'),
-      // Hash and body as one value: each value costs a microsecond to bring over.
-      entries: db.prepare('SELECT seq, cast(hash || body AS BLOB) FROM entry WHERE seq > ? ORDER BY seq LIMIT ?'),
+      entries: chunkReader(db, 'hash || body'),
       blob: db.prepare('SELECT body FROM blob WHERE hash = ?'),
     }
   }
@@ -28,11 +27,15 @@ export function openReader(path: string): LogReader {
       return row && { size: row[0], note: row[1] }
     },
     async *entries() {
-      for (let last = Number.MIN_SAFE_INTEGER; ; ) {
-        const rows = statements().entries.all([last, chunkEntries]) as unknown as readonly [number, Uint8Array][]
-        if (rows.length === 0) return
-        yield rows.map(([seq, both]): Entry => ({ seq, hash: both.subarray(0, hashLength), body: both.subarray(hashLength) }))
-        last = rows.at(-1)![0]
+      for (let from = Number.MIN_SAFE_INTEGER; ; ) {
+        const chunk = statements().entries(from, Number.MAX_SAFE_INTEGER)
+        if (chunk === undefined) return
+        const entries = chunk.values.map((both, i): Entry => {
+          const seq = chunk.seqs?.[i] ?? chunk.from + i
+          return { seq, hash: both.subarray(0, hashLength), body: both.subarray(hashLength) }
+        })
+        yield entries
+        from = entries.at(-1)!.seq + 1
       }
     },
     async blob(hash) {
