@@ -46,11 +46,22 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('appendFails' as const), atMin, how: fc.constantFrom('before' as const, 'after' as const) }),
   },
   {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('flip' as const),
+      atMin,
+      afterS: fc.integer({ min: 0, max: 45 }),
+      linksDrop: fc.boolean(),
+      crash: fc.boolean(),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('quiet' as const), atMin }) },
+  {
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('crash' as const),
       atMin,
-      then: fc.constantFrom('change' as const, 'change' as const, 'nothing' as const),
+      followedBy: fc.constantFrom('change' as const, 'change' as const, 'nothing' as const),
     }),
   },
 )

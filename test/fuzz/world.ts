@@ -38,7 +38,9 @@ export type Step =
   | { kind: 'link'; atMin: number; charger: number; up: boolean }
   | { kind: 'storm'; atMin: number }
   | { kind: 'appendFails'; atMin: number; how: 'before' | 'after' }
-  | { kind: 'crash'; atMin: number; then: 'change' | 'nothing' }
+  | { kind: 'crash'; atMin: number; followedBy: 'change' | 'nothing' }
+  | { kind: 'flip'; atMin: number; afterS: number; linksDrop: boolean; crash: boolean }
+  | { kind: 'quiet'; atMin: number }
 export type Scenario = {
   readonly seed: string
   readonly steps: readonly Step[]
@@ -133,6 +135,16 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
       }
     }
   }
+  /** Without new faults, after the longest retry and outside the seconds in which a command travels, everyone does what the plan says. */
+  const settles = async () => {
+    let wrong: string | undefined
+    for (const waitS of [720, 25, 25, 25]) {
+      await runtime.advance(waitS * 1000)
+      wrong = settledWrong(engine, sim, chargers)
+      if (!wrong) return undefined
+    }
+    return wrong
+  }
   for (const step of scenario.steps.toSorted((a, b) => a.atMin - b.atMin)) {
     await runtime.runUntil(Math.max(runtime.now(), startMs + step.atMin * minute))
     if (step.kind === 'signal') {
@@ -156,15 +168,49 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
       sim.orphan()
       engine = await born()
       const last = [...sent.values()].at(-1)
-      if (step.then === 'change' && last)
+      if (step.followedBy === 'change' && last)
         await submit({ ...last, revision: last.revision + 50, intervals: [], rawHash: hashOf(`${last.id} cancelled`) })
+    }
+    if (step.kind === 'flip') {
+      // a limit that is called off while its commands travel, with the links down in between, or a crash just before
+      const flip = {
+        kind: 'signal',
+        atMin: step.atMin,
+        id: `flip${step.atMin}`,
+        revision: 1,
+        startMin: 0,
+        lengthMin: 60,
+        spreadS: 0,
+        cancelled: false,
+        class: 'contracted',
+        ask: { kind: 'limitEach', limitW: 0 },
+        test: false,
+      } as const
+      await submit(eventOf(flip))
+      await runtime.advance(step.afterS * 1000)
+      if (step.linksDrop) for (const c of chargers) sim.setLink(c.station, false)
+      if (step.crash) {
+        sim.orphan()
+        engine = await born()
+      }
+      await submit(eventOf({ ...flip, revision: 2, cancelled: true }))
+      await runtime.advance(2_000)
+      if (step.linksDrop) for (const c of chargers) sim.setLink(c.station, true)
+    }
+    if (step.kind === 'quiet') {
+      // faults pause for longer than any retry waits: by then everyone does what the plan says
+      faulty = false
+      for (const c of chargers) sim.setLink(c.station, true)
+      const wrong = await settles()
+      if (wrong) return wrong
+      faulty = true
     }
   }
   faulty = false
   for (const c of chargers) sim.setLink(c.station, true)
-  await runtime.runUntil(startMs + 150 * minute)
-  const settled = settledWrong(engine, sim, chargers)
-  if (settled) return settled
+  await runtime.runUntil(Math.max(runtime.now(), startMs + 150 * minute))
+  const wrong = await settles()
+  if (wrong) return wrong
   await runtime.runUntil(startMs + 300 * minute)
   for (const c of chargers) {
     const limit = sim.limitW(c.no)
