@@ -40,7 +40,9 @@ export type Faults = {
   /** So many answers are cut in half. */
   badXml: number
   /** Hang up before doing anything, or after everything was done: the caller cannot tell. */
-  hangUp: ('before' | 'after')[]
+  hangUp: ('before' | 'after' | 'no')[]
+  /** Changes an answer on its way out. */
+  edit: ((xml: string) => string)[]
 }
 export type VtnOptions = {
   /** Milliseconds since the epoch; the wall clock by default. */
@@ -82,7 +84,7 @@ export const createVtn = (options: VtnOptions = {}) => {
   const reports: Received[] = []
   const metadata: Report[] = []
   const log: Exchange[] = []
-  const faults: Faults = { nextStatus: [], delayMs: 0, badXml: 0, hangUp: [] }
+  const faults: Faults = { nextStatus: [], delayMs: 0, badXml: 0, hangUp: [], edit: [] }
 
   const tellAll = () => {
     for (const ven of vens.values()) ven.news = true
@@ -265,7 +267,8 @@ export const createVtn = (options: VtnOptions = {}) => {
     const exchange: Exchange = { atMs: clock(), service, message, request: body.toString(), status: 200, response: '' }
     log.push(exchange)
     const fingerprint = (req.socket as Partial<TLSSocket>).getPeerCertificate?.()?.fingerprint256?.slice(-29)
-    exchange.response = format(reply(message, fingerprint))
+    const edit = faults.edit.shift() ?? ((xml: string) => xml)
+    exchange.response = edit(format(reply(message, fingerprint)))
     if (hangUp === 'after') return void req.socket.destroy()
     const cut = faults.badXml > 0 && faults.badXml-- > 0
     send(res, 200, cut ? exchange.response.slice(0, exchange.response.length / 2) : exchange.response)

@@ -214,7 +214,7 @@ export const spreadOf = (p: ActivePeriod, market: Market): GridEvent['spread'] =
   return {
     startS: emergency ? 0 : after > 0 || ramp !== 0 ? after + Math.abs(ramp) : market.startSpreadS,
     endS: ends ? after + Math.abs(recovery) : market.endSpreadS,
-    startShiftS: emergency ? 0 : -Math.max(0, ramp),
+    startShiftS: emergency ? 0 : 0 - Math.max(0, ramp),
     endShiftS: Math.min(0, recovery),
     endFollowsStart: false,
   }

@@ -132,6 +132,29 @@ describe('a hostile or broken body', () => {
   })
 })
 
+describe('a message with anything wrong anywhere', () => {
+  it('is read or refused with a code, never anything else', () => {
+    const bodies = Object.values(everyMessage).map(format)
+    const cut = fc.record({
+      body: fc.constantFrom(...bodies),
+      at: fc.nat(),
+      length: fc.nat({ max: 40 }),
+      by: fc.oneof(fc.string(), fc.constantFrom('<', '>', '"', '&', ']]>', '-1', 'NaN', '<a/>')),
+    })
+    fc.assert(
+      fc.property(cut, ({ body, at, length, by }) => {
+        const from = at % body.length
+        try {
+          parse(body.slice(0, from) + by + body.slice(from + length))
+        } catch (error) {
+          expect(error).toBeInstanceOf(WireError)
+        }
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+})
+
 describe('prefixes mean nothing', () => {
   it('one prefix bound to two namespaces in one message, as the EPRI VEN does', () => {
     const xml = `<?xml version="1.0" encoding="utf-8"?><p1:oadrPayload xmlns:p1="http://openadr.org/oadr-2.0b/2012/07"><p1:oadrSignedObject>
