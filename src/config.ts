@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LineCounter, parse, parseDocument } from 'yaml'
 import { z } from 'zod'
+import type { Scope } from './api/auth.ts'
 import { envPath, isSecret, type Leaf, leavesOf, merge, nearest, type Origin, type Path, pathText, secretOfFile } from './layers.ts'
 
 /** How long the starts and the ends of an event are spread over the fleet where a programme says nothing. */
@@ -48,14 +49,31 @@ const ocpp = z.strictObject({
   host: z.string().default('0.0.0.0'),
   port: port.default(DEFAULT_OCPP_PORT),
   tls: tls.optional(),
+  /** TLS ends at your own proxy: counts as TLS for security profile 2. */
+  behindTlsProxy: z.boolean().default(false),
   /** Security profile 0: no password and no TLS. For a laboratory only. */
   allowInsecure: z.boolean().default(false),
+  /** `known`: only drivers' tokens in `tokens` and in the registry may start a session. */
+  authorize: z.enum(['known', 'all']).default('known'),
+  tokens: z.array(z.string().min(1)).default([]),
+  heartbeatS: z.int().min(10).max(86_400).default(300),
+  callTimeoutS: z.int().min(1).max(300).default(20),
 })
 
+/** What a token may do. The API refuses everything else. */
+export const tokenScopes = [
+  'event:read',
+  'event:write',
+  'dispatch',
+  'fleet:read',
+  'fleet:write',
+  'audit:read',
+  'optout:write',
+] as const satisfies readonly Scope[]
 const api = z.strictObject({
   host: z.string().default('127.0.0.1'),
   port: port.default(DEFAULT_API_PORT),
-  tokens: z.array(z.strictObject({ name, token: z.string().min(24), scopes: z.array(name).min(1) })).default([]),
+  tokens: z.array(z.strictObject({ name, token: z.string().min(24), scopes: z.array(z.enum(tokenScopes)).min(1) })).default([]),
 })
 
 const schemaFor = <S extends readonly [z.ZodObject, ...z.ZodObject[]]>(signals: S) =>
@@ -74,7 +92,18 @@ const schemaFor = <S extends readonly [z.ZodObject, ...z.ZodObject[]]>(signals: 
       .array(programme)
       .min(1)
       .prefault([{ id: 'default' }]),
-    fleet: z.strictObject({ staleAfterS: seconds(3600).default(120), sampleS: z.int().min(1).max(3600).default(60) }).prefault({}),
+    fleet: z
+      .strictObject({
+        /** A reading older than this says nothing about now. */
+        staleAfterS: z.int().min(1).max(3600).default(180),
+        /** How often chargers are asked to send readings. */
+        sampleS: z.int().min(1).max(3600).default(30),
+        /** How often the response to a running event is looked at. */
+        observeEveryS: z.int().min(1).max(3600).default(30),
+        /** How long late readings are waited for before an event is verified. */
+        graceS: seconds(86_400).default(120),
+      })
+      .prefault({}),
     notices: z
       .strictObject({
         /** Where the charge-point operator's app is told of what limits its drivers. */
@@ -342,7 +371,7 @@ export type ConfigLine = { readonly path: string; readonly value: unknown; reado
 export const describeConfig = (loaded: Loaded<object>): ConfigLine[] =>
   leavesOf(loaded.config, p => originAt(loaded.origins, p)).map(({ path, value, origin }) => ({
     path: pathText(path),
-    value: isSecret(path) ? '(redacted)' : value,
+    value: isSecret(path) && !(Array.isArray(value) && value.length === 0) ? '(redacted)' : value,
     ...origin,
   }))
 /** The nearest origin at or above a path: a default inside a list item of the file is still a default. */

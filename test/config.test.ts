@@ -144,20 +144,20 @@ describe('refuses on doubt, with code, path, value and hint', () => {
 
 describe('secrets', () => {
   const secret = 'correct-horse-battery-staple'
-  const yaml = `api:\n  tokens:\n    - {name: ops, token: ${secret}, scopes: [read]}\nsignals: [{kind: webhook, secrets: [${secret}]}]\n`
+  const yaml = `api:\n  tokens:\n    - {name: ops, token: ${secret}, scopes: ["event:read"]}\nsignals: [{kind: webhook, secrets: [${secret}]}]\n`
   test('are never shown', () => {
     const text = JSON.stringify(describeConfig(load(yaml)))
     expect(text).not.toContain(secret)
     expect(text.match(/\(redacted\)/g)).toHaveLength(2)
   })
   test('are not in an error about them', () => {
-    const short = faults(() => load('api: { tokens: [{name: a, token: hush, scopes: [read]}] }'))
+    const short = faults(() => load('api: { tokens: [{name: a, token: hush, scopes: ["event:read"]}] }'))
     expect(JSON.stringify(short)).not.toContain('hush')
     expect(short[0]).toMatchObject({ path: 'api.tokens[0].token', value: '(redacted)' })
   })
   test.each([
-    ['the file', 'api: { tokens: [{name: ops, tokenFile: /run/t, scopes: [read]}] }', {}],
-    ['the environment', 'api: { tokens: [{name: ops, scopes: [read]}] }', { GRIDBRIDGE_API__TOKENS__0__TOKEN_FILE: '/run/t' }],
+    ['the file', 'api: { tokens: [{name: ops, tokenFile: /run/t, scopes: ["event:read"]}] }', {}],
+    ['the environment', 'api: { tokens: [{name: ops, scopes: ["event:read"]}] }', { GRIDBRIDGE_API__TOKENS__0__TOKEN_FILE: '/run/t' }],
   ])('can come from a file named in %s', (_, text, env) => {
     const loaded = load(text, { env, files: { '/run/t': `${secret}\n` } })
     expect(loaded.config.api.tokens[0]?.token).toBe(secret)

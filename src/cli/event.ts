@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto'
+import type { z } from 'zod'
+import type * as s from '../api/schemas.ts'
+import { pages } from './client.ts'
+import type { Context } from './context.ts'
+import { percent, wattHours, watts } from './output.ts'
+
+type Event = z.output<typeof s.event>
+type Detail = z.output<typeof s.eventDetail>
+const path = (id: string): string => `/v1/events/${encodeURIComponent(id)}`
+
+export async function list(context: Context<{ state?: string }>): Promise<undefined> {
+  const { out, options } = context
+  const query = options.state === undefined ? '' : `?state=${encodeURIComponent(options.state)}`
+  const events = await pages<Event>(await context.client(), `/v1/events${query}`)
+  out.list(
+    events,
+    [
+      { key: 'no', title: 'NO', right: true },
+      { key: 'state', title: 'STATE' },
+      { key: 'class', title: 'CLASS' },
+      { key: 'from', title: 'FROM' },
+      { key: 'until', title: 'UNTIL' },
+      { key: 'programme', title: 'PROGRAMME' },
+      { key: 'id', title: 'ID' },
+    ],
+    'id',
+  )
+}
+
+export async function show(context: Context, id: string): Promise<undefined> {
+  const client = await context.client()
+  const { body } = await client(path(id))
+  context.out.result(body, detailText(body as Detail))
+}
+
+/** An event as a person reads it. Pure. */
+export function detailText(d: Detail): string {
+  const { event: e, progress: p, verification: v } = d
+  const last = d.series?.points.filter(point => point.measuredW !== null).at(-1)
+  return [
+    `${e.id}: ${e.state}${d.declined === null ? '' : ` (${d.declined})`}, ${e.class}, programme ${e.programme}, revision ${e.revision}`,
+    `  from ${e.from} until ${e.until ?? 'cancelled'}${d.spread === null ? '' : `, starts spread over ${d.spread.startS} s, ends over ${d.spread.endS} s`}`,
+    ...d.intervals.map(i => `  ask ${i.from} to ${i.until ?? 'open'}: ${askText(i.ask)}`),
+    ...(last === undefined
+      ? []
+      : [`  measured ${watts(last.measuredW)} (target ${watts(last.targetW)}) at ${last.at}, ${percent(last.coverage)} metered`]),
+    ...(p === null
+      ? []
+      : [
+          `  chargers ${p.targeted} targeted, ${p.usable} usable, ${p.limited} limited: ${p.answered} answered, ${p.silent} silent, ${p.inDelay} in random delay, ${p.offline} offline`,
+          `  besides ${p.refused} refused, ${p.optedOut} opted out; asked ${watts(p.missingW)} more for shortfall`,
+        ]),
+    ...(v === null
+      ? ['  not verified yet']
+      : [
+          `  verdict ${v.verdict}: asked ${wattHours(v.askedWh)}, baseline ${wattHours(v.baselineWh)}, delivered ${wattHours(v.deliveredWh)}, ratio ${percent(v.ratio)}, coverage ${percent(v.coverage)}`,
+          `  ${v.counts.compliant} compliant, ${v.counts.notCompliant} not, ${v.counts.noData} without data; causes ${JSON.stringify(v.causes)}`,
+        ]),
+  ].join('\n')
+}
+function askText(ask: Detail['intervals'][number]['ask']): string {
+  if (ask.kind === 'off') return 'off'
+  if (ask.kind === 'keep') return `keep ${percent(ask.fraction)} of each`
+  if (ask.kind !== 'limitEach') return `${ask.kind} ${watts(ask.totalW)}`
+  return `limit each to ${'limitA' in ask ? `${ask.limitA} A` : watts(ask.limitW)}`
+}
+
+/** Cancels the revision that was looked at: if it changes in between, the bridge refuses (exit 5). */
+export async function cancel(context: Context<{ atOnce?: boolean; reason: string }>, id: string): Promise<undefined> {
+  const client = await context.client()
+  const seen = await client(path(id))
+  const etag = seen.headers.get('etag')
+  const { body } = await client(`${path(id)}/cancel`, {
+    body: { reason: context.options.reason, atOnce: context.options.atOnce ?? false },
+    headers: { 'idempotency-key': randomUUID(), ...(etag === null ? {} : { 'if-match': etag }) },
+  })
+  context.out.result(body, `${(body as Event).id}: ${(body as Event).state}`)
+}

@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { CommanderError } from 'commander'
+import { type ExitCode, Fault, faultLine } from './exit.ts'
+import { createProgram } from './program.ts'
+
+const verbosity = (argv: readonly string[]): number =>
+  argv.reduce((n, a) => n + (a === '--verbose' ? 1 : /^-v+$/.test(a) ? a.length - 1 : 0), 0)
+
+/** Says what went wrong on stderr and returns the exit code. Only `-vv` shows a stack. */
+function explain(error: unknown, argv: readonly string[]): ExitCode {
+  const say = (code: string, message: string, hint: string) => process.stderr.write(`${faultLine(code, message, hint)}\n`)
+  const stack = () => {
+    if (verbosity(argv) >= 2 && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
+  }
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0
+    if (error.code === 'commander.help') return 2
+    const [message = '', ...more] = error.message.replace(/^error: /, '').split('\n')
+    const meant = /\((Did you mean .*)\)/.exec(more.join(' '))?.[1]
+    say(error.code === 'commander.unknownOption' ? 'GB-1101' : 'GB-1102', message, meant?.replace('Did', 'did') ?? 'see gridbridge --help')
+    return 2
+  }
+  if (error instanceof Fault) {
+    say(error.code, error.message, error.hint)
+    stack()
+    return error.exit
+  }
+  if (error instanceof Error && error.name === 'ConfigError' && 'faults' in error) {
+    for (const f of error.faults as { code: string; path: string; value: string; message: string; hint: string }[])
+      say(f.code, `${f.path}${f.value === '' ? '' : ` "${f.value}"`}: ${f.message}`, f.hint)
+    return 2
+  }
+  const { code, message } = error as { code?: string; message?: string }
+  say(
+    'GB-1400',
+    message ?? String(error),
+    code === 'EADDRINUSE' ? 'another process has this port' : verbosity(argv) >= 2 ? '' : '-vv shows where',
+  )
+  stack()
+  return 1
+}
+
+const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+/** A command that has something to put in order on Ctrl-C takes this over. */
+const interrupted = () => process.exit(130)
+process.once('SIGINT', interrupted)
+
+try {
+  const program = createProgram(
+    {
+      stdout: process.stdout,
+      stderr: process.stderr,
+      env: process.env,
+      cwd: process.cwd(),
+      exit: code => {
+        process.exitCode = code
+      },
+    },
+    version,
+  )
+  await program.parseAsync(process.argv)
+} catch (error) {
+  process.exitCode = explain(error, process.argv)
+}

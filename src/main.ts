@@ -1,0 +1,203 @@
+import { existsSync, readFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { resolve } from 'node:path'
+import { type ListeningSource, makeSignal, type SignalConfig, signalSchemas } from '../adapters/index.ts'
+import type { Api } from './api/context.ts'
+import type { LogReader } from './audit/verify.ts'
+import { type ConfigOf, type Loaded, loadConfig, type ProgrammeConfig, type Sources } from './config.ts'
+import type { Programme } from './core/model.ts'
+import type { Engine } from './engine.ts'
+import type { Operations } from './operations/index.ts'
+import type { ChargerLink, Journal, Meters, Registry, Runtime, SignalSource } from './ports.ts'
+
+/** The composition root: the only part of the product that knows everything. What is heavy is loaded when a bridge is made. */
+export type Config = ConfigOf<typeof signalSchemas>
+/** See `loadConfig`; with the signal kinds of this build. */
+export const readConfig = (sources: Sources): Loaded<Config> => loadConfig(signalSchemas, sources)
+
+export const logReader = async (): Promise<(path: string) => LogReader> => (await import('../adapters/stores/sqlite/reader.ts')).openReader
+
+export type Store = {
+  readonly journal: Journal
+  readonly meters: Meters
+  readonly registry: Registry
+  readonly seedKey: Uint8Array
+  close(): Promise<void>
+}
+/** Parts to use instead of the configured ones, for tests and simulations. */
+export type Overrides = {
+  readonly runtime?: Runtime
+  readonly store?: Store
+  readonly chargers?: ChargerLink & { port?(): number }
+  readonly signals?: readonly SignalSource[]
+}
+export type BridgeProcess = {
+  readonly engine: Engine
+  readonly operations: Operations
+  readonly api: Api
+  readonly dataDir: string
+  /** The ports listened on; the webhook's only where one is configured. */
+  readonly ports: { readonly ocpp: number; readonly api: number; readonly webhook: number | undefined }
+  /** Where chargers connect (their identity follows as the last path segment), and the API. */
+  readonly urls: { readonly ocpp: string; readonly api: string }
+  /** Refuses new work, takes a last turn, closes. Events go on by themselves at the chargers. */
+  stop(): Promise<void>
+}
+
+/**
+ * Makes a bridge from its configuration and starts it: recovers from the journal, listens for chargers, then for signals, then for people. What was
+ * opened is closed again if any of it fails. @throws StoreError, or the error of a port that is taken
+ */
+export async function createBridge(config: Config, overrides: Overrides = {}): Promise<BridgeProcess> {
+  const closers: (() => unknown)[] = []
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= (async () => {
+      const errors: unknown[] = []
+      for (const closer of closers.reverse())
+        try {
+          await closer()
+        } catch (error) {
+          errors.push(error)
+        }
+      if (errors.length > 0) throw errors[0]
+    })()
+    return closing
+  }
+  try {
+    return await assemble(config, overrides, closers, close)
+  } catch (error) {
+    await close().catch(() => undefined)
+    throw error
+  }
+}
+
+async function assemble(
+  config: Config,
+  overrides: Overrides,
+  closers: (() => unknown)[],
+  close: () => Promise<void>,
+): Promise<BridgeProcess> {
+  const [{ createEngine }, { createOperations }, { createApi }, { ocppLink, hashPassword, checkPassword }] = await Promise.all([
+    import('./engine.ts'),
+    import('./operations/index.ts'),
+    import('./api/server.ts'),
+    import('../adapters/chargers/index.ts'),
+  ])
+  const dataDir = resolve(config.dataDir)
+  const runtime = overrides.runtime ?? (await systemRuntime(closers))
+  const store = overrides.store ?? (await sqliteStore(dataDir, config, runtime))
+  closers.push(() => store.close())
+  const chargers = overrides.chargers ?? ocppLink(ocppOptions(config))
+  const sources: ListeningSource[] = []
+  for (const signal of config.signals) sources.push(await makeSignal(signal as SignalConfig, runtime))
+  const engine: Engine = createEngine({
+    runtime,
+    journal: store.journal,
+    meters: store.meters,
+    registry: store.registry,
+    chargers,
+    signals: [programmes(() => engine, config.programmes), ...sources, ...(overrides.signals ?? [])],
+    seedKey: store.seedKey,
+    options: {
+      freshMs: config.fleet.staleAfterS * 1000,
+      observeEveryMs: config.fleet.observeEveryS * 1000,
+      graceMs: config.fleet.graceS * 1000,
+    },
+  })
+  const passwords = {
+    hash: (password: string) => hashPassword(password, password.length >= RANDOM_KEY_CHARS ? 'sha256' : 'scrypt'),
+    matches: (hash: string, password: string) => checkPassword(hash, Buffer.from(password)),
+  }
+  const operations = createOperations({ engine, passwords, freshMs: config.fleet.staleAfterS * 1000 })
+  const api = await createApi({
+    engine,
+    operations,
+    tokens: config.api.tokens,
+    version: packageVersion(),
+    checks: { ocpp: () => ocppCheck(portOf(chargers)) },
+  })
+  closers.push(() => engine.stop())
+  await engine.start()
+  closers.push(() => api.close())
+  await api.listen({ host: config.api.host, port: config.api.port })
+  const [ocppPort, apiPort] = [portOf(chargers) ?? config.ocpp.port, (api.server.address() as AddressInfo).port]
+  return {
+    engine,
+    operations,
+    api,
+    dataDir,
+    ports: { ocpp: ocppPort, api: apiPort, webhook: sources.find(source => source.name === 'webhook')?.port?.() },
+    urls: {
+      ocpp: `${config.ocpp.tls ? 'wss' : 'ws'}://${reachable(config.ocpp.host)}:${ocppPort}`,
+      api: `http://${reachable(config.api.host)}:${apiPort}`,
+    },
+    stop: close,
+  }
+}
+
+const packageVersion = (): string => {
+  const found = ['../package.json', '../../package.json'].map(path => new URL(path, import.meta.url)).find(url => existsSync(url))
+  return found ? (JSON.parse(readFileSync(found, 'utf8')) as { version: string }).version : 'unknown'
+}
+/** The port listened on; undefined where the link does not listen, or not yet. */
+function portOf(chargers: ChargerLink & { port?(): number }): number | undefined {
+  try {
+    return chargers.port?.()
+  } catch {
+    return undefined
+  }
+}
+const ocppCheck = (port: number | undefined) => ({ ok: port !== undefined, detail: port === undefined ? 'not listening' : `port ${port}` })
+/** An address that a program on this machine can call for one that is listened on. */
+const reachable = (host: string): string => (host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host)
+
+/** From this length on a password is a random key, as OCPP's security profiles 1 and 2 ask for (A00.FR.205: 16 or more), and needs no slow hash. */
+const RANDOM_KEY_CHARS = 16
+
+/** Declared as the first source of all, so that no event is judged before the programmes are known. Only what changed becomes a fact. */
+function programmes(engine: () => Engine, configured: readonly ProgrammeConfig[]): SignalSource {
+  return {
+    name: 'configuration',
+    async start() {
+      const known = engine().state().programmes
+      const changed = configured.map(p => versioned(p, known.get(p.id))).filter(p => p !== undefined)
+      if (changed.length > 0) await engine().handle(...changed.map(programme => ({ kind: 'programme', programme }) as const))
+    },
+    async stop() {},
+  }
+}
+/** The next version of a programme; undefined where the present one says the same. */
+function versioned(p: ProgrammeConfig, present: Programme | undefined): Programme | undefined {
+  const same = present !== undefined && (Object.keys(p) as (keyof ProgrammeConfig)[]).every(key => present[key] === p[key])
+  return same ? undefined : { ...p, version: (present?.version ?? 0) + 1 }
+}
+
+async function systemRuntime(closers: (() => unknown)[]): Promise<Runtime> {
+  const { createSystemRuntime } = await import('../adapters/runtime/system.ts')
+  const runtime = createSystemRuntime()
+  closers.push(() => runtime.close())
+  return runtime
+}
+async function sqliteStore(dir: string, config: Config, runtime: Runtime): Promise<Store> {
+  const { openStore } = await import('../adapters/stores/sqlite/open.ts')
+  return openStore({ dir, origin: config.origin, runtime })
+}
+
+function ocppOptions({ ocpp, fleet }: Config) {
+  const { tls, callTimeoutS, ...rest } = ocpp
+  return {
+    ...rest,
+    sampleS: fleet.sampleS,
+    callTimeoutMs: callTimeoutS * 1000,
+    ...(tls === undefined
+      ? {}
+      : {
+          tls: {
+            cert: readFileSync(tls.certFile),
+            key: readFileSync(tls.keyFile),
+            ...(tls.clientCaFile === undefined ? {} : { ca: readFileSync(tls.clientCaFile) }),
+          },
+        }),
+  }
+}
