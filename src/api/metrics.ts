@@ -7,16 +7,19 @@ import { isUp } from '../core/state.ts'
 import { dataAge } from '../core/views.ts'
 import type { Engine } from '../engine.ts'
 import type { Api } from './context.ts'
+import type { Notices } from './notices.ts'
 
 export type MetricsOptions = {
   readonly engine: Engine
   readonly version: string
+  /** For `gridbridge_webhook_deliveries_total`. */
+  readonly notices?: Pick<Notices, 'counts'> | undefined
   readonly ocppVersion?: ((charger: ChargerNo) => string) | undefined
 }
 const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900]
 
 /** Prometheus metrics from the facts of each turn and from the state when asked. Never a charger or an event as a label: they are without number. */
-export function createMetrics({ engine, version, ocppVersion = () => 'any' }: MetricsOptions) {
+export function createMetrics({ engine, version, notices, ocppVersion = () => 'any' }: MetricsOptions) {
   const registers = [new Registry()]
   const [registry] = registers as [Registry]
   const counter = (name: string, help: string, labelNames: string[] = []) => new Counter({ name, help, labelNames, registers })
@@ -42,6 +45,16 @@ export function createMetrics({ engine, version, ocppVersion = () => 'any' }: Me
   const firstCommand = histogram('gridbridge_signal_to_first_command_seconds', 'From a signal to the first command for it')
   const ack = histogram('gridbridge_command_ack_seconds', 'From a command to its answer')
 
+  new Counter({
+    name: 'gridbridge_webhook_deliveries_total',
+    help: 'Notices to the apps of charge-point operators',
+    labelNames: ['result'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [result, n] of Object.entries(notices?.counts() ?? {})) this.inc({ result }, n)
+    },
+  })
   gauge('gridbridge_build_info', 'Version', ['version'], g => g.set({ version }, 1))
   gauge('gridbridge_audit_tree_size', 'Entries in the log', [], g => g.set(engine.journal.size()))
   gauge('gridbridge_event_active', 'Events that limit chargers now', ['programme', 'kind'], g => {

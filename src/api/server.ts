@@ -8,6 +8,7 @@ import type { Api, Context } from './context.ts'
 import type { Checks } from './health.ts'
 import { createIdempotency } from './idempotency.ts'
 import { createMetrics } from './metrics.ts'
+import type { Notices } from './notices.ts'
 import { openapi } from './openapi.ts'
 import { ApiProblem, PROBLEM, problemBody, problemOf } from './problem.ts'
 import { createRate } from './rate.ts'
@@ -32,6 +33,8 @@ export type ApiOptions = {
   readonly perMinute?: number
   readonly maxBodyBytes?: number
   readonly maxImportBytes?: number
+  /** Whose deliveries `/metrics` counts. */
+  readonly notices?: Pick<Notices, 'counts'>
   /** OCPP version of a charger, for the label of `gridbridge_commands_total`. */
   readonly ocppVersion?: (charger: number) => string
 }
@@ -102,7 +105,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     return answer(new ApiProblem(405, 'method-not-allowed', `${path} takes ${allow}`, { headers: { allow } }), request, reply)
   })
 
-  const metrics = createMetrics({ engine, version, ocppVersion: options.ocppVersion })
+  const metrics = createMetrics({ engine, version, notices: options.notices, ocppVersion: options.ocppVersion })
   app.addHook('onClose', async () => metrics.stop())
   const context: Context = { engine, operations, version, checks, idempotent: createIdempotency(engine.now), maxImportBytes }
   await openapi(app, version)

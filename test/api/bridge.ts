@@ -128,7 +128,13 @@ export async function startBridge(change: { programme?: Partial<Programme>; api?
 }
 
 /** An event of a VTN on node `node`, from `inS` from now. */
-export function gridEvent(node: number, nowMs: number, change: Partial<GridEvent> = {}, inS = 0, lengthS = 1800): { event: GridEvent; raw: Uint8Array } {
+export function gridEvent(
+  node: number,
+  nowMs: number,
+  change: Partial<GridEvent> = {},
+  inS = 0,
+  lengthS = 1800,
+): { event: GridEvent; raw: Uint8Array } {
   const raw = new TextEncoder().encode(JSON.stringify({ node, change, inS }))
   const fromS = Math.floor(nowMs / 1000) + inS
   const event: GridEvent = {

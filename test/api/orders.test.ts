@@ -7,8 +7,11 @@ beforeEach(async () => {
 })
 const ask = { node: 'BATH/BATH-11', limit: { amps: 6 }, durationS: 1800 }
 const select = (body: object = ask, headers: Record<string, string> = ana) => b.send('POST', '/v1/dispatch-orders', body, headers)
-const operate = (order: { id: string; etag: string }, headers: Record<string, string> = ana, body: object = { reason: 'thermalOverload', text: 'T2' }) =>
-  b.send('POST', `/v1/dispatch-orders/${order.id}/operate`, body, { 'if-match': order.etag, 'idempotency-key': 'k1', ...headers })
+const operate = (
+  order: { id: string; etag: string },
+  headers: Record<string, string> = ana,
+  body: object = { reason: 'thermalOverload', text: 'T2' },
+) => b.send('POST', `/v1/dispatch-orders/${order.id}/operate`, body, { 'if-match': order.etag, 'idempotency-key': 'k1', ...headers })
 
 describe('select', () => {
   test('says what the emergency would do, reserves the node and sends nothing', async () => {
@@ -17,9 +20,24 @@ describe('select', () => {
     const order = answer.json()
     expect(answer.headers.etag).toBe(order.etag)
     expect(answer.headers.location).toBe(order.links.self)
-    expect(order).toMatchObject({ state: 'selected', selectedBy: 'ana', expiresInS: 30, node: { path: 'BATH/BATH-11' }, restoreS: 600, driversTouched: 4 })
+    expect(order).toMatchObject({
+      state: 'selected',
+      selectedBy: 'ana',
+      expiresInS: 30,
+      node: { path: 'BATH/BATH-11' },
+      restoreS: 600,
+      driversTouched: 4,
+    })
     // c5 is offline and c4 has no reading; 6 A at 230 V is 1,380 W
-    expect(order.effect).toMatchObject({ chargers: 6, commanded: 6, drawing: 4, unknown: 1, offline: 1, loadW: 20_000, cutW: 4 * (5000 - 1380) })
+    expect(order.effect).toMatchObject({
+      chargers: 6,
+      commanded: 6,
+      drawing: 4,
+      unknown: 1,
+      offline: 1,
+      loadW: 20_000,
+      cutW: 4 * (5000 - 1380),
+    })
     expect(order.links.operate).toBe(`/v1/dispatch-orders/${order.id}/operate`)
     expect(b.link.sent).toEqual([])
     expect(b.notes.map(n => n.what)).toContain('emergencySelected')
@@ -92,10 +110,21 @@ describe('operate', () => {
     expect(b.link.sent.every(c => c.urgent && c.schedule[0]!.limitW === 1380)).toBe(true)
     await b.seconds(2)
     const limits = (await b.get('/v1/chargers/c1/limits')).json()
-    expect(limits).toMatchObject({ held: 'yes', limited: { limitW: 1380, emergency: true, why: 'a local cable or transformer is overloaded', who: { peer: 'ana' } } })
+    expect(limits).toMatchObject({
+      held: 'yes',
+      limited: { limitW: 1380, emergency: true, why: 'a local cable or transformer is overloaded', who: { peer: 'ana' } },
+    })
     const event = (await b.get(answer.json().links.event)).json()
-    expect(event).toMatchObject({ reason: 'thermalOverload', spread: { startS: 0, endS: 600 }, event: { class: 'emergency', state: 'active' } })
-    expect(b.notes.find(n => n.what === 'emergencyOperated')?.about).toMatchObject({ by: 'ana', reason: 'thermalOverload', order: order.id })
+    expect(event).toMatchObject({
+      reason: 'thermalOverload',
+      spread: { startS: 0, endS: 600 },
+      event: { class: 'emergency', state: 'active' },
+    })
+    expect(b.notes.find(n => n.what === 'emergencyOperated')?.about).toMatchObject({
+      by: 'ana',
+      reason: 'thermalOverload',
+      order: order.id,
+    })
   })
 
   test('a basis reaches those without consent', async () => {
@@ -136,9 +165,17 @@ describe('operate', () => {
     expect((await operate(order, eve)).json()).toMatchObject({ status: 403, code: 'scope-missing' })
     const bare = await b.send('POST', `/v1/dispatch-orders/${order.id}/operate`, { reason: 'voltage' }, { ...ana, 'idempotency-key': 'k' })
     expect(bare.json()).toMatchObject({ status: 428, code: 'if-match-required' })
-    const keyless = await b.send('POST', `/v1/dispatch-orders/${order.id}/operate`, { reason: 'voltage' }, { ...ana, 'if-match': order.etag })
+    const keyless = await b.send(
+      'POST',
+      `/v1/dispatch-orders/${order.id}/operate`,
+      { reason: 'voltage' },
+      { ...ana, 'if-match': order.etag },
+    )
     expect(keyless.json()).toMatchObject({ status: 400, code: 'idempotency-key-required' })
-    expect((await operate(order, ana, { reason: 'bored' })).json()).toMatchObject({ status: 400, errors: [{ pointer: '#/reason', value: 'bored' }] })
+    expect((await operate(order, ana, { reason: 'bored' })).json()).toMatchObject({
+      status: 400,
+      errors: [{ pointer: '#/reason', value: 'bored' }],
+    })
     expect(b.link.sent).toEqual([])
   })
 
