@@ -42,6 +42,8 @@ export const createTransport = (
   const agent = secure ? new HttpsAgent({ keepAlive: true, maxSockets: 1 }) : new HttpAgent({ keepAlive: true, maxSockets: 1 })
   const tls: RequestOptions = secure ? { minVersion: 'TLSv1.2', ...tlsOptions(options.tls) } : {}
 
+  let credential = 'plain'
+
   const post = (service: Service, xml: string): Promise<Answer> =>
     new Promise(resolve => {
       const body = Buffer.from(xml)
@@ -56,7 +58,8 @@ export const createTransport = (
         const chunks: Buffer[] = []
         let size = 0
         const socket = res.socket as { getPeerCertificate?: () => PeerCertificate }
-        const credential = socket.getPeerCertificate?.()?.fingerprint256?.slice(-29) ?? 'plain'
+        // A resumed TLS session shows no certificate: it is that of the session.
+        credential = socket.getPeerCertificate?.()?.fingerprint256?.slice(-29) ?? credential
         res.on('data', (chunk: Buffer) => {
           size += chunk.length
           if (size > LIMITS.bodyBytes) req.destroy(new Error('answer over 1 MB'))

@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 const target = z.strictObject({ scheme: z.string().min(1).max(64), value: z.string().min(1).max(256) })
 const watts = z.number().min(0).max(2_000_000_000)
-const ask = z.discriminatedUnion('kind', [
+const askSchema = z.union([
   z.strictObject({ kind: z.literal('cap'), totalW: watts }),
   z.strictObject({ kind: z.literal('shed'), totalW: watts }),
   z.strictObject({ kind: z.literal('keep'), fraction: z.number().min(0).max(1) }),
@@ -10,7 +10,6 @@ const ask = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('limitEach'), limitA: z.number().min(0).max(1000) }).describe('amps per phase'),
   z.strictObject({ kind: z.literal('off') }),
 ])
-const askSchema = z.union(ask.options)
 
 /** What events of one market context mean here. A context that is not listed is answered 462, optOut. */
 const marketSchema = z

@@ -2,38 +2,28 @@
 import { randomUUID } from 'node:crypto'
 import type { Target } from '../../../src/core/model.ts'
 import type { Bridge, Progress, Runtime } from '../../../src/ports.ts'
+import { createExchange, type Heard, NotRegistered, Unreachable } from './exchange.ts'
 import type { Service, Transport } from './http.ts'
 import { createJudge } from './judge.ts'
 import { createKnown } from './known.ts'
-import { format, type KnownMessage, type Message, parse } from './messages.ts'
+import type { KnownMessage } from './messages.ts'
 import type { Options } from './options.ts'
 import { type EiResponse, ok } from './parts.ts'
 import type { CreatedPartyRegistration } from './registration.ts'
-import type { CancelReport, Report, ReportRequest } from './report.ts'
+import type { ReportRequest } from './report.ts'
+import { createReporting } from './reporting.ts'
 import { createTelemetry } from './telemetry.ts'
-import { WireError } from './xml.ts'
 
 const DEFAULT_POLL_S = 10
+/** Whatever a VTN asks for, 0 included. */
+const LEAST_POLL_S = 1
 const BACKOFF_FIRST_MS = 1_000
 const BACKOFF_MOST_MS = 64_000
 /** A VTN that never says "nothing more" must not keep us from reporting and from ending. */
 const DRAIN_MOST = 200
 const OUTBOX_MOST = 1_000
-/** METADATA asked for by oadrCreateReport, by its well-known names. */
-const METADATA = 'METADATA'
 
-type Heard = { readonly message: Message; readonly raw: Uint8Array; readonly credential: string }
 type Letter = { readonly service: Service; readonly message: KnownMessage }
-/** No usable answer for now: back off and come again. */
-class Unreachable extends Error {
-  readonly waitMs: number | undefined
-  constructor(why: string, waitMs?: number) {
-    super(why)
-    this.waitMs = waitMs
-  }
-}
-/** The VTN does not know us (any more): register from the beginning [R517]. */
-class NotRegistered extends Error {}
 
 export type Ven = { readonly start: () => Promise<void>; readonly stop: () => Promise<void> }
 
@@ -43,7 +33,6 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
   const outbox: Letter[] = []
   let stopped = false
   let failures = 0
-  let lastError = ''
   let registerNotBeforeMs = 0
   let turn: Promise<unknown> = Promise.resolve()
   let unfollow = () => {}
@@ -64,58 +53,51 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
 
   /** Not below what the VTN asks for, not above a fifth of the mean length of events [R500]. */
   const pollMs = (): number => {
-    const least = (known.registration()?.pollFreqS ?? DEFAULT_POLL_S) * 1000
+    const least = Math.max(LEAST_POLL_S, known.registration()?.pollFreqS ?? DEFAULT_POLL_S) * 1000
     const lengths = known.events().flatMap(e => (e.durationS > 0 && e.cancelled === 'no' ? [e.durationS] : []))
     const most = lengths.length > 0 ? (lengths.reduce((a, b) => a + b, 0) / lengths.length) * 200 : Number.POSITIVE_INFINITY
     return Math.max(least, Math.min(options.pollMs ?? least, most))
   }
   const silentMs = () => 2 * pollMs()
-  const fraction = () => new DataView(runtime.random(4).buffer).getUint32(0) / 2 ** 32
+  /** Uniform in [0, 1). */
+  const fraction = () => {
+    const [high = 0, low = 0] = runtime.random(2)
+    return (high * 256 + low) / 65_536
+  }
 
   const judge = createJudge({ bridge, known, peer, markets: options.markets, fleet, silentAfterS: () => Math.ceil(silentMs() / 1000) })
 
-  // --- one exchange -------------------------------------------------------------------------------------------------
+  const { exchange, must, noteError } = createExchange(peer, transport, bridge, silentMs)
 
-  const exchange = async (service: Service, message: KnownMessage): Promise<Heard | 'refused'> => {
-    const answer = await transport.post(service, format(message))
-    if (answer.kind === 'failed') throw new Unreachable(answer.why, answer.quiesceMs)
-    if (answer.kind === 'refused') {
-      await bridge.note('openadr2b.refusedByVtn', { peer, message: message.kind, status: answer.status })
-      return 'refused'
-    }
-    let heard: Heard
-    try {
-      heard = { message: parse(answer.body), raw: answer.body, credential: answer.credential }
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error
-      await bridge.note('openadr2b.badMessage', { peer, code: error.code, path: error.path, value: error.value }, answer.body)
-      throw new Unreachable(error.message)
-    }
-    bridge.heard('openadr2b', peer, bridge.now(), silentMs())
-    const code = 'response' in heard.message ? heard.message.response?.code : undefined
-    if (code === '463' && message.kind !== 'oadrCreatePartyRegistration') throw new NotRegistered()
-    return heard
+  /** An answer that is sent until it is acknowledged. When the box is full the oldest data go first: they can be lost, answers not. */
+  const reply = (service: Service, message: KnownMessage): void => {
+    outbox.push({ service, message })
+    const oldestData = outbox.findIndex(l => l.message.kind === 'oadrUpdateReport')
+    if (outbox.length > OUTBOX_MOST) outbox.splice(Math.max(0, oldestData), 1)
   }
-  const must = async (service: Service, message: KnownMessage): Promise<Heard> => {
-    const heard = await exchange(service, message)
-    if (heard === 'refused') throw new Unreachable(`${message.kind} refused`)
-    return heard
+  const ids = () => {
+    const registration = known.registration()
+    if (!registration) throw new NotRegistered()
+    return registration
   }
-  /** Once for as long as it stays the same: a VTN that answers every poll with an error must not fill the record. */
-  const noteError = async (about: string, response: EiResponse): Promise<void> => {
-    const error = response.code.startsWith('2') ? '' : `${about} ${response.code}`
-    if (error && error !== lastError)
-      await bridge.note('openadr2b.vtnError', { peer, about, code: response.code, description: response.description ?? '' })
-    lastError = error
-  }
+  const reporting = createReporting({
+    peer,
+    bridge,
+    known,
+    telemetry,
+    venID: () => ids().venID,
+    reply: m => reply('EiReport', m),
+    replan: () => planReports(),
+  })
 
   // --- registration -------------------------------------------------------------------------------------------------
 
   const register = async (): Promise<void> => {
     const again = known.registration()
     if (!again) {
-      const query = await must('EiRegisterParty', { kind: 'oadrQueryRegistration', requestID: randomUUID() })
-      if (query.message.kind === 'oadrCreatedPartyRegistration') await noteError('query', query.message.response)
+      // Optional, and some VTNs refuse it: what they support shows at the latest in their answer to the registration.
+      const query = await exchange('EiRegisterParty', { kind: 'oadrQueryRegistration', requestID: randomUUID() })
+      if (query !== 'refused' && query.message.kind === 'oadrCreatedPartyRegistration') await noteError('query', query.message.response)
     }
     const { message } = await must('EiRegisterParty', {
       kind: 'oadrCreatePartyRegistration',
@@ -149,24 +131,8 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
     await bridge.note('openadr2b.registered', { peer, venID, vtnID: m.vtnID, pollFreqS: m.pollFreqS ?? null })
   }
 
-  const ids = () => {
-    const registration = known.registration()
-    if (!registration) throw new NotRegistered()
-    return registration
-  }
-
-  /** Answers an oadrCreateReport for metadata when it has its id; else the id is left out [R311, R312]. */
   const exchangeMetadata = async (reportRequestID?: string): Promise<void> => {
-    telemetry.clear() // [R306]
-    await keepRequests()
-    const requestID = randomUUID()
-    const heard = await exchange('EiReport', {
-      kind: 'oadrRegisterReport',
-      requestID,
-      reports: telemetry.describe(bridge.now()),
-      venID: ids().venID,
-      reportRequestID,
-    })
+    const heard = await exchange('EiReport', await reporting.metadata(reportRequestID))
     if (heard !== 'refused') await handle(heard)
   }
 
@@ -177,60 +143,13 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
 
   // --- what comes in ------------------------------------------------------------------------------------------------
 
-  const reply = (service: Service, message: KnownMessage): void => {
-    outbox.push({ service, message })
-    // Data can be lost, answers not: the oldest report goes first.
-    if (outbox.length > OUTBOX_MOST)
-      outbox.splice(
-        Math.max(
-          0,
-          outbox.findIndex(l => l.message.kind === 'oadrUpdateReport'),
-        ),
-        1,
-      )
-  }
-  const keepRequests = () => known.keepRequests(telemetry.requests())
-
   const takeRequests = async (requests: readonly ReportRequest[], requestID: string): Promise<void> => {
-    const metadata = requests.find(r => r.reportSpecifierID === METADATA)
-    const refusals = telemetry.add(
-      requests.filter(r => r.reportSpecifierID !== METADATA),
-      bridge.now(),
-    )
-    const first = refusals[0]
-    for (const r of refusals) await bridge.note('openadr2b.reportRefused', { peer, ...r })
-    const response: EiResponse = first
-      ? { code: first.code, description: `${first.reportRequestID}: ${first.why}`, requestID }
-      : ok(requestID)
-    reply('EiReport', { kind: 'oadrCreatedReport', response, pending: telemetry.pending(), venID: ids().venID })
-    await keepRequests()
-    if (metadata) await exchangeMetadata(metadata.reportRequestID)
-    await sendDue()
-  }
-
-  const sendReports = (reports: readonly Report[]): void => {
-    for (const report of reports)
-      reply('EiReport', { kind: 'oadrUpdateReport', requestID: randomUUID(), reports: [report], venID: ids().venID })
-  }
-  const sendDue = async (): Promise<void> => {
-    const before = telemetry.pending().length
-    sendReports(telemetry.due(bridge.now()))
-    if (telemetry.pending().length !== before) await keepRequests()
-    planReports()
-  }
-
-  const cancelReports = async (m: CancelReport): Promise<void> => {
-    const { unknown, last } = telemetry.cancel(m.reportRequestIDs, m.reportToFollow, bridge.now())
-    const response: EiResponse =
-      unknown.length > 0 ? { code: '452', description: `unknown: ${unknown.join(', ')}`, requestID: m.requestID } : ok(m.requestID)
-    reply('EiReport', { kind: 'oadrCanceledReport', response, pending: telemetry.pending(), venID: ids().venID })
-    sendReports(last)
-    await keepRequests()
+    const metadata = await reporting.take(requests, requestID)
+    if (metadata !== undefined) await exchangeMetadata(metadata)
   }
 
   const unregistered = async (heard: Heard): Promise<void> => {
-    telemetry.clear()
-    await keepRequests()
+    await reporting.clear()
     await judge.cancelAll(heard.raw, heard.credential)
     await known.register(undefined)
     outbox.length = 0
@@ -256,11 +175,11 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
         reply('EiReport', { kind: 'oadrRegisteredReport', response: ok(message.requestID), requests: [], venID: ids().venID })
         return true
       case 'oadrCancelReport':
-        await cancelReports(message)
+        await reporting.cancel(message)
         return true
       case 'oadrUpdatedReport':
         await noteError('report', message.response)
-        if (message.cancelReport) await cancelReports(message.cancelReport) // [R328]
+        if (message.cancelReport) await reporting.cancel(message.cancelReport) // [R328]
         return true
       case 'oadrRequestReregistration':
         reply('EiRegisterParty', { kind: 'oadrResponse', response: ok(''), venID: ids().venID })
@@ -368,11 +287,12 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
   }
   function planReports(): void {
     const nextMs = telemetry.nextMs()
-    if (stopped || !Number.isFinite(nextMs)) return
+    // Without a registration nobody asks for reports; the next metadata exchange begins anew.
+    if (stopped || !known.registration() || !Number.isFinite(nextMs)) return
     runtime.at(`openadr2b:${peer}:reports`, nextMs, async () => {
       await alone(async () => {
         if (!known.registration()) return 0
-        await sendDue()
+        await reporting.sendDue()
         // While the VTN is away the poll's back-off decides when to try again; the data wait in the box.
         if (failures === 0) await flush()
         return 0
@@ -403,8 +323,7 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
     start: async () => {
       unfollow = bridge.follow('openadr2b', onProgress)
       if (known.registration()) {
-        telemetry.add(known.requests(), bridge.now())
-        planReports()
+        reporting.resume()
       }
       let first = true
       runtime.at(`openadr2b:${peer}:poll`, bridge.now(), async () => {

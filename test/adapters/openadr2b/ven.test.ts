@@ -680,6 +680,15 @@ describe('reports', () => {
     await bed.runtime.advance(70_000)
     expect(bed.vtn.reports.length).toBeGreaterThan(0)
   })
+  it('a registration lost while reports run ends them quietly', async () => {
+    let allowed = true
+    await begin({ vtn: { reports: { how: 'never' }, venAllowed: () => (allowed ? 'VEN_1' : undefined) } })
+    await want(ask({ granularityS: 10, reportBackS: 10 }))
+    allowed = false
+    bed.vtn.forget('VEN_1')
+    await bed.runtime.advance(120_000)
+    expect(bed.vtn.log.length).toBeLessThan(40)
+  })
   it('R510: data wait while the VTN is away, 100 points and more', async () => {
     await quiet()
     await want(ask({ granularityS: 10, reportBackS: 10 }))
