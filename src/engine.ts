@@ -115,12 +115,15 @@ export function createEngine(world: World): Engine {
   /** Takes turns, one after another, until nobody waits. */
   function turnNow(): Promise<void> {
     running ??= (async () => {
-      do await takeTurn()
-      while (waiting.length > 0)
-    })().finally(() => {
-      running = undefined
-      if (!stopping) armNext()
-    })
+      try {
+        do await takeTurn()
+        while (waiting.length > 0)
+      } finally {
+        // In the same step as the last look at who waits: one who came in between would wait for the next timer, or for ever.
+        running = undefined
+        if (!stopping) armNext()
+      }
+    })()
     return running
   }
   /** Something came in that nobody waits for: look at it within a second. */
