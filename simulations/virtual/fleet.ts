@@ -27,7 +27,7 @@ export function fleetOf(
 ): Input & { kind: 'fleet' } {
   const fan = [shape.perGsp ?? 4, shape.perPrimary ?? 4, shape.perFeeder ?? 4, shape.perSite ?? 4]
   const stationOf = specs.map((s, i) => s.station ?? i)
-  const stations = Math.max(-1, ...stationOf) + 1
+  const stations = stationOf.reduce((m, s) => Math.max(m, s), -1) + 1
   const levels: number[] = [stations]
   for (const n of fan.toReversed()) levels.unshift(Math.max(1, Math.ceil(levels[0]! / n)))
   levels.unshift(1)

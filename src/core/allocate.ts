@@ -1,4 +1,4 @@
-import { drawnOrder } from './draw.ts'
+import { draws, isBelow, reach } from './draw.ts'
 import { taking } from './members.ts'
 import type { Ask, Interval, Programme } from './model.ts'
 import type { EventState, Fleet, State } from './state.ts'
@@ -65,39 +65,47 @@ const withFloor = (f: Fleet, i: number, w: number, floorW: number): number => (f
  */
 function cap(s: State, e: EventState, totalW: number, members: Uint32Array, takes: Uint8Array): Allocation {
   const f = s.fleet
-  const watts = new Int32Array(members.length).fill(UNLIMITED)
-  const outsideW = uncommandedW(s, e, members, takes)
-  const availableW = totalW - e.extraW - outsideW
-  const order = drawnOrder(members.length, e.seed, 'order')
-  let leftW = Math.max(0, availableW)
+  const n = members.length
+  const availableW = totalW - e.extraW - uncommandedW(s, e, members, takes)
+  const u = draws(n, e.seed, 'order')
+  const leastW = new Int32Array(n)
+  for (let m = 0; m < n; m++) if (takes[m] === 1) leastW[m] = f.minW[members[m]!]!
+  const runs = grant(u, leastW, Math.max(0, availableW))
   let roomW = 0
-  for (const m of order) {
+  for (let m = 0; m < n; m++) if (runs.granted[m] === 1) roomW += f.maxW[members[m]!]! - leastW[m]!
+  const steps = roomW === 0 ? 0 : Math.floor(Math.min(1, runs.left / roomW) * STEPS)
+  const watts = new Int32Array(n).fill(UNLIMITED)
+  const stepW = new Int32Array(n)
+  let leftW = runs.left
+  for (let m = 0; m < n; m++) {
     if (takes[m] === 0) continue
-    const i = members[m]!
-    if (f.minW[i]! > leftW) {
-      watts[m] = 0
-      continue
-    }
-    leftW -= f.minW[i]!
-    roomW += f.maxW[i]! - f.minW[i]!
-    watts[m] = f.minW[i]!
+    watts[m] = 0
+    if (runs.granted[m] === 0) continue
+    const room = f.maxW[members[m]!]! - leastW[m]!
+    watts[m] = leastW[m]! + Math.floor((steps * room) / STEPS)
+    leftW -= watts[m]! - leastW[m]!
+    if (steps < STEPS) stepW[m] = Math.floor(room / STEPS)
   }
-  const steps = roomW === 0 ? 0 : Math.floor(Math.min(1, leftW / roomW) * STEPS)
-  for (let m = 0; m < members.length; m++) {
-    if (watts[m]! <= 0) continue
-    const shareW = Math.floor((steps * (f.maxW[members[m]!]! - f.minW[members[m]!]!)) / STEPS)
-    watts[m]! += shareW
-    leftW -= shareW
+  const more = grant(u, stepW, leftW)
+  for (let m = 0; m < n; m++) {
+    if (more.granted[m] === 1) watts[m]! += stepW[m]!
+    if (watts[m]! >= f.maxW[members[m]!]!) watts[m] = UNLIMITED
   }
-  for (const m of order) {
-    if (steps === STEPS || watts[m]! <= 0) continue
-    const stepW = Math.floor((f.maxW[members[m]!]! - f.minW[members[m]!]!) / STEPS)
-    if (stepW > leftW) break
-    watts[m]! += stepW
-    leftW -= stepW
-  }
-  for (let m = 0; m < members.length; m++) if (watts[m]! >= f.maxW[members[m]!]!) watts[m] = UNLIMITED
   return { watts, missingW: Math.max(0, -availableW) }
+}
+
+/** Grants each its amount in drawn order while the budget lasts; who needs nothing gets nothing. */
+function grant(u: Uint32Array, amounts: Int32Array, budget: number): { granted: Uint8Array; left: number } {
+  const granted = new Uint8Array(u.length)
+  const far = reach(u, amounts, budget)
+  for (let m = 0; m < u.length; m++) if (amounts[m]! > 0 && isBelow(u[m]!, far)) granted[m] = 1
+  let { left } = far
+  for (const m of far.inBin) {
+    if (amounts[m]! > left) continue
+    granted[m] = 1
+    left -= amounts[m]!
+  }
+  return { granted, left }
 }
 
 /** Load under the targets that no command of this event can limit, W. */
@@ -121,19 +129,27 @@ const knownW = (e: EventState, i: number): number | undefined => (i < e.basisW.l
  * reduction) reaches the ask; the last is reduced by what is missing. Idle ones deliver nothing and are left alone.
  */
 function shed(f: Fleet, e: EventState, neededW: number, members: Uint32Array, takes: Uint8Array, floorW: number): Allocation {
-  const watts = new Int32Array(members.length).fill(UNLIMITED)
-  let missingW = neededW
-  for (const m of drawnOrder(members.length, e.seed, 'order')) {
-    if (missingW <= 0) break
+  const n = members.length
+  const u = draws(n, e.seed, 'order')
+  const expectedW = new Float64Array(n)
+  for (let m = 0; m < n; m++) {
     const i = members[m]!
     const drawsW = knownW(e, i) ?? 0
-    if (takes[m] === 0 || drawsW < f.minW[i]! / 2) continue
-    const leastW = floorW === 0 ? 0 : Math.max(floorW, f.minW[i]!)
-    if (leastW >= drawsW) continue
-    const chance = isUnmoved(e, i) ? 0 : f.reliability[i]! / 1000
-    const softW = chance === 0 ? 0 : Math.floor(drawsW - missingW / chance)
-    watts[m] = softW > leastW && softW >= f.minW[i]! ? softW : leastW
-    missingW -= chance * (drawsW - watts[m]!)
+    if (takes[m] === 1 && drawsW >= f.minW[i]! / 2) expectedW[m] = chance(f, e, i) * Math.max(0, drawsW - leastOf(f, i, floorW))
+  }
+  const far = reach(u, expectedW, Math.max(0, neededW))
+  const watts = new Int32Array(n).fill(UNLIMITED)
+  const unlikely = (m: number) => expectedW[m] === 0 && takes[m] === 1 && isUnmoved(e, members[m]!)
+  for (let m = 0; m < n; m++) if (isBelow(u[m]!, far) && (expectedW[m]! > 0 || unlikely(m))) watts[m] = leastOf(f, members[m]!, floorW)
+  let missingW = far.left
+  for (const m of far.inBin) {
+    if (missingW <= 0) break
+    const i = members[m]!
+    const softW = Math.floor(knownW(e, i)! - missingW / chance(f, e, i))
+    watts[m] = softW > leastOf(f, i, floorW) && softW >= f.minW[i]! ? softW : leastOf(f, i, floorW)
+    missingW -= chance(f, e, i) * (knownW(e, i)! - watts[m]!)
   }
   return { watts, missingW: Math.max(0, Math.ceil(missingW)) }
 }
+const leastOf = (f: Fleet, i: number, floorW: number): number => (floorW === 0 ? 0 : Math.max(floorW, f.minW[i]!))
+const chance = (f: Fleet, e: EventState, i: number): number => (isUnmoved(e, i) ? 0 : f.reliability[i]! / 1000)

@@ -60,9 +60,13 @@ function latestEndS(e: EventState, i: number, isSum: boolean): Second {
 }
 
 function mayUse(s: State, e: EventState): Bound['mayUse'] {
-  const honours = honoursOptOut(s, e)
+  const honours = honoursOptOut(s, e) && s.optOuts.size > 0
+  const asked = new Uint8Array(s.fleet.chargers)
+  for (const i of s.refusals.keys()) asked[i] = 1
+  for (const i of s.optOuts.keys()) asked[i] = 1
   return (i, fromS, toS) => {
     if (e.excluded.length > i && e.excluded[i] !== 0) return false
+    if (asked[i] === 0) return true
     if ((s.refusals.get(i)?.toS ?? 0) >= toS) return false
     return !honours || !(s.optOuts.get(i)?.some(o => o.fromS <= fromS && toS <= o.toS) ?? false)
   }

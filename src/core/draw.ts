@@ -17,19 +17,24 @@ export function draws(n: number, seed: Uint8Array, label: string): Uint32Array {
   return new Uint32Array(out.buffer)
 }
 
-/** A random permutation of 0..n-1 (Fisher-Yates over `draws`): the drawn order of an event. */
-export function drawnOrder(n: number, seed: Uint8Array, label: string): Uint32Array {
-  const u = draws(n, seed, label)
-  const order = new Uint32Array(n)
-  for (let i = 0; i < n; i++) order[i] = i
-  for (let i = n - 1; i > 0; i--) {
-    const j = below(u[i]!, i + 1)
-    const t = order[i]!
-    order[i] = order[j]!
-    order[j] = t
-  }
-  return order
+const BINS = 4096
+/**
+ * Members in drawn order (ascending draw, then number) as far as a budget of their weights reaches, without sorting them all: everyone whose draw
+ * lies in a bin below `bin` is inside, nobody above; those in the bin itself are given sorted, to be gone through one by one with what is left.
+ */
+export type Reach = { readonly bin: number; readonly left: number; readonly inBin: readonly number[] }
+export function reach(u: Uint32Array, weights: Int32Array | Float64Array, budget: number): Reach {
+  const sums = new Float64Array(BINS)
+  for (let m = 0; m < u.length; m++) sums[u[m]! >>> 20]! += weights[m]!
+  let bin = 0
+  let left = budget
+  while (bin < BINS && sums[bin]! <= left) left -= sums[bin++]!
+  const inBin: number[] = []
+  for (let m = 0; m < u.length; m++) if (u[m]! >>> 20 === bin && weights[m]! > 0) inBin.push(m)
+  inBin.sort((a, b) => u[a]! - u[b]! || a - b)
+  return { bin, left, inBin }
 }
+export const isBelow = (u: number, r: Reach): boolean => u >>> 20 < r.bin
 
 /** Maps a 32-bit draw to 0..n-1. The bias is below n / 2^32. */
 export const below = (u: number, n: number): number => Math.floor((u / 4294967296) * n)

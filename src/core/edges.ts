@@ -24,15 +24,14 @@ export function releasedS(e: EventState, charger: number): Second {
 }
 
 /**
- * A charger's own span of interval k, or undefined if it never begins (its turn had not come when the event was cancelled). Edges between
- * intervals move with the start's offset, the last one with the end's.
+ * When a charger's own span of interval k begins and ends; it never happens unless it begins before it ends (nor if its turn had not come when the
+ * event was cancelled). Edges between intervals move with the start's offset, the last one with the end's.
  */
-export function span(e: EventState, k: number, charger: number): { fromS: Second; toS: Second } | undefined {
+export const spanFromS = (e: EventState, k: number, charger: number): Second => startsS(e, charger, e.event.intervals[k]!.fromS)
+export function spanToS(e: EventState, k: number, charger: number): Second {
   const { intervals } = e.event
-  const interval = intervals[k]!
-  const fromS = startsS(e, charger, interval.fromS)
-  if (fromS >= e.cancelledS) return undefined
-  const planned = k === intervals.length - 1 ? endsS(e, charger, interval.toS) : startsS(e, charger, interval.toS)
-  const toS = Math.min(planned, releasedS(e, charger))
-  return fromS < toS ? { fromS, toS } : undefined
+  const toS = intervals[k]!.toS
+  const planned = k === intervals.length - 1 ? endsS(e, charger, toS) : startsS(e, charger, toS)
+  if (e.cancelledS === NEVER_S) return planned
+  return spanFromS(e, k, charger) >= e.cancelledS ? 0 : Math.min(planned, releasedS(e, charger))
 }

@@ -1,5 +1,5 @@
 import type { Target } from './model.ts'
-import { type EventState, type Fleet, isOptedOut, isRefused, type State } from './state.ts'
+import type { EventState, Fleet, State } from './state.ts'
 
 /** Depth-first positions [from, to). */
 export type Range = { readonly from: number; readonly to: number }
@@ -42,15 +42,22 @@ export const honoursOptOut = (s: State, e: EventState): boolean =>
  */
 export function taking(s: State, e: EventState, members: Uint32Array, fromS: number, toS: number): Uint8Array {
   const out = new Uint8Array(members.length)
-  const optOuts = s.optOuts.size > 0 && honoursOptOut(s, e)
-  const refusals = s.refusals.size > 0
   const { excluded } = e
+  const free = freed(s, honoursOptOut(s, e), fromS, toS)
   for (let m = 0; m < members.length; m++) {
     const i = members[m]!
+    if (free !== undefined && free[i] === 1) continue
     if (i < excluded.length && excluded[i] !== 0) continue
-    if (refusals && isRefused(s, i, fromS)) continue
-    if (optOuts && isOptedOut(s, i, fromS, toS)) continue
     out[m] = 1
   }
+  return out
+}
+
+/** By charger number, 1 where a refusal or an opt-out frees it in [fromS, toS); undefined if nobody is. */
+function freed(s: State, optOuts: boolean, fromS: number, toS: number): Uint8Array | undefined {
+  if (s.refusals.size === 0 && (s.optOuts.size === 0 || !optOuts)) return undefined
+  const out = new Uint8Array(s.fleet.chargers)
+  for (const [i, r] of s.refusals) if (r.toS > fromS) out[i] = 1
+  if (optOuts) for (const [i, list] of s.optOuts) if (list.some(o => o.fromS < toS && fromS < o.toS)) out[i] = 1
   return out
 }

@@ -1,5 +1,5 @@
 import { allocate, UNLIMITED } from './allocate.ts'
-import { span } from './edges.ts'
+import { spanFromS, spanToS } from './edges.ts'
 import { chargersOf, type Range, rangesOf } from './members.ts'
 import type { Decision, EventNo, Second } from './model.ts'
 import { closeSchedule, type Draft, draftSegment, finished, newDraft, type Rows, rowEnd, rowStart } from './rows.ts'
@@ -145,8 +145,9 @@ function segmentsOf(parts: readonly Part[], i: number, p: number, nowS: Second, 
     for (let k = 0; k < part.watts.length; k++) {
       const limitW = part.watts[k]![m]!
       if (limitW === UNLIMITED) continue
-      const own = span(part.e, k, i)
-      if (own && own.toS > nowS) pushSegment(raw, own.fromS, own.toS, limitW, part.e.no)
+      const fromS = spanFromS(part.e, k, i)
+      const toS = spanToS(part.e, k, i)
+      if (fromS < toS && toS > nowS) pushSegment(raw, fromS, toS, limitW, part.e.no)
     }
   }
   if (raw.count === 0) best.count = 0

@@ -3,9 +3,17 @@ import type { Schedule, Second, Segment } from './model.ts'
 /**
  * A few segments being worked on, as columns: one scratch pad serves a whole plan without allocating.
  */
-export type Pad = { count: number; fromS: Float64Array; toS: Float64Array; limitW: Float64Array; because: Float64Array }
+export type Pad = {
+  count: number
+  readonly edges: Float64Array
+  fromS: Float64Array
+  toS: Float64Array
+  limitW: Float64Array
+  because: Float64Array
+}
 export const newPad = (capacity: number): Pad => ({
   count: 0,
+  edges: new Float64Array(2 * capacity),
   fromS: new Float64Array(capacity),
   toS: new Float64Array(capacity),
   limitW: new Float64Array(capacity),
@@ -32,12 +40,16 @@ export function tightest(pad: Pad, out: Pad): void {
     pushSegment(out, pad.fromS[0]!, pad.toS[0]!, pad.limitW[0]!, pad.because[0]!)
     return
   }
-  sweep(pad, (fromS, toS) => {
+  const n = sortEdges(pad)
+  for (let x = 0; x + 1 < n; x++) {
+    const fromS = pad.edges[x]!
+    const toS = pad.edges[x + 1]!
+    if (fromS === toS) continue
     let best = -1
     for (let k = 0; k < pad.count; k++)
       if (pad.fromS[k]! <= fromS && toS <= pad.toS[k]! && (best < 0 || pad.limitW[k]! < pad.limitW[best]!)) best = k
     if (best >= 0) extend(out, fromS, toS, pad.limitW[best]!, pad.because[best]!)
-  })
+  }
 }
 
 /**
@@ -64,12 +76,19 @@ function covering(p: Pad, fromS: Second, toS: Second): number {
   return -1
 }
 
-/** Calls `each` for every stretch between two neighbouring edges. */
+/** Calls `each` for every stretch between two neighbouring edges. A schedule has a handful of edges: sorted in place, nothing is allocated. */
 function sweep(pad: Pad, each: (fromS: Second, toS: Second) => void): void {
-  const edges: number[] = []
-  for (let k = 0; k < pad.count; k++) edges.push(pad.fromS[k]!, pad.toS[k]!)
-  edges.sort((a, b) => a - b)
-  for (let k = 0; k + 1 < edges.length; k++) if (edges[k]! < edges[k + 1]!) each(edges[k]!, edges[k + 1]!)
+  const n = sortEdges(pad)
+  for (let k = 0; k + 1 < n; k++) if (pad.edges[k]! < pad.edges[k + 1]!) each(pad.edges[k]!, pad.edges[k + 1]!)
+}
+function sortEdges({ edges, fromS, toS, count }: Pad): number {
+  for (let k = 0; k < 2 * count; k++) {
+    const edge = k < count ? fromS[k]! : toS[k - count]!
+    let j = k - 1
+    for (; j >= 0 && edges[j]! > edge; j--) edges[j + 1] = edges[j]!
+    edges[j + 1] = edge
+  }
+  return 2 * count
 }
 
 /** What is left of a schedule from `nowS` on. For the rim; columns have `sameRest`. */

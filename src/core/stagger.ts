@@ -1,32 +1,32 @@
 import { draws } from './draw.ts'
-import type { Range } from './members.ts'
+import { chargersOf, type Range } from './members.ts'
 import type { Fleet } from './state.ts'
 
 /**
  * Ranks of chargers within an event, by charger number, in 1/65536 of the spread: rank-stratified on every level of the tree.
  *
- * Each station shuffles its chargers; each node above then sorts what its children drew and spaces it evenly, with a phase of its own. So the
- * chargers of every feeder, primary and GSP, not only of the whole target, leave one after another: in the worst 60 s a node of N chargers
+ * Each station shuffles its chargers; each node above interleaves the orders of its children, every child's spaced evenly with a phase of its own.
+ * So the chargers of every feeder, primary and GSP, not only of the whole target, leave one after another: in the worst 60 s a node of N chargers
  * loses its ideal share and about two chargers more, where independent delays overshoot by a half (50 chargers, 600 s).
- * Counting sort on each level: O(chargers x depth).
+ * Counting sort on each level, O(chargers x depth), children read and written in order.
  */
 export function staggerRanks(f: Fleet, ranges: readonly Range[], seed: Uint8Array, label: string): Uint16Array {
   const total = ranges.reduce((sum, r) => sum + r.to - r.from, 0)
   const out = new Uint16Array(f.chargers)
   if (total === 0) return out
-  const keys = draws(total, seed, label)
+  const orders = newOrders(total, draws(total, seed, label))
   const phases = draws(f.nodes + 1, seed, label + '/phase')
-  const sorter = newSorter(total)
   for (const node of f.deepestFirst) {
     const from = f.nodeFrom[node]!
     const size = f.nodeTo[node]! - from
     if (size < 2) continue
     const at = indexOf(ranges, from, size)
-    if (at >= 0) space(keys, at, size, phases[node]!, sorter)
+    if (at >= 0) interleave(orders, at, at + size, phases[node]!)
   }
-  if (ranges.length > 1) space(keys, 0, total, phases[f.nodes]!, sorter)
-  let k = 0
-  for (const r of ranges) for (let p = r.from; p < r.to; p++) out[f.order[p]!] = keys[k++]! >>> 16
+  interleave(orders, 0, total, phases[f.nodes]!)
+  const charger = chargersOf(f, ranges)
+  const shift = phases[f.nodes]! / 4294967296
+  for (let rank = 0; rank < total; rank++) out[charger[orders.order[rank]!]!] = Math.floor(((rank + shift) / total) * 65536)
   return out
 }
 
@@ -44,36 +44,45 @@ function indexOf(ranges: readonly Range[], from: number, size: number): number {
   return -1
 }
 
-type Sorter = { readonly bucket: Uint32Array; readonly first: Uint32Array; readonly sorted: Uint32Array }
-const newSorter = (n: number): Sorter => ({ bucket: new Uint32Array(n), first: new Uint32Array(n + 1), sorted: new Uint32Array(n) })
-
-/** Replaces keys[at, at + size) by evenly spaced ones in the same order: (rank + phase) / size of 2^32. */
-function space(keys: Uint32Array, at: number, size: number, phase: number, { bucket, first, sorted }: Sorter): void {
-  first.fill(0, 0, size + 1)
-  const scale = size / 4294967296
-  for (let i = 0; i < size; i++) {
-    const b = Math.floor(keys[at + i]! * scale)
-    bucket[i] = b
-    first[b + 1]!++
+/**
+ * Orders of disjoint blocks of positions. Block [p, blockEnd[p]) holds its positions in the order they go; its k-th of n goes at
+ * (k + phase[p]) / n of the spread.
+ */
+type Orders = {
+  readonly order: Uint32Array
+  readonly blockEnd: Uint32Array
+  readonly phase: Uint32Array
+  readonly first: Uint32Array
+  readonly next: Uint32Array
+}
+function newOrders(n: number, phase: Uint32Array): Orders {
+  const order = new Uint32Array(n)
+  const blockEnd = new Uint32Array(n)
+  for (let p = 0; p < n; p++) {
+    order[p] = p
+    blockEnd[p] = p + 1
   }
-  for (let b = 0; b < size; b++) first[b + 1]! += first[b]!
-  for (let i = 0; i < size; i++) sorted[first[bucket[i]!]!++] = i
-  insertionSort(sorted, keys, at, size)
-  const step = 4294967296 / size
-  const shift = phase / 4294967296
-  for (let rank = 0; rank < size; rank++) keys[at + sorted[rank]!] = Math.min(4294967295, Math.floor((rank + shift) * step))
+  return { order, blockEnd, phase, first: new Uint32Array(n + 1), next: new Uint32Array(n) }
 }
 
-/** Buckets are as many as keys, so nearly sorted already: linear in practice. */
-function insertionSort(sorted: Uint32Array, keys: Uint32Array, at: number, size: number): void {
-  for (let i = 1; i < size; i++) {
-    const x = sorted[i]!
-    const key = keys[at + x]!
-    let j = i - 1
-    while (j >= 0 && keys[at + sorted[j]!]! > key) {
-      sorted[j + 1] = sorted[j]!
-      j--
-    }
-    sorted[j + 1] = x
+/** Makes one block of all the blocks in [from, to), ordered by when each of their positions goes (to within one part in `to - from`). */
+function interleave({ order, blockEnd, phase, first, next }: Orders, from: number, to: number, phaseAfter: number): void {
+  if (blockEnd[from] === to) return
+  const size = to - from
+  first.fill(0, 0, size + 1)
+  for (let p = from; p < to; p = blockEnd[p]!) {
+    const scale = size / (blockEnd[p]! - p)
+    const start = phase[p]! / 4294967296
+    for (let k = blockEnd[p]! - p - 1; k >= 0; k--) first[(((k + start) * scale) | 0) + 1]!++
   }
+  for (let b = 0; b < size; b++) first[b + 1]! += first[b]!
+  for (let p = from; p < to; p = blockEnd[p]!) {
+    const scale = size / (blockEnd[p]! - p)
+    const start = phase[p]! / 4294967296
+    const n = blockEnd[p]! - p
+    for (let k = 0; k < n; k++) next[first[((k + start) * scale) | 0]!++] = order[p + k]!
+  }
+  order.set(next.subarray(0, size), from)
+  blockEnd[from] = to
+  phase[from] = phaseAfter
 }

@@ -1,6 +1,6 @@
 import { allocate, UNLIMITED } from '../allocate.ts'
 import { membersOf } from '../apply.ts'
-import { span } from '../edges.ts'
+import { spanFromS, spanToS } from '../edges.ts'
 import {
   chargerVerdicts,
   type Decision,
@@ -145,8 +145,9 @@ function limitsOf(s: State, e: EventState, members: Uint32Array, window: Window)
   e.event.intervals.forEach((interval, k) => {
     const { watts } = allocate(s, e, interval, members)
     members.forEach((i, m) => {
-      const own = span(e, k, i)
-      if (own) out[m]!.push({ fromS: Math.max(own.fromS, window.fromS) + SETTLE_S, toS: Math.min(own.toS, window.toS), limitW: watts[m]! })
+      const own = { fromS: spanFromS(e, k, i), toS: spanToS(e, k, i) }
+      if (own.fromS < own.toS)
+        out[m]!.push({ fromS: Math.max(own.fromS, window.fromS) + SETTLE_S, toS: Math.min(own.toS, window.toS), limitW: watts[m]! })
     })
   })
   return out
