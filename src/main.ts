@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
 import { type ListeningSource, makeSignal, type SignalConfig, signalSchemas } from '../adapters/index.ts'
@@ -9,6 +9,7 @@ import type { Programme } from './core/model.ts'
 import type { Engine } from './engine.ts'
 import type { Operations } from './operations/index.ts'
 import type { ChargerLink, Journal, Meters, Registry, Runtime, SignalSource } from './ports.ts'
+import { packageVersion } from './version.ts'
 
 /** The composition root: the only part of the product that knows everything. What is heavy is loaded when a bridge is made. */
 export type Config = ConfigOf<typeof signalSchemas>
@@ -136,10 +137,6 @@ async function assemble(
   }
 }
 
-const packageVersion = (): string => {
-  const found = ['../package.json', '../../package.json'].map(path => new URL(path, import.meta.url)).find(url => existsSync(url))
-  return found ? (JSON.parse(readFileSync(found, 'utf8')) as { version: string }).version : 'unknown'
-}
 /** The port listened on; undefined where the link does not listen, or not yet. */
 function portOf(chargers: ChargerLink & { port?(): number }): number | undefined {
   try {

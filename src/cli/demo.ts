@@ -17,7 +17,7 @@ const ANNOUNCE_BY_S = 13
 const SETTLED_FOR_S = 6
 const LEAD_S = 5
 /** So much of what is drawn is asked for: reachable with the ordinary faults, out of reach when a third of the fleet ignores its limits. */
-const ASKED_SHARE = 0.65
+const ASKED_SHARE = 0.8
 const FRAME_MS = 500
 
 type DemoOptions = { chargers: number; seed: number; ignore: number; dir?: string }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
+import { packageVersion } from '../version.ts'
 import { type ExitCode, Fault, faultLine } from './exit.ts'
 import { createProgram } from './program.ts'
 
@@ -41,12 +41,14 @@ function explain(error: unknown, argv: readonly string[]): ExitCode {
   return 1
 }
 
-const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0)
     throw error
   })
+process.on('uncaughtException', error => {
+  process.exit(explain(error, process.argv) || 1)
+})
 /** A command that has something to put in order on Ctrl-C takes this over. */
 const interrupted = () => process.exit(130)
 process.once('SIGINT', interrupted)
@@ -62,7 +64,7 @@ try {
         process.exitCode = code
       },
     },
-    version,
+    packageVersion(),
   )
   await program.parseAsync(process.argv)
 } catch (error) {

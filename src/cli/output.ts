@@ -72,11 +72,7 @@ export function table(rows: readonly Readonly<Record<string, unknown>>[], column
     .join('\n')
 }
 const text = (value: unknown): string =>
-  value === null || value === undefined
-    ? '-'
-    : typeof value === 'object'
-      ? JSON.stringify(value)
-      : String(value).replace(/\p{Cc}/gu, '?')
+  value === null || value === undefined ? '-' : typeof value === 'object' ? JSON.stringify(value) : String(value).replace(/\p{Cc}/gu, '?')
 
 /** `4.20 MW`, `812 kW`, `950 W`, `unknown`. */
 export function watts(w: number | null | undefined): string {
@@ -91,8 +87,9 @@ export function watts(w: number | null | undefined): string {
         : `${w.toFixed(0)} W`
 }
 export const wattHours = (wh: number | null | undefined): string => {
-  const w = watts(wh)
-  return w === 'unknown' ? w : `${w}h`
+  if (wh === null || wh === undefined || Number.isNaN(wh)) return 'unknown'
+  const a = Math.abs(wh)
+  return a >= 1_000_000 ? `${(wh / 1_000_000).toFixed(2)} MWh` : a >= 1000 ? `${(wh / 1000).toFixed(1)} kWh` : `${wh.toFixed(0)} Wh`
 }
 export const percent = (share: number | null | undefined): string =>
   share === null || share === undefined ? 'unknown' : `${(100 * share).toFixed(1)} %`
