@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import { membersOf } from './core/apply.ts'
 import { encode } from './core/codec.ts'
-import { decide } from './core/decide.ts'
+import { decide, UnlawfulPlan } from './core/decide.ts'
 import { chargersOf, rangesOf } from './core/members.ts'
 import type { ChargerColumns, Command, Fact, GridEvent, Input, Instant, NodeNo } from './core/model.ts'
 import { linkLossTraits, NEVER_S } from './core/model.ts'
@@ -163,9 +163,10 @@ export function createEngine(world: World): Engine {
       state = await recover(journal)
     }
   }
-  /** A second engine was here, or the plan broke a rule: going on is not safe, a restart is. */
+  /** A second engine was here, what is on disk is in doubt, or the plan broke a rule: going on is not safe, a restart is. */
   const isFatal = (error: unknown): boolean =>
-    (error as { code?: string }).code === 'journal-moved' || (error as Error).name === 'UnlawfulPlan'
+    ['journal-moved', 'journal-doubt', 'journal-mismatch'].includes((error as { code?: string }).code ?? '') ||
+    error instanceof UnlawfulPlan
 
   async function append(facts: readonly Fact[], nowMs: Instant): Promise<void> {
     if (facts.length === 0) return

@@ -2,11 +2,6 @@ import { createHash } from 'node:crypto'
 import type { Instant } from '../../src/core/model.ts'
 import type { Runtime } from '../../src/ports.ts'
 
-export type { Fault, MemoryJournal, MemoryStore } from '../stores/memory/journal.ts'
-export { createMemoryJournal, createMemoryStore } from '../stores/memory/journal.ts'
-export { createMemoryMeters } from '../stores/memory/meters.ts'
-export { createMemoryRegistry } from '../stores/memory/registry.ts'
-
 type Job = { readonly key: string; readonly at: Instant; readonly order: number; readonly run: () => void | Promise<void> }
 
 export type VirtualRuntime = Runtime & {

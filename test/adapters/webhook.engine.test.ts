@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, createMemoryStore } from '../../adapters/runtime/memory.ts'
 import { createSystemRuntime } from '../../adapters/runtime/system.ts'
 import { type DispatchBody, type WebhookSource, webhook } from '../../adapters/signals/webhook/index.ts'
+import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, createMemoryStore } from '../../adapters/stores/memory/index.ts'
 import { createDso, type Dso } from '../../simulations/grid/dso.ts'
 import { everyoneEnrolled, fleetOf, testProgramme } from '../../simulations/virtual/fleet.ts'
 import type { Command } from '../../src/core/model.ts'

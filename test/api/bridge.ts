@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, createVirtualRuntime } from '../../adapters/runtime/memory.ts'
+import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
+import { createMemoryJournal, createMemoryMeters, createMemoryRegistry } from '../../adapters/stores/memory/index.ts'
 import { type ApiOptions, createApi } from '../../src/api/server.ts'
 import type { Command, GridEvent, Programme } from '../../src/core/model.ts'
 import { createEngine } from '../../src/engine.ts'

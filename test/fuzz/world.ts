@@ -1,11 +1,6 @@
 import { createHash } from 'node:crypto'
-import {
-  createMemoryJournal,
-  createMemoryMeters,
-  createMemoryRegistry,
-  createMemoryStore,
-  createVirtualRuntime,
-} from '../../adapters/runtime/memory.ts'
+import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
+import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, createMemoryStore } from '../../adapters/stores/memory/index.ts'
 import { createVirtualChargers, type SendFault, type VirtualCharger } from '../../simulations/virtual/chargers.ts'
 import { everyoneEnrolled, fleetOf, testProgramme } from '../../simulations/virtual/fleet.ts'
 import type { Ask, EventClass, GridEvent, Input } from '../../src/core/model.ts'

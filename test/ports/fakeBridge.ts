@@ -1,4 +1,4 @@
-import { createMemoryRegistry } from '../../adapters/runtime/memory.ts'
+import { createMemoryRegistry } from '../../adapters/stores/memory/index.ts'
 import type { Decline, GridEvent, Instant } from '../../src/core/model.ts'
 import type { Bridge, EventView, Judgement, Progress } from '../../src/ports.ts'
 
