@@ -114,6 +114,7 @@ export async function* fleetRows(
   })
   feed(parser, head, text)
   let header: Header | undefined
+  let doubled = 0
   try {
     for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
       if (header === undefined) {
@@ -121,9 +122,10 @@ export async function* fleetRows(
         onHeader(header)
         continue
       }
-      // `lines` is the line on which the record ends.
-      const inner = record.reduce((n, f) => n + (f.match(/\r\n|\r|\n/g)?.length ?? 0), 0)
-      yield { line: info.lines - inner, fields: record, cells: cellsOf(record, header) }
+      // `lines` is the line on which the record ends, but the parser counts a CR LF within quotes as two.
+      const inner = count(record, /\r\n|\r|\n/g)
+      doubled += count(record, /\r\n/g)
+      yield { line: info.lines - doubled - inner, fields: record, cells: cellsOf(record, header) }
     }
   } catch (error) {
     if (error instanceof FleetFileError || !(error as { code?: string }).code?.startsWith('CSV_')) throw error
@@ -133,6 +135,8 @@ export async function* fleetRows(
   if (header === undefined)
     throw new FleetFileError('no-header', 'the file is empty', `begin with a line such as: ${columns.slice(0, 8).join(',')}`)
 }
+
+const count = (fields: readonly string[], pattern: RegExp): number => fields.reduce((n, f) => n + (f.match(pattern)?.length ?? 0), 0)
 
 async function* decoded(source: Source, maxBytes: number): AsyncGenerator<string> {
   if (typeof source === 'string') {
