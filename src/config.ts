@@ -106,9 +106,10 @@ const schemaFor = <S extends readonly [z.ZodObject, ...z.ZodObject[]]>(signals: 
       .prefault({}),
     notices: z
       .strictObject({
-        /** Where the charge-point operator's app is told of what limits its drivers. */
-        url: z.url().optional(),
-        secret: z.string().min(24).optional(),
+        /** The aggregator's name, as drivers know it. */
+        aggregator: name.default('gridbridge'),
+        /** Where a charge-point operator's app is told of what limits its drivers; signed with the secret (Standard Webhooks). */
+        endpoints: z.array(z.strictObject({ url: z.url({ protocol: /^https?$/ }), secret: z.string().min(24) })).default([]),
       })
       .prefault({}),
   })
@@ -359,10 +360,6 @@ function contradictions(config: ConfigOf<SignalSchemas>): ConfigFault[] {
     'api.tokens',
     config.api.tokens.map(t => t.name),
   )
-  if (config.notices.url !== undefined && config.notices.secret === undefined)
-    faults.push(
-      fault('GB-1008', 'notices.secret', '', 'notices.url needs it', 'notices are signed: give notices.secret or notices.secretFile'),
-    )
   return faults
 }
 

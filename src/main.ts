@@ -79,12 +79,14 @@ async function assemble(
   closers: (() => unknown)[],
   close: () => Promise<void>,
 ): Promise<BridgeProcess> {
-  const [{ createEngine }, { createOperations }, { createApi }, { ocppLink, hashPassword, checkPassword }] = await Promise.all([
-    import('./engine.ts'),
-    import('./operations/index.ts'),
-    import('./api/server.ts'),
-    import('../adapters/chargers/index.ts'),
-  ])
+  const [{ createEngine }, { createOperations }, { createApi }, { createNotices }, { ocppLink, hashPassword, checkPassword }] =
+    await Promise.all([
+      import('./engine.ts'),
+      import('./operations/index.ts'),
+      import('./api/server.ts'),
+      import('./api/notices.ts'),
+      import('../adapters/chargers/index.ts'),
+    ])
   const dataDir = resolve(config.dataDir)
   const runtime = overrides.runtime ?? (await systemRuntime(closers))
   const store = overrides.store ?? (await sqliteStore(dataDir, config, runtime))
@@ -111,13 +113,22 @@ async function assemble(
     matches: (hash: string, password: string) => checkPassword(hash, Buffer.from(password)),
   }
   const operations = createOperations({ engine, passwords, freshMs: config.fleet.staleAfterS * 1000 })
+  const notices = createNotices({
+    engine,
+    ...config.notices,
+    reasonOf: operations.emergency.reasonOf,
+    fetch: (url, init) => fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(NOTICE_TIMEOUT_MS) }),
+    wait: ms => new Promise(resolve => setTimeout(resolve, ms).unref()),
+  })
   const api = await createApi({
     engine,
     operations,
+    notices,
     tokens: config.api.tokens,
     version: packageVersion(),
     checks: { ocpp: () => ocppCheck(portOf(chargers)) },
   })
+  closers.push(() => notices.stop())
   closers.push(() => engine.stop())
   await engine.start()
   closers.push(() => api.close())
@@ -151,6 +162,8 @@ const reachable = (host: string): string => (host === '0.0.0.0' || host === '::'
 
 /** From this length on a password is a random key, as OCPP's security profiles 1 and 2 ask for (A00.FR.205: 16 or more), and needs no slow hash. */
 const RANDOM_KEY_CHARS = 16
+
+const NOTICE_TIMEOUT_MS = 10_000
 
 /** Declared as the first source of all, so that no event is judged before the programmes are known. Only what changed becomes a fact. */
 function programmes(engine: () => Engine, configured: readonly ProgrammeConfig[]): SignalSource {

@@ -114,14 +114,22 @@ describe('refuses on doubt, with code, path, value and hint', () => {
     ['a missing value', 'signals: [{kind: openadr2b}]', { code: 'GB-1005', path: 'signals[0].url' }],
     ['no YAML', 'ocpp: {', { code: 'GB-1002' }],
     ['a list instead of settings', '- a', { code: 'GB-1002' }],
-    ['a secret file that is not there', 'notices: { secretFile: /none }', { code: 'GB-1006', path: 'notices.secretFile', value: '/none' }],
+    [
+      'a secret file that is not there',
+      'notices: { endpoints: [{ url: "http://x", secretFile: /none }] }',
+      { code: 'GB-1006', path: 'notices.endpoints[0].secretFile', value: '/none' },
+    ],
     [
       'a secret given twice',
-      'notices: { secret: 0123456789012345678901234, secretFile: /s }',
-      { code: 'GB-1007', path: 'notices.secretFile' },
+      'notices: { endpoints: [{ url: "http://x", secret: 0123456789012345678901234, secretFile: /s }] }',
+      { code: 'GB-1007', path: 'notices.endpoints[0].secretFile' },
     ],
     ['two programmes of one name', 'programmes: [{id: a}, {id: a}]', { code: 'GB-1008', path: 'programmes', value: 'a' }],
-    ['notices that nobody could check', 'notices: { url: "http://x" }', { code: 'GB-1008', path: 'notices.secret' }],
+    [
+      'notices that nobody could check',
+      'notices: { endpoints: [{ url: "http://x" }] }',
+      { code: 'GB-1005', path: 'notices.endpoints[0].secret' },
+    ],
     ['a prototype as a key', '__proto__: { port: 1 }', { code: 'GB-1003', path: '__proto__' }],
   ])('%s', (_, yaml, expected) => {
     expect(faults(() => load(yaml, { files: { '/s': 'x'.repeat(30) } }))).toContainEqual(expect.objectContaining(expected))

@@ -298,12 +298,13 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
       running.batches.flush()
     },
     send: commands => live().dispatch.send(commands),
+    // The first turn after a restart looks at running events before anything is connected: nobody is known to have moved then.
     unmoved(charger) {
-      const link = live().linkWith(charger)
+      const link = running?.linkWith(charger)
       return link !== undefined && live().dispatch.unmoved(link)
     },
     moved(charger) {
-      const link = live().linkWith(charger)
+      const link = running?.linkWith(charger)
       if (link !== undefined) live().dispatch.moved(link)
     },
     measure(chargers) {
@@ -346,7 +347,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
       return { cleared, restoredKeys, failed }
     },
     ceilingW(charger) {
-      const link = live().linkWith(charger)
+      const link = running?.linkWith(charger)
       const evse = link?.evses.find(e => e.charger === charger)
       if (link === undefined || evse === undefined) return null
       const nowS = Math.floor(timers.now() / 1000)
