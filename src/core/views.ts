@@ -85,11 +85,11 @@ const newTally = (): Tally => ({
   drawingW: 0,
   curtailableW: 0,
 })
-function add(t: Tally, standing: Standing, powerW: number, floorW: number): void {
+function add(t: Tally, standing: Standing, powerW: number, lowestW: number): void {
   t.counts[standing]++
   if (standing !== 'drawing') return
   t.drawingW += powerW
-  t.curtailableW += Math.max(0, powerW - floorW)
+  t.curtailableW += Math.max(0, powerW - lowestW)
 }
 
 /** How many kW can be cut at these targets now, and why the rest cannot. `freshMs`: readings older than this are `unknown`. */
@@ -110,12 +110,12 @@ export function capacity(s: State, targets: readonly Target[], latest: Latest, n
     let floorW = Infinity
     for (const p of programmes) {
       const standing = standingAt(s, charger, p.basis[charger] ?? 0, powerW, nowS)
-      if (standing !== 'notEnrolled') add(p.tally, standing, powerW, p.floorW)
+      if (standing !== 'notEnrolled') add(p.tally, standing, powerW, leastW(s.fleet, charger, p.floorW))
       const rank = standings.indexOf(standing)
       if (rank >= best) floorW = rank > best ? p.floorW : Math.min(floorW, p.floorW)
       best = Math.max(best, rank)
     }
-    add(total, standings[best]!, powerW, floorW)
+    add(total, standings[best]!, powerW, leastW(s.fleet, charger, floorW))
   }
   return {
     chargers: who.length,
@@ -317,29 +317,32 @@ export function targetAt(s: State, e: EventState, who: Uint32Array, atS: Second)
     return any ? Math.max(0, sumW - ask.totalW) : null
   }
   if (e.basisAtS !== 0 && e.basisW.length === 0) return null
+  const floorW = s.programmes.get(e.event.programme)?.floorW ?? 0
   let sumW = 0
   for (const c of who) {
-    const capW = exclusionOf(e, c) ? Infinity : limitOf(s.fleet, c, ask)
+    const capW = exclusionOf(e, c) ? Infinity : limitOf(s.fleet, c, ask, floorW)
     const drawsW = known(c) >= 0 ? known(c) : s.fleet.maxW[c]!
     sumW += Math.min(capW, drawsW)
   }
   return sumW
 }
-type EachAsk = Exclude<EventState['event']['intervals'][number]['ask'], { kind: 'cap' | 'shed' }>
-/** What a per-charger ask leaves one charger, W, before its floor and steps. */
-export function limitOf(f: Fleet, charger: ChargerNo, ask: EachAsk): number {
+export type EachAsk = Exclude<EventState['event']['intervals'][number]['ask'], { kind: 'cap' | 'shed' }>
+/**
+ * The limit that a per-charger ask means for one charger, W, as it can be signalled: nothing lies between 0 and the least that a charger takes. A
+ * programme's floor is kept by `keep` alone: who names a limit means it.
+ */
+export function limitOf(f: Fleet, charger: ChargerNo, ask: EachAsk, floorW: number): number {
+  const maxW = f.maxW[charger]!
+  const wantedW = ask.kind === 'keep' ? Math.max(Math.floor(maxW * ask.fraction), leastW(f, charger, floorW)) : namedW(f, charger, ask)
+  if (wantedW >= maxW) return maxW
+  return wantedW >= f.minW[charger]! ? wantedW : 0
+}
+function namedW(f: Fleet, charger: ChargerNo, ask: Exclude<EachAsk, { kind: 'keep' }>): number {
   if (ask.kind === 'off') return 0
-  if (ask.kind === 'keep') return Math.floor(f.maxW[charger]! * ask.fraction)
-  if ('limitW' in ask) return ask.limitW
-  return Math.floor(ask.limitA * f.phases[charger]! * f.voltageV[charger]!)
+  return 'limitW' in ask ? ask.limitW : Math.floor(ask.limitA * f.phases[charger]! * f.voltageV[charger]!)
 }
-/** What can be signalled of a limit: nothing lies between 0 and the least that a charger takes; a programme's floor above 0 is kept. */
-export function signallableW(f: Fleet, charger: ChargerNo, limitW: number, floorW: number): number {
-  const wantedW = Math.max(limitW, floorW)
-  if (wantedW >= f.maxW[charger]!) return f.maxW[charger]!
-  if (wantedW >= f.minW[charger]!) return wantedW
-  return floorW > 0 ? f.minW[charger]! : 0
-}
+/** Down to what a programme lets a charger be brought: 0, or its floor as far as that can be signalled. */
+export const leastW = (f: Fleet, charger: ChargerNo, floorW: number): number => (floorW === 0 ? 0 : Math.max(floorW, f.minW[charger]!))
 
 /** First and last second of an event's window as asked; `toS` is NEVER_S while open-ended. */
 export const windowOf = (e: EventState): { readonly fromS: Second; readonly toS: Second } => ({

@@ -1,6 +1,6 @@
 import type { Ask, Instant, Programme, Target } from '../core/model.ts'
 import type { State } from '../core/state.ts'
-import { chargersUnder, freshPowerW, type Latest, limitOf, type Standing, signallableW, standingAt } from '../core/views.ts'
+import { chargersUnder, freshPowerW, type Latest, leastW, limitOf, type Standing, standingAt } from '../core/views.ts'
 
 /** What an emergency is expected to do, by what meters say now. Every charger under the node is in exactly one of the counts. */
 export type Effect = {
@@ -59,10 +59,9 @@ export function predictedEffect(s: State, q: EffectQuestion, latest: Latest, now
     commanded++
     if (standing !== 'drawing') continue
     const { ask } = q
-    const floorW = Math.min(powerW, signallableW(s.fleet, charger, 0, q.programme.floorW))
-    usableW += powerW - floorW
-    if (ask.kind !== 'cap' && ask.kind !== 'shed')
-      eachW += Math.max(0, powerW - signallableW(s.fleet, charger, limitOf(s.fleet, charger, ask), q.programme.floorW))
+    // A ceiling or a named limit may pause a charger; a reduction stops at the programme's floor.
+    usableW += Math.max(0, powerW - (ask.kind === 'shed' ? leastW(s.fleet, charger, q.programme.floorW) : 0))
+    if (ask.kind !== 'cap' && ask.kind !== 'shed') eachW += Math.max(0, powerW - limitOf(s.fleet, charger, ask, q.programme.floorW))
   }
   const askedW = q.ask.kind === 'cap' ? Math.max(0, loadW - q.ask.totalW) : q.ask.kind === 'shed' ? q.ask.totalW : eachW
   const cutW = Math.min(askedW, usableW)

@@ -163,7 +163,7 @@ export function createEmergency(engine: Engine, freshMs: number = FRESH_MS): Eme
       conflicts: conflictsOf(state, node, seconds(nowMs), seconds(nowMs) + request.durationS),
       driversTouched: effect.drawing,
       restoreS: programme.endSpreadS,
-      warnings: warningsOf(request, effect, programme),
+      warnings: warningsOf(request, effect),
       event: null,
     }
   }
@@ -325,10 +325,10 @@ function durationFault(durationS: number, programme: Programme): { ok: false; re
   const message = `must be whole seconds from 1 to ${programme.maxDurationS}, the longest that programme ${programme.id} allows`
   return invalid('bad-duration', '#/durationS', durationS, message)
 }
-function warningsOf(request: SelectRequest, effect: Effect, programme: Programme): string[] {
+function warningsOf(request: SelectRequest, effect: Effect): string[] {
   const out: string[] = []
   if ('amps' in request.limit && request.limit.amps > 0 && request.limit.amps < FLOOR_A)
-    out.push(`nothing lies between 0 A and ${FLOOR_A} A: chargers will be ${programme.floorW > 0 ? `at ${FLOOR_A} A` : 'paused'}`)
+    out.push(`nothing lies between 0 A and ${FLOOR_A} A: chargers will be paused`)
   if (effect.commanded === 0) out.push('nobody would be commanded')
   if (effect.unreachableW > 0) out.push(`${Math.round(effect.unreachableW)} W of it cannot be met by what is metered now`)
   if (effect.unknown > 0) out.push(`${effect.unknown} chargers have no fresh reading: they are commanded, their effect is not counted`)

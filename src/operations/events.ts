@@ -5,7 +5,7 @@ import { type EventState, tailS } from '../core/state.ts'
 import { chargersUnder, type EventSummary, eventSummary, targetAt, windowOf } from '../core/views.ts'
 import type { Engine } from '../engine.ts'
 import type { EventView } from '../ports.ts'
-import type { History, VerifiedFact } from './history.ts'
+import { type History, type VerifiedFact, verifiedIn } from './history.ts'
 import { nameOfCharger } from './names.ts'
 import { type By, done, type Result, refuse, seconds } from './result.ts'
 import { bucketed, bucketsOf } from './series.ts'
@@ -73,18 +73,12 @@ export const createEvents = (engine: Engine, history: History) => ({
     })
   },
 
-  /** What the meters said of each charger, once verified. */
-  results(id: string, from = 0, limit = 500): Result<ResultsPage> {
+  /** What the meters said of each charger, once verified: as remembered, else from the journal. */
+  async results(id: string, from = 0, limit = 500): Promise<Result<ResultsPage>> {
     const view = viewOf(engine, history, id)
     if (!view) return notFound(id)
-    const fact = history.get(view.no)?.verified
-    if (!fact)
-      return refuse(
-        'notFound',
-        'results-not-kept',
-        'no results by charger are kept of this event',
-        'they come with its verification; old ones are in the journal',
-      )
+    const fact = history.get(view.no)?.verified ?? (view.state === 'verified' ? await verifiedIn(engine.journal, view.no) : undefined)
+    if (!fact) return refuse('notFound', 'no-results', 'there are no results by charger of this event', 'they come with its verification')
     return done({ total: fact.who.length, results: resultsOf(engine, fact, from, limit) })
   },
 

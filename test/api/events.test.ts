@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { createOperations } from '../../src/operations/index.ts'
 import { ana, type Bridge, eve, gridEvent, startBridge, startMs } from './bridge.ts'
 
 let b: Bridge
@@ -97,7 +98,7 @@ describe('events', () => {
   test('are verified by meters, charger by charger', async () => {
     await minutes(20)
     await submit({}, 60)
-    expect((await b.get(`${url}/chargers`)).json()).toMatchObject({ status: 404, code: 'results-not-kept' })
+    expect((await b.get(`${url}/chargers`)).json()).toMatchObject({ status: 404, code: 'no-results' })
     await minutes(50, name => name !== 'c2')
     const detail = (await b.get(url)).json()
     expect(detail).toMatchObject({
@@ -108,6 +109,9 @@ describe('events', () => {
     expect(total).toBe(6)
     expect(results.find((r: { charger: string }) => r.charger === 'c2')).toMatchObject({ verdict: 'notCompliant' })
     expect((await b.get(`${url}/chargers?from=5&limit=10`)).json()).toMatchObject({ total: 6, results: [{}] })
+    // after a restart nobody remembers, but the journal does
+    const later = createOperations({ engine: b.engine, passwords: { hash: async p => p, matches: async () => false } })
+    expect(await later.events.results(id, 0, 1000)).toEqual({ ok: true, value: { total, results } })
   })
 
   test('that nobody knows are not found', async () => {

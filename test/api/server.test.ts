@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAuthenticate } from '../../src/api/auth.ts'
 import { createRate } from '../../src/api/rate.ts'
 import { ana, type Bridge, eve, startBridge } from './bridge.ts'
@@ -9,6 +9,7 @@ let b: Bridge
 beforeAll(async () => {
   b = await startBridge()
 })
+afterAll(() => b.api.close())
 const json = { ...ana, 'content-type': 'application/json' }
 
 describe('every error is a problem', () => {

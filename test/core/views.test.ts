@@ -7,13 +7,14 @@ import { emptyState, type State } from '../../src/core/state.ts'
 import {
   capacity,
   chargersUnder,
+  type EachAsk,
   eventSummary,
   isAbove,
   isOnOnePath,
   type Latest,
+  limitOf,
   limits,
   nodeRange,
-  signallableW,
   targetAt,
 } from '../../src/core/views.ts'
 
@@ -149,9 +150,9 @@ describe('capacity', () => {
     const seen = capacity(s, all, latest([3000, 3000, 3000]), nowMs)
     expect(seen.programmes.map(p => [p.programme, p.drawing, p.unconsented, p.curtailableW])).toEqual([
       ['p', 2, 1, 6000],
-      ['q', 2, 0, 4000],
+      ['q', 2, 0, 3240],
     ])
-    expect([seen.standing.drawing, seen.curtailableW]).toEqual([3, 8000])
+    expect([seen.standing.drawing, seen.curtailableW]).toEqual([3, 7620])
   })
   test('an opt-out that is over, or not yet, does not count', () => {
     put(enrolled([1, 1]), up(stationOf(0), stationOf(1)))
@@ -254,14 +255,18 @@ describe('how far an event is', () => {
     expect(targetAt(s, e, who, nowS)).toBe(targetW)
     expect(targetAt(s, e, who, nowS + 600)).toBeNull()
   })
-  test.each([
-    [8000, 0, 7360],
-    [2000, 0, 2000],
-    [1000, 0, 0],
-    [1000, 1400, 1400],
-    [500, 600, 1380],
-    [0, 0, 0],
-  ])('a limit of %i W with a floor of %i W is signalled as %i W', (limitW, floorW, signalled) => {
-    expect(signallableW(s.fleet, 0, limitW, floorW)).toBe(signalled)
+  test.each<[EachAsk, number, number]>([
+    [{ kind: 'limitEach', limitW: 8000 }, 0, 7360],
+    [{ kind: 'limitEach', limitW: 2000 }, 0, 2000],
+    [{ kind: 'limitEach', limitW: 1000 }, 0, 0],
+    [{ kind: 'limitEach', limitW: 1000 }, 1400, 0],
+    [{ kind: 'limitEach', limitA: 6 }, 0, 1380],
+    [{ kind: 'off' }, 1400, 0],
+    [{ kind: 'keep', fraction: 0.1 }, 0, 0],
+    [{ kind: 'keep', fraction: 0.1 }, 600, 1380],
+    [{ kind: 'keep', fraction: 0.1 }, 1500, 1500],
+    [{ kind: 'keep', fraction: 1 }, 0, 7360],
+  ])('%o with a floor of %i W limits a charger to %i W', (ask, floorW, limitW) => {
+    expect(limitOf(s.fleet, 0, ask, floorW)).toBe(limitW)
   })
 })

@@ -57,8 +57,8 @@ export function eventRoutes(app: Api, { operations, ...rest }: Context): void {
         response: { 200: s.results },
       },
     },
-    request => {
-      const { total, results } = unwrap(events.results(request.params.id, request.query.from, request.query.limit))
+    async request => {
+      const { total, results } = unwrap(await events.results(request.params.id, request.query.from, request.query.limit))
       return { total, results: [...results] }
     },
   )
