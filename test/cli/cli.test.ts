@@ -86,6 +86,17 @@ describe('configuration by command', () => {
   })
 })
 
+test('Ctrl-C in the demo stops cleanly, says what was sent and where the log is: exit 130', async () => {
+  const demo = start(bin, ['demo', '--chargers', '4', '--dir', 'demo-data'], { cwd: dir })
+  await demo.seen(/waiting for the grid/)
+  demo.child.kill('SIGINT')
+  const r = await demo.done
+  expect(r).toMatchObject({ code: 130, stdout: '' })
+  expect(r.stderr).toMatch(/Interrupted\. \d+ commands had been sent.*demo-data/)
+  expect(r.stderr).not.toContain('\u001b')
+  expect(await cli('audit', 'verify', 'demo-data/gridbridge.db', '--key', 'demo-data/audit.pub')).toMatchObject({ code: 0 })
+}, 60_000)
+
 describe('a day at a running bridge', () => {
   const specs = demoFleet(12, 1, {
     pluggedShare: 1,
