@@ -288,7 +288,10 @@ function parseKeepingText(schema: z.ZodType, tree: Record<string, unknown>, orig
 function faultsOf(issue: z.core.$ZodIssue, tree: unknown, schema: z.ZodType, origins: ReadonlyMap<string, Origin>): ConfigFault[] {
   const path = issue.path as Path
   const value = valueAt(tree, path)
-  const from = (p: string) => (origins.has(p) ? ` [${origins.get(p)!.where}]` : '')
+  const from = (p: string) => {
+    const origin = origins.get(p) ?? [...origins].find(([key]) => key.startsWith(`${p}.`) || key.startsWith(`${p}[`))?.[1]
+    return origin ? ` [${origin.where}]` : ''
+  }
   if (issue.code === 'unrecognized_keys') {
     const known = keysAt(schema, tree, path)
     return issue.keys.map(key => {
@@ -360,6 +363,20 @@ function contradictions(config: ConfigOf<SignalSchemas>): ConfigFault[] {
     'api.tokens',
     config.api.tokens.map(t => t.name),
   )
+  const programmes = config.programmes.map(p => p.id)
+  for (const { path, value } of leavesOf(config.signals, () => ({ from: 'default', where: '' }), ['signals'])) {
+    if (path.at(-1) !== 'programme' || typeof value !== 'string' || programmes.includes(value)) continue
+    const meant = nearest(value, programmes)
+    faults.push(
+      fault(
+        'GB-1008',
+        pathText(path),
+        value,
+        'no such programme',
+        meant ? `did you mean ${meant}?` : `configured: ${programmes.join(', ')}`,
+      ),
+    )
+  }
   return faults
 }
 

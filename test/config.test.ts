@@ -4,7 +4,7 @@ import { ConfigError, DEFAULT_SPREAD_S, describeConfig, loadConfig, MAX_SPREAD_S
 
 const kinds = [
   z.strictObject({ kind: z.literal('openadr2b'), url: z.url(), password: z.string().optional(), pollS: z.number().default(10) }),
-  z.strictObject({ kind: z.literal('webhook'), secrets: z.array(z.string()) }),
+  z.strictObject({ kind: z.literal('webhook'), secrets: z.array(z.string()), programme: z.string().optional() }),
 ] as const
 
 const disk = (files: Record<string, string>) => (file: string) => {
@@ -129,6 +129,16 @@ describe('refuses on doubt, with code, path, value and hint', () => {
       'notices that nobody could check',
       'notices: { endpoints: [{ url: "http://x" }] }',
       { code: 'GB-1005', path: 'notices.endpoints[0].secret' },
+    ],
+    [
+      'a signal for a programme that is not there',
+      'programmes: [{id: winter}]\nsignals: [{kind: webhook, secrets: [], programme: wintr}]',
+      { code: 'GB-1008', path: 'signals[0].programme', hint: 'did you mean winter?' },
+    ],
+    [
+      'an unknown key that holds a list',
+      'ocpp: { tokenz: [a] }',
+      { code: 'GB-1003', path: 'ocpp.tokenz', message: 'unknown key [/here/gridbridge.yaml:1]' },
     ],
     ['a prototype as a key', '__proto__: { port: 1 }', { code: 'GB-1003', path: '__proto__' }],
   ])('%s', (_, yaml, expected) => {

@@ -31,7 +31,12 @@ function explain(error: unknown, argv: readonly string[]): ExitCode {
       say(f.code, `${f.path}${f.value === '' ? '' : ` "${f.value}"`}: ${f.message}`, f.hint)
     return 2
   }
-  const { code, message } = error as { code?: string; message?: string }
+  const { code, message, name } = error as { code?: string; message?: string; name?: string }
+  if (name === 'StoreError') {
+    say('GB-1240', `${message} [${code}]`, 'the bridge does not start on doubt; nothing was changed')
+    stack()
+    return 1
+  }
   say(
     'GB-1400',
     message ?? String(error),

@@ -8,7 +8,7 @@ import { Fault } from './exit.ts'
 export const exampleConfig = (tokens: {
   readonly admin: string
   readonly reader: string
-}): string => `# gridbridge configuration. Every key: docs/reference/configuration.md
+}): string => `# gridbridge configuration. Every key with its default: gridbridge config show --origin
 # Environment: GRIDBRIDGE_OCPP__PORT=9000 and so on; secrets also by file: token -> tokenFile.
 
 # Journal, meters, registry and keys. Back up all of it together.

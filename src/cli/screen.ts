@@ -106,7 +106,7 @@ export function render(v: View, width: number, c: Colors): string {
 export const plainLine = (v: View): string =>
   [
     `[${clock(v.elapsedS)}] ${phases[v.phase]}`,
-    `measured ${watts(v.measuredW)}${v.targetW === null ? '' : ` (target ${watts(v.targetW)})`}`,
+    `measured ${watts(v.measuredW)}${v.targetW === null ? '' : ` (target ${watts(v.targetW)}${verdict(v) === '' ? '' : `, ${verdict(v)}`})`}`,
     `${v.online}/${v.chargers} online`,
     ...(v.commanded === 0
       ? []

@@ -62,7 +62,7 @@ test('a gap in the trend is a dot', () => expect(sparkline([0, null, 4, 8], 8, 3
 
 test('one plain line for logs', () => {
   expect(plainLine(holding)).toBe(
-    '[0:45] holding the target; measured 610 kW (target 600 kW); 188/200 online; 158/170 answered; 9 silent; 3 refused; 0 in random delay; 0:14 left',
+    '[0:45] holding the target; measured 610 kW (target 600 kW, met); 188/200 online; 158/170 answered; 9 silent; 3 refused; 0 in random delay; 0:14 left',
   )
 })
 
