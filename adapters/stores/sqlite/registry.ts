@@ -3,7 +3,7 @@ import type { NodeRecord, Registry, RegistryChange, Station } from '../../../src
 import { createRegistryIndex, type RegistryIndex } from '../registryIndex.ts'
 import type { Db } from './db.ts'
 
-/** The registry as rows; look-ups are answered from memory, which is changed only after the commit. */
+/** The registry as rows; look-ups are answered from memory. A value is seen at once and durable when `set` resolves; what fails to commit is tried again with the next. */
 export function openRegistry(db: Db): Registry {
   const index = createRegistryIndex()
   load(db, index)
@@ -20,17 +20,40 @@ export function openRegistry(db: Db): Registry {
     for (const { charger, externalId } of change.externalIds ?? []) putExternalId.run([charger, externalId])
     for (const { scheme, value, targets } of change.aliases ?? []) putAlias.run([scheme, value, JSON.stringify(targets)])
   }
+  /** Values set within one pass of the event loop share a commit: ten thousand boxes that register at once must not cost ten thousand fsyncs. */
+  const waiting = new Map<string, string | null>()
+  let committed: Promise<void> | undefined
+  function commitWaiting(): void {
+    committed = undefined
+    if (waiting.size === 0) return
+    db.write(() => {
+      for (const [key, value] of waiting) value === null ? dropSetting.run([key]) : putSetting.run([key, value])
+    })
+    waiting.clear()
+  }
   return {
     ...index,
     async put(change) {
       db.write(() => store(change))
       index.apply(change)
     },
-    async set(key, value) {
-      db.write(() => (value === null ? dropSetting.run([key]) : putSetting.run([key, value])))
+    set(key, value) {
+      waiting.set(key, value)
       index.assign(key, value)
+      committed ??= new Promise((resolve, reject) =>
+        setImmediate(() => {
+          try {
+            resolve(commitWaiting())
+          } catch (error) {
+            reject(error)
+          }
+        }),
+      )
+      return committed
     },
-    async close() {},
+    async close() {
+      commitWaiting()
+    },
   }
 }
 
