@@ -35,6 +35,7 @@ export function openStore(options: {
     const registry = openRegistry(db)
     const close = async () => {
       await meters.close()
+      await registry.close()
       db.close()
     }
     return { path: db.path, journal, meters, registry, signer, seedKey, close }
