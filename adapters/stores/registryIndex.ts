@@ -1,4 +1,4 @@
-import type { ChargerNo, NodeNo, Target } from '../../src/core/model.ts'
+import { type ChargerNo, type NodeKind, type NodeNo, nodeKinds, type Target } from '../../src/core/model.ts'
 import type { Evse, NodeRecord, Registry, RegistryChange, Station } from '../../src/ports.ts'
 
 /** The look-up half of a registry: all in memory, changed only through `apply` and `assign`. */
@@ -9,7 +9,8 @@ export type RegistryIndex = Omit<Registry, 'put' | 'set' | 'close'> & {
 
 /**
  * Names resolve case-sensitively: an alias first, then the names that the fleet itself carries: scheme `externalId` (a charger), `identity`
- * (a station) and `node` (names from the root joined by `/`).
+ * (a station), `node` (names from the root joined by `/`) and the kinds of node, e.g. `feeder`. A name that several nodes of its kind have names
+ * none of them: limiting a feeder of another substation would be worse than asking for the whole path.
  */
 export function createRegistryIndex(): RegistryIndex {
   const nodes = new Map<NodeNo, NodeRecord>()
@@ -21,6 +22,7 @@ export function createRegistryIndex(): RegistryIndex {
   const aliases = new Map<string, readonly Target[]>()
   const values = new Map<string, string>()
   let byPath: Map<string, NodeNo> | undefined
+  let byKind: Map<string, NodeNo | undefined> | undefined
   let [chargerCount, nodeCount] = [0, 0]
 
   function putStation(station: Station) {
@@ -50,6 +52,16 @@ export function createRegistryIndex(): RegistryIndex {
     byPath ??= new Map([...nodes.values()].map(node => [pathOf(node), node.no]))
     return byPath.get(path)
   }
+  function nodeOfKind(kind: NodeKind, name: string): NodeNo | undefined {
+    if (byKind === undefined) {
+      byKind = new Map()
+      for (const node of nodes.values()) {
+        const key = `${node.kind} ${node.name}`
+        byKind.set(key, byKind.has(key) ? undefined : node.no)
+      }
+    }
+    return byKind.get(`${kind} ${name}`)
+  }
   const chargerTarget = (charger: ChargerNo | undefined): Target[] | undefined =>
     charger === undefined ? undefined : [{ kind: 'charger', charger }]
   const nodeTarget = (node: NodeNo | undefined): Target[] | undefined => (node === undefined ? undefined : [{ kind: 'node', node }])
@@ -72,7 +84,8 @@ export function createRegistryIndex(): RegistryIndex {
       if (alias !== undefined) return alias
       if (scheme === 'externalId') return chargerTarget(byExternalId.get(value))
       if (scheme === 'identity') return nodeTarget(byIdentity.get(value))
-      return scheme === 'node' ? nodeTarget(nodeByPath(value)) : undefined
+      if (scheme === 'node') return nodeTarget(nodeByPath(value))
+      return isNodeKind(scheme) ? nodeTarget(nodeOfKind(scheme, value)) : undefined
     },
     get: key => values.get(key),
     *keys(prefix) {
@@ -83,6 +96,7 @@ export function createRegistryIndex(): RegistryIndex {
         nodes.set(node.no, node)
         nodeCount = Math.max(nodeCount, node.no + 1)
         byPath = undefined
+        byKind = undefined
       }
       for (const station of change.stations ?? []) putStation(station)
       for (const { charger, externalId } of change.externalIds ?? []) putExternalId(charger, externalId)
@@ -95,4 +109,5 @@ export function createRegistryIndex(): RegistryIndex {
   }
 }
 
+const isNodeKind = (scheme: string): scheme is NodeKind => (nodeKinds as readonly string[]).includes(scheme)
 const aliasKey = (scheme: string, value: string): string => JSON.stringify([scheme, value])

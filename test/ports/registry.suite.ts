@@ -85,10 +85,25 @@ export function registrySuite(name: string, make: () => Promise<RegistryHarness>
       ['node', 'North/F12', '{"kind":"node","node":1}'],
       ['node', 'North/F12/CP-3', '{"kind":"node","node":3}'],
       ['node', 'F12', ''],
+      ['feeder', 'F12', '{"kind":"node","node":1}'],
+      ['gsp', 'F12', ''],
     ])('resolves %s %s', (scheme, value, targets) => {
       const found = harness.open().resolve(scheme, value)
       expect((found ?? []).map(t => JSON.stringify(t)).join(' ')).toBe(targets)
       expect(found === undefined).toBe(targets === '')
+    })
+    it('a feeder whose name another feeder has too is named by its whole path only', async () => {
+      const registry = harness.open()
+      await registry.put({
+        nodes: [
+          { no: 4, kind: 'gsp', name: 'South', parent: -1 },
+          { no: 5, kind: 'feeder', name: 'F12', parent: 4 },
+        ],
+      })
+      for (const r of [registry, harness.open()]) {
+        expect(r.resolve('feeder', 'F12')).toBeUndefined()
+        expect(r.resolve('node', 'South/F12')).toEqual([{ kind: 'node', node: 5 }])
+      }
     })
     it('a station that is renamed and moved leaves nothing under its old name', async () => {
       const registry = harness.open()
