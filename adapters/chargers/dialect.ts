@@ -37,7 +37,7 @@ export const verdictOf = (answer: Answer): Verdict => {
   switch (answer.kind) {
     case 'result': {
       const status = String(answer.payload['status'] ?? '')
-      if (/^accepted$/i.test(status)) return { kind: 'accepted' }
+      if (status === 'Accepted' || /^accepted$/i.test(status)) return { kind: 'accepted' }
       const info = answer.payload['statusInfo'] as Payload | undefined
       const reason = typeof info?.['reasonCode'] === 'string' ? (info['reasonCode'] as string) : ''
       if (reason === 'RateLimitExceeded') return { kind: 'unknown', cause: reason }

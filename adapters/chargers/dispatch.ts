@@ -6,18 +6,21 @@ import type { ChargerNo, Command, OutcomeKind, Second } from '../../src/core/mod
 import type { Central } from './central.ts'
 import { type Dialect, verdictOf } from './dialect.ts'
 import { candidateIds, ceilingW, freeStackLevel, profileId, unread } from './foreign.ts'
-import { formatRung, next, type OwnRefusal, rungKey, startAt } from './ladder.ts'
+import { formatRung, next, type OwnRefusal, type Rung, rungKey, startAt } from './ladder.ts'
+import type { Payload } from './ocppj/frames.ts'
 import { type Answer, type Job, priority } from './ocppj/transport.ts'
-import { type EvseLink, evseIdsOf, evseOf, isWhole, refreshRungs, rememberForeign, type StationLink } from './station.ts'
-import { type ProfileRequest, toProfile } from './toProfile.ts'
+import { type EvseLink, evseOf, isWhole, refreshRungs, rememberForeign, type StationLink } from './station.ts'
+import { toProfile } from './toProfile.ts'
 
 type Errand = {
   readonly link: StationLink
   readonly evse: EvseLink
   readonly command: Command
-  /** What is still to be sent for this try. */
-  requests: readonly ProfileRequest[]
+  /** Ids of this try's calls, in order; `step` is the one under way. */
+  ids: readonly number[]
   step: number
+  /** Their payloads, where there is more than one: of a single call nothing is kept while it is in flight. */
+  payloads: readonly Payload[] | null
   expiresS: Second
   /** Rung of this try. */
   rung: number
@@ -51,6 +54,8 @@ const withinMs = (work: Promise<void>, ms: number): Promise<void> =>
     })
   })
 const freeForS = 30
+const nothing = (): null => null
+const none: readonly number[] = []
 
 export const createDispatch = (ports: DispatchPorts) => {
   const { central } = ports
@@ -58,7 +63,8 @@ export const createDispatch = (ports: DispatchPorts) => {
   const active = new Map<ChargerNo, Errand>()
   const urgent = new Map<ChargerNo, Command>()
   const normal = new Map<ChargerNo, Command>()
-  const shown = new Set<string>()
+  /** Rungs are shared objects: one entry each, with the models on which they worked. */
+  const shown = new Map<Rung, Set<string>>()
   let draining = false
 
   const tell = (command: Command, kind: OutcomeKind, cause: string): void =>
@@ -72,7 +78,7 @@ export const createDispatch = (ports: DispatchPorts) => {
     if (errand.waiting !== null) begin(errand.waiting)
   }
 
-  const post = (errand: Errand, action: string, payload: Job['payload'], level: number, done: Job<Errand>['done']): void => {
+  const post = (errand: Errand, action: string, payload: Payload, level: number, done: Job<Errand>['done']): void => {
     const job: Job<Errand> = { action, payload, priority: level, expiresMs: Number.POSITIVE_INFINITY, done, late: onLate, context: errand }
     errand.job = job
     ports.call(errand.link, job)
@@ -101,39 +107,39 @@ export const createDispatch = (ports: DispatchPorts) => {
       nowS,
       clockOffsetS: Math.round(link.offsetMs / 1000),
       evseId: evse.evseId,
-      evseIds: evseIdsOf(link),
+      evseIds: link.evseIds,
       stackLevel,
-      transactionOf: id => evseOf(link, id)?.transactionId ?? null,
-      ceilingW: (purpose, id, fromS, toS) => (foreign.limits.length === 0 ? null : ceilingW(foreign, purpose, id, fromS, toS)),
+      transactionOf: rung.purpose === 'tx' ? id => evseOf(link, id)?.transactionId ?? null : nothing,
+      ceilingW: foreign.limits.length === 0 ? nothing : (purpose, id, fromS, toS) => ceilingW(foreign, purpose, id, fromS, toS),
     })
-    if (profiles.requests.length === 0) return climb(errand, 'noTransaction')
+    const [first] = profiles.requests
+    if (first === undefined) return climb(errand, 'noTransaction')
     if (profiles.floored !== null) central.note(link, 'floored', { station: link.no, to: profiles.floored })
-    errand.requests = profiles.requests
+    const single = profiles.requests.length === 1
+    errand.ids = single ? [first.profileId] : profiles.requests.map(request => request.profileId)
+    errand.payloads = single ? null : profiles.requests.map(request => request.payload)
     errand.expiresS = profiles.expiresS
     errand.step = 0
-    sendStep(errand)
+    sendStep(errand, first.payload)
   }
 
-  const sendStep = (errand: Errand): void => {
-    const request = errand.requests[errand.step]!
-    post(errand, 'SetChargingProfile', request.payload, errand.command.urgent ? priority.urgent : priority.curtail, onSet)
-  }
+  const sendStep = (errand: Errand, payload: Payload): void =>
+    post(errand, 'SetChargingProfile', payload, errand.command.urgent ? priority.urgent : priority.curtail, onSet)
 
   const onSet = (job: Job<Errand>, answer: Answer): void => {
     const errand = job.context
     const { link } = errand
-    const request = errand.requests[errand.step]!
     const verdict = verdictOf(answer)
     if (verdict.kind === 'refused') {
       if (answer.kind === 'invalid') sink.note('ownFrame', { station: link.no, why: answer.why })
       return climb(errand, verdict.code)
     }
     if (verdict.kind === 'accepted' || answer.kind === 'timeout' || (answer.kind === 'offline' && answer.sent))
-      hold(link, request.profileId, errand.expiresS)
+      hold(link, errand.ids[errand.step]!, errand.expiresS)
     if (verdict.kind === 'unknown') return finish(errand, 'unknown', verdict.cause)
-    if (++errand.step < errand.requests.length) return sendStep(errand)
+    if (++errand.step < errand.ids.length) return sendStep(errand, errand.payloads![errand.step]!)
     showAccepted(errand)
-    if (link.held.size > errand.requests.length) sweep(errand)
+    if (link.held.size > errand.ids.length) sweep(errand)
     finish(errand, 'accepted', '')
   }
 
@@ -146,9 +152,10 @@ export const createDispatch = (ports: DispatchPorts) => {
   const showAccepted = (errand: Errand): void => {
     const { link } = errand
     const rung = link.rungs[errand.rung]!
-    const key = `${link.model} ${formatRung(rung)}`
-    if (shown.has(key)) return
-    shown.add(key)
+    let models = shown.get(rung)
+    if (models?.has(link.model)) return
+    if (models === undefined) shown.set(rung, (models = new Set()))
+    models.add(link.model)
     sink.note('tried', { station: link.no, model: link.model, rung: formatRung(rung), answer: 'Accepted' })
   }
 
@@ -172,9 +179,8 @@ export const createDispatch = (ports: DispatchPorts) => {
   /** Removes what earlier rungs left on the box: it would still bind when the plan loosens. Ids of ours only. */
   const sweep = (errand: Errand): void => {
     const { link, evse } = errand
-    const keep = new Set(errand.requests.map(request => request.profileId))
     for (const id of ownIds(link, evse))
-      if (link.held.has(id) && !keep.has(id))
+      if (link.held.has(id) && !errand.ids.includes(id))
         void central.call(link, 'ClearChargingProfile', ports.dialectOf(link).clear(id), priority.restore).then(answer => {
           if (isCleared(answer)) link.held.delete(id)
         })
@@ -183,7 +189,7 @@ export const createDispatch = (ports: DispatchPorts) => {
   // --- clearing ---
 
   const ownIds = (link: StationLink, evse: EvseLink): readonly number[] =>
-    isWhole(link) ? candidateIds(evseIdsOf(link)) : [profileId('txDefault', evse.evseId), profileId('tx', evse.evseId)]
+    isWhole(link) ? candidateIds(link.evseIds) : [profileId('txDefault', evse.evseId), profileId('tx', evse.evseId)]
 
   const isCleared = (answer: Answer): boolean => {
     const verdict = verdictOf(answer)
@@ -194,14 +200,14 @@ export const createDispatch = (ports: DispatchPorts) => {
   const clear = (errand: Errand): void => {
     const { link, evse } = errand
     const ids = ownIds(link, evse).filter(id => link.held.has(id))
-    errand.requests = ids.map(id => ({ evseId: evse.evseId, profileId: id, payload: ports.dialectOf(link).clear(id) }))
+    errand.ids = ids
     errand.step = 0
     clearStep(errand)
   }
 
   const clearStep = (errand: Errand): void => {
-    const request = errand.requests[errand.step]
-    if (request !== undefined) return post(errand, 'ClearChargingProfile', request.payload, priority.restore, onClear)
+    const id = errand.ids[errand.step]
+    if (id !== undefined) return post(errand, 'ClearChargingProfile', ports.dialectOf(errand.link).clear(id), priority.restore, onClear)
     finish(errand, 'accepted', '')
   }
 
@@ -209,7 +215,7 @@ export const createDispatch = (ports: DispatchPorts) => {
     const errand = job.context
     const verdict = verdictOf(answer)
     if (isCleared(answer)) {
-      errand.link.held.delete(errand.requests[errand.step]!.profileId)
+      errand.link.held.delete(errand.ids[errand.step]!)
       errand.step++
       return clearStep(errand)
     }
@@ -241,8 +247,9 @@ export const createDispatch = (ports: DispatchPorts) => {
       link,
       evse,
       command,
-      requests: [],
+      ids: none,
       step: 0,
+      payloads: null,
       expiresS: 0,
       rung: 0,
       freeing: false,
@@ -341,7 +348,7 @@ export const createDispatch = (ports: DispatchPorts) => {
     async clearAll(link: StationLink): Promise<{ readonly cleared: number; readonly failed: number }> {
       let cleared = 0
       let failed = 0
-      for (const id of candidateIds(evseIdsOf(link))) {
+      for (const id of candidateIds(link.evseIds)) {
         const answer = await central.call(link, 'ClearChargingProfile', ports.dialectOf(link).clear(id), priority.restore)
         if (!isCleared(answer)) failed++
         else {

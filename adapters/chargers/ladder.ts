@@ -30,12 +30,22 @@ const targets: readonly { readonly purpose: Purpose; readonly at: 'station' | 'e
 export const rungsOf = (capabilities: Capabilities, evses: number, foreign: Foreign): readonly Rung[] => {
   const whole = evses === 1 || capabilities.limitsAt === 'station'
   const units = capabilities.units.length > 0 ? capabilities.units : (['A', 'W'] as const)
-  const stacks = capabilities.maxStackLevel > 0 ? (['free', 'zero'] as const) : (['free'] as const)
+  const levels = capabilities.maxStackLevel > 0
+  const key = `${units} ${whole} ${levels} ${foreign.how === 'unread'}`
+  let rungs = shared.get(key)
+  if (rungs === undefined) shared.set(key, (rungs = listRungs(units, whole, levels, foreign.how === 'unread')))
+  return rungs
+}
+/** Few kinds of boxes, many boxes: equal ladders are one object. */
+const shared = new Map<string, readonly Rung[]>()
+
+const listRungs = (units: readonly ('A' | 'W')[], whole: boolean, levels: boolean, blind: boolean): readonly Rung[] => {
   const rungs: Rung[] = []
   for (const target of targets) {
     if (target.at === 'station' && !whole) continue
-    if (target.purpose === 'stationMax' && foreign.how === 'unread') continue
-    for (const unit of units) for (const stack of stacks) rungs.push({ ...target, unit, stack })
+    if (target.purpose === 'stationMax' && blind) continue
+    for (const unit of units)
+      for (const stack of levels ? (['free', 'zero'] as const) : (['free'] as const)) rungs.push({ ...target, unit, stack })
   }
   return rungs
 }
@@ -72,14 +82,15 @@ export const next = (rungs: readonly Rung[], at: number, code: string): number =
   return differs(() => true)
 }
 
-const same = (a: Rung, b: Rung): boolean => a.purpose === b.purpose && a.at === b.at && a.unit === b.unit && a.stack === b.stack
+export const sameRung = (a: Rung, b: Rung): boolean => a.purpose === b.purpose && a.at === b.at && a.unit === b.unit && a.stack === b.stack
 /** `ocpp.rung:<model>|<firmware>`: where the rung is remembered once a meter moved. */
 export const rungKey = (model: string): string => `ocpp.rung:${model}`
 export const formatRung = (rung: Rung): string => `${rung.purpose}@${rung.at} ${rung.unit} ${rung.stack}`
 /** Where to begin: the remembered rung if this box has it, else the first. */
 export const startAt = (rungs: readonly Rung[], remembered: string | undefined): number =>
-  Math.max(
-    0,
-    rungs.findIndex(rung => formatRung(rung) === remembered),
-  )
-export const indexOf = (rungs: readonly Rung[], rung: Rung): number => rungs.findIndex(other => same(other, rung))
+  remembered === undefined
+    ? 0
+    : Math.max(
+        0,
+        rungs.findIndex(rung => formatRung(rung) === remembered),
+      )

@@ -2,7 +2,7 @@
 import type { ChargerNo, Instant, NodeNo, Second } from '../../src/core/model.ts'
 import type { Capabilities, Registry, Station } from '../../src/ports.ts'
 import { candidateIds, type Foreign, unread } from './foreign.ts'
-import { type Rung, rungKey, rungsOf, startAt } from './ladder.ts'
+import { type Rung, rungKey, rungsOf, sameRung, startAt } from './ladder.ts'
 import type { MeterState } from './meterValues.ts'
 import type { Payload } from './ocppj/frames.ts'
 import type { Peer } from './ocppj/transport.ts'
@@ -24,6 +24,7 @@ export type StationLink = {
   /** The configured ones corrected by what the box says. */
   capabilities: Capabilities
   evses: readonly EvseLink[]
+  evseIds: readonly number[]
   peer: Peer<StationLink> | null
   /** Its last registration was accepted, in this connection or an earlier one. */
   accepted: boolean
@@ -75,10 +76,7 @@ export const refreshRungs = (registry: Registry, link: StationLink): void => {
   const here = link.rungs[link.rung]
   link.rungs = rungsOf(link.capabilities, link.evses.length, link.foreign ?? unread)
   const remembered = link.model === '' ? undefined : registry.get(rungKey(link.model))
-  const kept =
-    here !== undefined && link.rung > 0
-      ? link.rungs.findIndex(r => r.purpose === here.purpose && r.at === here.at && r.unit === here.unit && r.stack === here.stack)
-      : -1
+  const kept = here !== undefined && link.rung > 0 ? link.rungs.findIndex(rung => sameRung(rung, here)) : -1
   link.rung = kept >= 0 ? kept : startAt(link.rungs, remembered)
 }
 
@@ -89,6 +87,7 @@ export const linkOf = (station: Station, registry: Registry): StationLink => {
     station,
     capabilities: station.capabilities,
     evses: evsesOf(station, registry, []),
+    evseIds: station.evses.map(evse => evse.evseId),
     peer: null,
     accepted: before !== undefined,
     up: false,
@@ -129,12 +128,12 @@ export const renew = (link: StationLink, station: Station, registry: Registry): 
   link.station = station
   link.capabilities = station.capabilities
   link.evses = evsesOf(station, registry, link.evses)
+  link.evseIds = station.evses.map(evse => evse.evseId)
   link.discovery = 'none'
   refreshRungs(registry, link)
 }
 
 export const evseOf = (link: StationLink, evseId: number): EvseLink | undefined => link.evses.find(evse => evse.evseId === evseId)
-export const evseIdsOf = (link: StationLink): readonly number[] => link.evses.map(evse => evse.evseId)
 export const chargersOf = (link: StationLink): readonly ChargerNo[] => link.evses.map(evse => evse.charger)
 /** Does one limit bind all EVSEs of this box? */
 export const isWhole = (link: StationLink): boolean => link.evses.length === 1 || link.capabilities.limitsAt === 'station'

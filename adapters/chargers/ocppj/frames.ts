@@ -70,8 +70,8 @@ for (const code of [
 /** A CALLERROR code in one spelling, whichever of the printed ones the box uses; an unknown one is kept as it is. */
 export const normaliseCode = (code: string): string => known.get(code.toLowerCase()) ?? code
 
-export const callFrame = (id: string, action: string, payload: Payload): string =>
-  `[2,${JSON.stringify(id)},${JSON.stringify(action)},${JSON.stringify(payload)}]`
+/** `id` and `action` are our own and need no escaping. */
+export const callFrame = (id: string, action: string, payload: Payload): string => `[2,"${id}","${action}",${JSON.stringify(payload)}]`
 
 export const replyFrame = (id: string, reply: Reply, protocol: Protocol): string =>
   isFault(reply)

@@ -26,24 +26,26 @@ const newAjv = () => {
   return ajv
 }
 let ajv: Ajv | undefined
-const compiled = new Map<string, ValidateFunction | null>()
-
-const validator = (protocol: Protocol, name: string): ValidateFunction | null => {
-  const key = protocol + name
-  const have = compiled.get(key)
-  if (have !== undefined) return have
-  const schema = sets[protocol][name]
-  let made: ValidateFunction | null = null
-  if (schema) {
-    const { $id: _id, $schema: _schema, ...rest } = schema as Record<string, unknown>
-    ajv ??= newAjv()
-    made = ajv.compile(rest)
-  }
-  compiled.set(key, made)
-  return made
+export type Direction = 'Request' | 'Response'
+const newCompiled = () => ({ Request: new Map<string, ValidateFunction | null>(), Response: new Map<string, ValidateFunction | null>() })
+const compiled: Record<Protocol, Record<Direction, Map<string, ValidateFunction | null>>> = {
+  'ocpp1.6': newCompiled(),
+  'ocpp2.0.1': newCompiled(),
 }
 
-export type Direction = 'Request' | 'Response'
+const validator = (protocol: Protocol, action: string, direction: Direction): ValidateFunction | null => {
+  const known = compiled[protocol][direction]
+  const have = known.get(action)
+  if (have !== undefined) return have
+  const schema = sets[protocol][(aliases[action] ?? action) + direction]
+  // Only what exists is kept: a peer may invent any number of actions.
+  if (schema === undefined) return null
+  const { $id: _id, $schema: _schema, ...rest } = schema as Record<string, unknown>
+  ajv ??= newAjv()
+  const made = ajv.compile(rest)
+  known.set(action, made)
+  return made
+}
 
 /** Is there an official schema of this action? */
 export const isKnown = (protocol: Protocol, action: string): boolean =>
@@ -51,7 +53,7 @@ export const isKnown = (protocol: Protocol, action: string): boolean =>
 
 /** The first violation as `path message`, null if the payload is valid or no schema of this action exists. */
 export const violation = (protocol: Protocol, action: string, direction: Direction, payload: unknown): string | null => {
-  const validate = validator(protocol, (aliases[action] ?? action) + direction)
+  const validate = validator(protocol, action, direction)
   if (validate === null || validate(payload)) return null
   const first = validate.errors?.[0]
   return `${first?.instancePath || '/'} ${first?.message ?? 'invalid'}`

@@ -35,7 +35,8 @@ export const priority = { urgent: 0, curtail: 1, restore: 2, config: 3, poll: 4 
 /** A CALL to make. `done` is called exactly once; `late` when an answer comes after the timeout. Both are shared functions: `context` carries the state. */
 export type Job<C = unknown> = {
   readonly action: string
-  readonly payload: Payload
+  /** Let go once it is written: thousands are in flight at a time. */
+  payload: Payload | null
   readonly priority: number
   /** Not sent after this instant; Infinity for never. */
   readonly expiresMs: number
@@ -159,7 +160,7 @@ export const createTransport = <O>(options: TransportOptions, events: TransportE
   const admission = tokenBucket(options.acceptPerS, options.acceptPerS * 2, timers.now())
   const pingMs = options.pingS * 1000
   const burst = options.messagesPerS * 10
-  const prefix = Math.floor(Math.random() * 36 ** 6).toString(36)
+  const prefix = Math.floor(Math.random() * 36 ** 6).toString(36) + '-'
   let nextId = 0
   let checking = 0
   let stopping = false
@@ -213,40 +214,46 @@ export const createTransport = <O>(options: TransportOptions, events: TransportE
     pump(peer)
   }
 
+  /** Writes a CALL on a link that has none outstanding. */
+  const dispatch = (peer: Peer<O>, job: Job): void => {
+    const now = timers.now()
+    const payload = job.payload!
+    job.payload = null
+    if (job.expiresMs < now) return job.done(job, { kind: 'expired' })
+    const wrong = violation(peer.protocol, job.action, 'Request', payload)
+    if (wrong !== null) {
+      counters.invalidOut++
+      return job.done(job, { kind: 'invalid', why: wrong })
+    }
+    const id = prefix + nextId++
+    peer.job = job
+    peer.jobId = id
+    peer.jobDueMs = now + callTimeoutMs
+    inFlight.add(peer)
+    counters.sent++
+    if (!write(peer, callFrame(id, job.action, payload))) finish(peer, { kind: 'offline', sent: false })
+  }
+
   const pump = (peer: Peer<O>): void => {
     while (peer.job === null && peer.queue !== null && peer.socket !== null) {
       const job = peer.queue.shift()!
       if (peer.queue.length === 0) peer.queue = null
-      const now = timers.now()
-      if (job.expiresMs < now) {
-        job.done(job, { kind: 'expired' })
-        continue
-      }
-      const wrong = violation(peer.protocol, job.action, 'Request', job.payload)
-      if (wrong !== null) {
-        counters.invalidOut++
-        job.done(job, { kind: 'invalid', why: wrong })
-        continue
-      }
-      const id = prefix + (nextId++).toString(36)
-      peer.job = job
-      peer.jobId = id
-      peer.jobDueMs = now + callTimeoutMs
-      inFlight.add(peer)
-      counters.sent++
-      if (!write(peer, callFrame(id, job.action, job.payload))) finish(peer, { kind: 'offline', sent: false })
+      dispatch(peer, job)
     }
   }
 
   /** Queues a CALL behind those of equal or higher priority; sends it at once when none is outstanding. */
   const call = (peer: Peer<O>, job: Job): void => {
     if (peer.socket === null) return job.done(job, { kind: 'offline', sent: false })
-    if (peer.queue === null) peer.queue = [job]
-    else {
-      let at = peer.queue.length
-      while (at > 0 && peer.queue[at - 1]!.priority > job.priority) at--
-      peer.queue.splice(at, 0, job)
+    if (peer.queue === null) {
+      // Between an answer and the next from the queue nothing is outstanding, but the queue comes first: then it is not null.
+      if (peer.job === null) return dispatch(peer, job)
+      peer.queue = [job]
+      return
     }
+    let at = peer.queue.length
+    while (at > 0 && peer.queue[at - 1]!.priority > job.priority) at--
+    peer.queue.splice(at, 0, job)
     pump(peer)
   }
 
