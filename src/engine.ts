@@ -1,13 +1,14 @@
 import { createHash, createHmac } from 'node:crypto'
-import { membersOf } from './core/apply.ts'
+import { awaitsVerification, membersOf } from './core/apply.ts'
 import { encode } from './core/codec.ts'
 import { decide, UnlawfulPlan } from './core/decide.ts'
 import { chargersOf, rangesOf } from './core/members.ts'
-import type { ChargerColumns, Command, Fact, GridEvent, Input, Instant, NodeNo } from './core/model.ts'
+import type { ChargerColumns, Command, Decline, Fact, GridEvent, Input, Instant, NodeNo } from './core/model.ts'
 import { linkLossTraits, NEVER_S } from './core/model.ts'
 import { LEAD_S, nextDueS } from './core/reconcile.ts'
-
+import { STRIKES } from './core/response.ts'
 import { becauseAt, scheduleOf } from './core/rows.ts'
+import { remaining } from './core/schedule.ts'
 import { digestOf, toBytes } from './core/snapshot.ts'
 import { type EventState, firstS, lastS, type State } from './core/state.ts'
 import { baselineWindow, settledWindow } from './core/verify/meterBefore.ts'
@@ -76,6 +77,16 @@ export type Engine = {
   stop(): Promise<void>
 }
 
+/** A charger that could not be enabled again is tried again after this. */
+const ENABLE_AGAIN_MS = 60_000
+/** After a restart, steps that were due longer than this before the last turn are not told again. */
+const TOLD_MS = 600_000
+/** Words from outside are kept short enough for a log entry. */
+const MAX_NOTE_CHARS = 500
+type About = Readonly<Record<string, string | number | boolean | null>>
+const shortened = (about: About): About =>
+  Object.fromEntries(Object.entries(about).map(([k, v]) => [k, typeof v === 'string' ? v.slice(0, MAX_NOTE_CHARS) : v]))
+
 /** Turns that nobody waits for are at most this often. */
 const PACE_MS = 1_000
 
@@ -92,6 +103,8 @@ export function createEngine(world: World): Engine {
   const followers = new Set<{ adapter: string | undefined; tell: (p: Progress) => void }>()
   const heard = new Map<string, { adapter: string; peer: string; at: Instant; staleMs: number; told: boolean }>()
   const observeAt = new Map<number, Instant>()
+  /** By event: end of the newest reading of each charger that an observation has used. */
+  const seen = new Map<number, Float64Array>()
   const told = new Map<number, Set<Progress['kind']>>()
   let state: State
   let inbox: Inbox = newInbox()
@@ -188,19 +201,22 @@ export function createEngine(world: World): Engine {
   /** The power that plans stand on and that shows who moved: with each new event, before its commands go out, and regularly while it runs. */
   function observations(inputs: readonly Input[], nowMs: Instant): Input[] {
     const out: Input[] = []
-    let nextNo = state.nextEventNo
+    const newNos = new Map<string, number>()
     for (const input of inputs) {
       if (input.kind !== 'signal') continue
-      const known = state.eventNoById.get(input.event.id)
-      const event = known ?? nextNo++
-      if (known !== undefined && state.events.get(known)?.basisAtS !== 0) continue
+      const known = state.eventNoById.get(input.event.id) ?? newNos.get(input.event.id)
+      const event = known ?? state.nextEventNo + newNos.size
+      if (known === undefined) newNos.set(input.event.id, event)
+      else if (state.events.get(known)?.basisW.length !== 0) continue
       const who = chargersOf(state.fleet, rangesOf(state.fleet, input.event.targets))
       out.push({ kind: 'observed', event, ...observeMembers(who, meters.latest(), nowMs, options.freshMs) })
     }
     for (const e of state.events.values()) {
       if (e.status !== 'accepted' || e.event.test || (observeAt.get(e.no) ?? 0) > nowMs || nextObservation(e, nowMs - 1) > nowMs) continue
       observeAt.set(e.no, nowMs + Math.min(options.observeEveryMs, 1000 * LEAD_S))
-      out.push({ kind: 'observed', event: e.no, ...observe(state, e, meters.latest(), nowMs, options.freshMs) })
+      const seenMs = seen.get(e.no)?.length === state.fleet.chargers ? seen.get(e.no)! : new Float64Array(state.fleet.chargers)
+      seen.set(e.no, seenMs)
+      out.push({ kind: 'observed', event: e.no, ...observe(state, e, meters.latest(), nowMs, options.freshMs, seenMs) })
     }
     return out
   }
@@ -209,7 +225,7 @@ export function createEngine(world: World): Engine {
     const first = firstS(e) * 1000
     const end = Math.min(lastS(e), e.cancelledS) * 1000
     const before = first - 1000 * (LEAD_S + 10)
-    if (after < before && e.basisAtS * 1000 < before) return before
+    if (after < first && e.basisAtS * 1000 < before) return Math.max(before, after)
     const at = Math.max(first, observeAt.get(e.no) ?? 0)
     return at < end ? Math.max(at, after) : Infinity
   }
@@ -224,9 +240,7 @@ export function createEngine(world: World): Engine {
     return out
   }
   function verifyAt(e: EventState): Instant {
-    if (e.status !== 'accepted' || e.event.test || e.verification || e.excluded === undefined) return Infinity
-    if (e.cancelledS <= firstS(e) || lastS(e) === NEVER_S || e.basisAtS === 0) return Infinity
-    return lastS(e) * 1000 + options.graceMs
+    return awaitsVerification(e) ? lastS(e) * 1000 + options.graceMs : Infinity
   }
   function nextLookAt(e: EventState): Instant {
     if (e.status !== 'accepted') return Infinity
@@ -240,9 +254,9 @@ export function createEngine(world: World): Engine {
   function act(facts: readonly Fact[], nowMs: Instant): void {
     for (const fact of facts) {
       if (fact.kind === 'sent') chargers.send(commandsOf(fact.who, nowMs))
-      if (fact.kind === 'observed') tellMoved(fact.event, fact.who, fact.powerW)
+      if (fact.kind === 'observed') tellMoved(fact)
       if (fact.kind === 'shortfall') for (const i of fact.unmoved) tryNextRung(i)
-      if (fact.kind === 'lastResort' && fact.step !== 'zero') for (const i of fact.who) void chargers.force(i, fact.step)
+      if (fact.kind === 'lastResort' && fact.step !== 'zero') for (const i of fact.who) force(i, fact.step)
     }
     for (const listener of listeners) listener(facts, nowMs)
     tellProgress(facts, nowMs)
@@ -267,17 +281,33 @@ export function createEngine(world: World): Engine {
     })
     return commands.sort((a, b) => a.order - b.order)
   }
+  /** What was not done is in the record; a charger that we disabled is enabled sooner or later. */
+  function force(charger: number, step: 'stop' | 'disable' | 'enable'): void {
+    const failed = (why: string) => {
+      sink.note('forceFailed', { charger, step, why })
+      if (step === 'enable') runtime.at(`engine.enable.${charger}`, runtime.now() + ENABLE_AGAIN_MS, () => force(charger, step))
+    }
+    chargers.force(charger, step).then(
+      done => (done ? undefined : failed('not done')),
+      (error: unknown) => failed(String(error)),
+    )
+  }
   function tryNextRung(charger: number): void {
     if (chargers.unmoved(charger)) sink.doubt([charger], 'unmoved: next rung')
   }
-  /** Chargers whose meter shows that an accepted limit acts, having drawn more before: what made them move is worth remembering. */
-  function tellMoved(no: number, who: Uint32Array, powerW: Int32Array): void {
+  /**
+   * Chargers whose meter shows that an accepted limit acts, having drawn more before: what made them move is worth remembering. One that has been
+   * tried on another rung and still does not move is tried on the one after.
+   */
+  function tellMoved({ event: no, who, powerW, again }: Input & { kind: 'observed' }): void {
     const e = state.events.get(no)
     if (!e || e.basisW.length === 0 || e.strikes.length === 0) return
     const nowS = Math.floor(state.nowMs / 1000)
     who.forEach((i, k) => {
-      if (powerW[k]! < 0 || e.strikes[i] !== 0 || becauseAt(state.rows, state.holds[i]!, nowS) !== no) return
-      if ((e.basisW[i] ?? -1) > powerW[k]! * 1.1 + 200) chargers.moved(i)
+      if (powerW[k]! < 0 || again?.[k] === 1 || becauseAt(state.rows, state.holds[i]!, nowS) !== no) return
+      const strikes = e.strikes[i]!
+      if (strikes > STRIKES && strikes % STRIKES === 0 && e.unmoved[i] === 1) tryNextRung(i)
+      if (strikes === 0 && (e.basisW[i] ?? -1) > powerW[k]! * 1.1 + 200) chargers.moved(i)
     })
   }
 
@@ -293,8 +323,20 @@ export function createEngine(world: World): Engine {
     }
     for (const e of state.events.values()) {
       if (e.status !== 'accepted') continue
-      if (nowMs >= firstS(e) * 1000 && e.cancelledS > firstS(e)) tell(e.no, 'started', nowMs)
+      if (e.cancelledS <= firstS(e)) continue
+      if (nowMs >= firstS(e) * 1000) tell(e.no, 'started', nowMs)
       if (lastS(e) !== NEVER_S && nowMs >= lastS(e) * 1000) tell(e.no, 'completed', nowMs)
+    }
+    for (const no of told.keys()) if (!state.events.has(no)) for (const memory of [told, seen, observeAt]) memory.delete(no)
+  }
+  /** What was due to be told some time before the last turn has been told. */
+  function rememberTold(): void {
+    const beforeMs = state.nowMs - TOLD_MS
+    for (const e of state.events.values()) {
+      const kinds = new Set<Progress['kind']>()
+      if (firstS(e) * 1000 < beforeMs) kinds.add('started')
+      if (lastS(e) * 1000 < beforeMs) kinds.add('completed')
+      told.set(e.no, kinds)
     }
   }
   function tellMeasured(no: number, nowMs: Instant): void {
@@ -338,7 +380,12 @@ export function createEngine(world: World): Engine {
     const known = state.eventNoById.get(event.id)
     const before = known === undefined ? undefined : state.events.get(known)
     if (before && event.revision < before.event.revision) return { kind: 'declined', event: before.no, id: event.id, why: 'superseded' }
-    if (!before || event.revision > before.event.revision) await handle({ kind: 'signal', event, seed: seedFor(event), raw })
+    if (!before || event.revision > before.event.revision) {
+      const signal = { kind: 'signal', event, seed: seedFor(event), raw } as const
+      // one that the log cannot take is refused alone, before it shares a turn with others
+      encode({ turn: state.turn, at: now(), fact: signal }, () => new Uint8Array(16))
+      await handle(signal)
+    }
     return judgementOf(event.id)
   }
   /** Nobody outside can predict it, and the operator cannot draw again: the key was committed before, the rest is not ours to choose. */
@@ -347,7 +394,7 @@ export function createEngine(world: World): Engine {
   function judgementOf(id: string): Judgement {
     const e = state.events.get(state.eventNoById.get(id) ?? -1)
     if (!e) throw new Error(`event ${id} is not in the state after its turn`)
-    if (e.status === 'declined') return { kind: 'declined', event: e.no, id, why: (e.declined ?? 'nobody') as never }
+    if (e.declined !== null) return { kind: 'declined', event: e.no, id, why: e.declined as Decline }
     const excluded = e.excluded.reduce((n, code) => n + (code > 0 ? 1 : 0), 0)
     return { kind: 'accepted', event: e.no, id, usable: membersOf(state, e).length - excluded, excluded }
   }
@@ -357,7 +404,7 @@ export function createEngine(world: World): Engine {
     now,
     submit,
     async note(what, about, raw) {
-      await handle({ kind: 'noted', what, about, ...(raw ? { raw } : {}) })
+      await handle({ kind: 'noted', what, about: shortened(about), ...(raw ? { raw } : {}) })
     },
     event(id) {
       const e = state.events.get(state.eventNoById.get(id) ?? -1)
@@ -406,7 +453,7 @@ export function createEngine(world: World): Engine {
       soon()
     },
     note(what, about) {
-      inbox.inputs.push({ kind: 'noted', what, about })
+      inbox.inputs.push({ kind: 'noted', what, about: shortened(about) })
       soon()
     },
     capabilities(station, capabilities) {
@@ -420,11 +467,17 @@ export function createEngine(world: World): Engine {
       soon()
     },
   }
-  /** A driver's override lasts as long as the events that limit the charger now, and is not fought again within them. */
+  /**
+   * A driver's override lasts as long as what limits the charger now, or will next, without a break, and is not fought again within that. It says
+   * nothing of tomorrow's event; against a limit without end it lasts a day.
+   */
   function overrideUntilS(charger: number): number {
-    const row = state.want[charger] ?? 0
-    const last = scheduleOf(state.rows, row).at(-1)
-    return last ? last.toS : Math.floor(now() / 1000) + 3600
+    const nowS = Math.floor(now() / 1000)
+    const [first, ...others] = remaining(scheduleOf(state.rows, state.want[charger] ?? 0), nowS)
+    if (!first) return nowS + 3600
+    let { toS } = first
+    for (const x of others) if (x.fromS === toS) toS = x.toS
+    return toS === NEVER_S ? nowS + 86_400 : toS
   }
   /** The charger columns that follow from a box's capabilities; undefined if none differs. */
   function fleetChange(station: NodeNo, c: Capabilities): ChargerColumns | undefined {
@@ -467,6 +520,7 @@ export function createEngine(world: World): Engine {
 
   async function start(): Promise<void> {
     state = await recover(journal)
+    rememberTold()
     snapshotSize = journal.size()
     await handle(...firstInputs())
     await chargers.start(sink)

@@ -63,8 +63,11 @@ export interface Meters {
   put(readings: Readings): void
   /** Readings of these chargers whose interval touches [fromMs, toMs), ordered by charger, then fromMs. */
   range(who: Uint32Array, fromMs: Instant, toMs: Instant): Promise<Readings>
-  /** Newest known power of a charger; `atMs` 0 if none. Live columns by charger number: read, never kept or changed. */
-  latest(): { readonly powerW: Float64Array; readonly atMs: Float64Array }
+  /**
+   * Newest known power of a charger, the mean over [fromMs, atMs); `atMs` 0 if none. Live columns by charger number: read, never kept or changed.
+   * After a restart `fromMs` may be `atMs`.
+   */
+  latest(): { readonly powerW: Float64Array; readonly atMs: Float64Array; readonly fromMs: Float64Array }
   close(): Promise<void>
 }
 
@@ -225,7 +228,9 @@ export interface ChargerLink {
   /** Last resort: ends the session (`stop`) or takes the EVSE out of service (`disable`); `enable` undoes the latter. */
   force(charger: ChargerNo, action: 'stop' | 'disable' | 'enable'): Promise<boolean>
   /** Clears our profiles, puts back every configuration key we changed. Resolves to what was done. */
-  release(station: NodeNo): Promise<{ readonly cleared: number; readonly restoredKeys: readonly string[]; readonly failed: readonly string[] }>
+  release(
+    station: NodeNo,
+  ): Promise<{ readonly cleared: number; readonly restoredKeys: readonly string[]; readonly failed: readonly string[] }>
   /** What the box was last seen to hold that is not ours (an installer's limit), null if nothing. */
   ceilingW(charger: ChargerNo): number | null
 }

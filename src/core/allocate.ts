@@ -1,7 +1,9 @@
 import { draws, isBelow, reach } from './draw.ts'
+import { spanFromS, spanToS } from './edges.ts'
 import { taking } from './members.ts'
-import type { Ask, Interval, Programme } from './model.ts'
-import type { EventState, Fleet, State } from './state.ts'
+import type { Interval, Programme } from './model.ts'
+import { limitThrough, NONE, UNKNOWN } from './rows.ts'
+import { type EventState, type Fleet, linkLossOf, type State } from './state.ts'
 
 /** Shares of a cap go up in this many steps between a charger's least and greatest power: one refusal then moves a few chargers, not all. */
 export const STEPS = 32
@@ -20,20 +22,20 @@ export type Allocation = {
  * Limits are rounded down, deliveries up; below a charger's least power (6 A, IEC 61851) a limit is a pause.
  */
 export function allocate(s: State, e: EventState, interval: Interval, members: Uint32Array): Allocation {
-  const takes = taking(s, e, members, interval.fromS, interval.toS)
+  const takes = taking(s, e, members, interval)
   const p = s.programmes.get(e.event.programme)
-  const { ask } = interval
-  const allocation = byAsk(s, e, ask, members, takes, p)
+  const allocation = byAsk(s, e, interval, members, takes, p)
   for (let m = 0; m < members.length && e.resort.length > 0; m++)
     if (takes[m] === 1 && (e.resort[members[m]!] ?? 0) > 0) allocation.watts[m] = 0
   return allocation
 }
 
-function byAsk(s: State, e: EventState, ask: Ask, members: Uint32Array, takes: Uint8Array, p: Programme | undefined): Allocation {
+function byAsk(s: State, e: EventState, interval: Interval, members: Uint32Array, takes: Uint8Array, p: Programme | undefined): Allocation {
   const f = s.fleet
+  const { ask } = interval
   switch (ask.kind) {
     case 'cap':
-      return cap(s, e, ask.totalW, members, takes)
+      return cap(s, e, interval, ask.totalW, members, takes)
     case 'shed':
       return shed(f, e, ask.totalW + e.extraW, members, takes, p?.floorW ?? 0)
     case 'keep':
@@ -61,37 +63,59 @@ const withFloor = (f: Fleet, i: number, w: number, floorW: number): number => (f
 /**
  * A ceiling on the load of the targets. The load of those who are not commanded, or cannot be reached, comes off first: at metered power, or
  * else at their maximum. Then whole chargers pause in drawn order until the rest can have their least power; what is left is shared in whole
- * steps, the remainder one step each in drawn order.
+ * steps, the remainder one step each in drawn order. A share is a whole number of the charger's own steps, so that what some give back is exactly
+ * what they had: while others are offline with the limit they accepted, nobody's changes.
  */
-function cap(s: State, e: EventState, totalW: number, members: Uint32Array, takes: Uint8Array): Allocation {
+function cap(s: State, e: EventState, interval: Interval, totalW: number, members: Uint32Array, takes: Uint8Array): Allocation {
   const f = s.fleet
   const n = members.length
-  const availableW = totalW - e.extraW - uncommandedW(s, e, members, takes)
+  const heldW = heldOffline(s, e, interval, members, takes)
+  const availableW = totalW - e.extraW - uncommandedW(s, e, members, takes, heldW)
   const u = draws(n, e.seed, 'order')
   const leastW = new Int32Array(n)
-  for (let m = 0; m < n; m++) if (takes[m] === 1) leastW[m] = f.minW[members[m]!]!
+  for (let m = 0; m < n; m++) if (takes[m] === 1 && !(heldW && heldW[m]! >= 0)) leastW[m] = f.minW[members[m]!]!
   const runs = grant(u, leastW, Math.max(0, availableW))
-  let roomW = 0
-  for (let m = 0; m < n; m++) if (runs.granted[m] === 1) roomW += f.maxW[members[m]!]! - leastW[m]!
-  const steps = roomW === 0 ? 0 : Math.floor(Math.min(1, runs.left / roomW) * STEPS)
-  const watts = new Int32Array(n).fill(UNLIMITED)
   const stepW = new Int32Array(n)
-  let leftW = runs.left
+  let roomW = 0
+  let allStepsW = 0
   for (let m = 0; m < n; m++) {
-    if (takes[m] === 0) continue
-    watts[m] = 0
     if (runs.granted[m] === 0) continue
     const room = f.maxW[members[m]!]! - leastW[m]!
-    watts[m] = leastW[m]! + Math.floor((steps * room) / STEPS)
-    leftW -= watts[m]! - leastW[m]!
-    if (steps < STEPS) stepW[m] = Math.floor(room / STEPS)
+    stepW[m] = Math.floor(room / STEPS)
+    roomW += room
+    allStepsW += stepW[m]!
   }
-  const more = grant(u, stepW, leftW)
+  const full = runs.left >= roomW
+  const steps = full || allStepsW === 0 ? 0 : Math.min(STEPS - 1, Math.floor(runs.left / allStepsW))
+  const more = grant(u, stepW, full ? 0 : runs.left - steps * allStepsW)
+  const watts = new Int32Array(n).fill(UNLIMITED)
   for (let m = 0; m < n; m++) {
-    if (more.granted[m] === 1) watts[m]! += stepW[m]!
-    if (watts[m]! >= f.maxW[members[m]!]!) watts[m] = UNLIMITED
+    if (takes[m] === 0) continue
+    watts[m] = runs.granted[m] === 0 ? 0 : leastW[m]! + (steps + more.granted[m]!) * stepW[m]!
+    if (heldW && heldW[m]! >= 0) watts[m] = heldW[m]!
+    if ((full && runs.granted[m] === 1) || watts[m]! >= f.maxW[members[m]!]!) watts[m] = UNLIMITED
   }
   return { watts, missingW: Math.max(0, -availableW) }
+}
+
+/**
+ * Who is offline but goes on holding the limit that it accepted, or was sent last: that limit, else -1; undefined if nobody is. A charger that drops
+ * its limit with the link, or whose box shares one, is not among them.
+ */
+function heldOffline(s: State, e: EventState, interval: Interval, members: Uint32Array, takes: Uint8Array): Int32Array | undefined {
+  const f = s.fleet
+  const k = e.event.intervals.indexOf(interval)
+  let out: Int32Array | undefined
+  for (let m = 0; m < members.length; m++) {
+    const i = members[m]!
+    if (takes[m] === 0 || isReachable(s, i) || isUnmoved(e, i) || f.limitsAtStation[i] === 1) continue
+    if (linkLossOf(f, i) !== 'holds') continue
+    const row = s.pending[i] === NONE ? s.holds[i]! : s.pending[i]!
+    const fromS = Math.max(spanFromS(e, k, i), Math.floor(s.nowMs / 1000))
+    const w = row === UNKNOWN ? -1 : limitThrough(s.rows, row, fromS, spanToS(e, k, i))
+    if (w >= 0) (out ??= new Int32Array(members.length).fill(-1))[m] = w
+  }
+  return out
 }
 
 /** Grants each its amount in drawn order while the budget lasts; who needs nothing gets nothing. */
@@ -108,18 +132,17 @@ function grant(u: Uint32Array, amounts: Int32Array, budget: number): { granted: 
   return { granted, left }
 }
 
-/** Load under the targets that no command of this event can limit, W. */
-export function uncommandedW(s: State, e: EventState, members: Uint32Array, takes: Uint8Array): number {
+/** Load under the targets that no command of this event can change, W. */
+function uncommandedW(s: State, e: EventState, members: Uint32Array, takes: Uint8Array, heldW: Int32Array | undefined): number {
   const f = s.fleet
   let sumW = 0
   for (let m = 0; m < members.length; m++) {
     const i = members[m]!
     if (takes[m] === 1 && isReachable(s, i) && !isUnmoved(e, i)) continue
-    sumW += knownW(e, i) ?? f.maxW[i]!
+    sumW += heldW && heldW[m]! >= 0 ? heldW[m]! : (knownW(e, i) ?? f.maxW[i]!)
   }
   return sumW
 }
-/** A charger that is offline and holds nothing of ours draws as it likes. */
 const isReachable = (s: State, i: number): boolean => s.up[s.fleet.station[i]!] === 1
 const isUnmoved = (e: EventState, i: number): boolean => i < e.unmoved.length && e.unmoved[i] === 1
 const knownW = (e: EventState, i: number): number | undefined => (i < e.basisW.length && e.basisW[i]! >= 0 ? e.basisW[i] : undefined)
@@ -145,7 +168,8 @@ function shed(f: Fleet, e: EventState, neededW: number, members: Uint32Array, ta
   for (const m of far.inBin) {
     if (missingW <= 0) break
     const i = members[m]!
-    const softW = Math.floor(knownW(e, i)! - missingW / chance(f, e, i))
+    // a meter may show more than the rated power; no limit lies above that
+    const softW = Math.min(f.maxW[i]!, Math.floor(knownW(e, i)! - missingW / chance(f, e, i)))
     watts[m] = softW > leastOf(f, i, floorW) && softW >= f.minW[i]! ? softW : leastOf(f, i, floorW)
     missingW -= chance(f, e, i) * (knownW(e, i)! - watts[m]!)
   }

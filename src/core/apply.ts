@@ -2,12 +2,12 @@ import { withChanges } from './fleet.ts'
 import { chargersOf, rangesOf } from './members.ts'
 import { type EventNo, type Fact, type GridEvent, NEVER_S, outcomeCode, type Second, type Spread } from './model.ts'
 import { appendRows, compact, FREE, grown, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
-import { type Answer, answers, deviceColumns, type EventState, isUp, lastS, type State } from './state.ts'
+import { type Answer, answers, deviceColumns, type EventState, firstS, isUp, lastS, type State } from './state.ts'
 
 /** How long the record of an event that is over stays in State, for those who ask; its columns go at once. */
 const REMEMBER_S = 30 * 86_400
-/** An event that cannot be verified (no readings came) is closed this long after its end. */
-export const ABANDON_S = 6 * 3_600
+/** An event that awaits its verification is given up this long after its end: a bridge that was down that long has lost it. */
+export const ABANDON_S = 7 * 86_400
 const noSpread: Spread = { startS: 0, endS: 0, startShiftS: 0, endShiftS: 0, endFollowsStart: false }
 
 /**
@@ -25,22 +25,31 @@ export function beginTurn(s: State, turn: number, nowMs: number): void {
     s.events.delete(e.no)
     s.eventNoById.delete(e.event.id)
   }
+  // whom an opt-out or a refusal freed from an interval stays free of it, and the verification must know why
+  const neededS = s.optOuts.size + s.refusals.size > 0 ? neededSince(s, nowS) : nowS
   for (const [i, list] of s.optOuts) {
-    const left = list.filter(o => o.toS > nowS)
+    const left = list.filter(o => o.toS > neededS)
     if (left.length === 0) s.optOuts.delete(i)
     else if (left.length < list.length) s.optOuts.set(i, left)
   }
-  for (const [i, r] of s.refusals) if (r.toS <= nowS) s.refusals.delete(i)
+  for (const [i, r] of s.refusals) if (r.toS <= neededS) s.refusals.delete(i)
   if (s.rows.count > 4 * s.want.length + 1024) s.rows = compact(s.rows, [s.want, s.holds, s.pending])
 }
 const endedS = (e: EventState): Second => (e.status === 'declined' ? e.receivedS : Math.min(lastS(e), NEVER_S))
-/** Nothing of it can act any more, and it is verified or never will be. */
-const isOver = (e: EventState, nowS: Second): boolean => {
-  if (e.status === 'declined') return true
-  const lastSecond = lastS(e)
-  return lastSecond + (e.verification || e.event.test ? 0 : ABANDON_S) < nowS && resorted(e) === 0
+function neededSince(s: State, nowS: Second): Second {
+  let since = nowS
+  for (const e of s.events.values()) if (e.status === 'accepted' && !isOver(e, nowS)) since = Math.min(since, firstS(e))
+  return since
 }
-const resorted = (e: EventState): number => e.resort.reduce((n, step) => n + (step === 3 ? 1 : 0), 0)
+/** Nothing of it can act any more, and it is verified or never will be. */
+function isOver(e: EventState, nowS: Second): boolean {
+  if (e.resort.includes(DISABLED)) return false
+  if (e.status === 'declined') return true
+  return lastS(e) + (awaitsVerification(e) ? ABANDON_S : 0) < nowS
+}
+/** Is it to be verified once it is over? Not if it never began, has no end, was a test, or what it stood on was never known or is dropped. */
+export const awaitsVerification = (e: EventState): boolean =>
+  e.status === 'accepted' && !e.event.test && !e.verification && e.cancelledS > firstS(e) && lastS(e) !== NEVER_S && e.basisW.length > 0
 function dropColumns(e: EventState): void {
   e.excluded = e.unmoved = e.strikes = e.answer = e.resort = new Uint8Array(0)
   e.startRank = e.endRank = new Uint16Array(0)
@@ -82,7 +91,7 @@ export function apply(s: State, fact: Fact): void {
       return applyAccepted(s, fact)
     case 'declined': {
       const e = s.events.get(fact.event)
-      if (e) Object.assign(e, { status: 'declined', declined: fact.why })
+      if (e) applyDeclined(e, fact.why, nowS)
       return
     }
     case 'refused':
@@ -94,6 +103,11 @@ export function apply(s: State, fact: Fact): void {
         s.dueS[i] = 0
       })
       s.generation = fact.generation
+      for (const e of s.events.values()) e.missingW = 0
+      for (const { event, missingW } of fact.unreachable) {
+        const e = s.events.get(event)
+        if (e) e.missingW = missingW
+      }
       return
     case 'sent':
       return applySent(s, fact, nowS)
@@ -150,17 +164,36 @@ function applySignal(s: State, event: GridEvent, seed: Uint8Array, nowS: Second)
   }
   if (event.revision <= e.event.revision) return
   if (event.intervals.length === 0) {
-    e.event = { ...event, intervals: e.event.intervals, targets: e.event.targets }
+    const { revision, source, stopAtOnce, rawHash } = event
+    e.event = { ...e.event, revision, source, stopAtOnce, rawHash }
     e.cancelledS = Math.min(e.cancelledS, nowS)
     return
   }
-  const spreadIsNew = JSON.stringify(event.spread) !== JSON.stringify(e.event.spread)
+  if (e.status === 'accepted') e.former = { event: e.event, cancelledS: e.cancelledS, verification: e.verification }
   e.event = event
   e.receivedS = nowS
   e.cancelledS = NEVER_S
   e.status = 'received'
+  e.declined = null
   e.verification = null
-  if (spreadIsNew) e.startRank = e.endRank = new Uint16Array(0)
+  // what the former ask lacked says nothing of this one
+  e.extraW = 0
+  if (e.basisW.length === 0) e.basisAtS = 0
+}
+/**
+ * Declined: nothing of it acts. Declining a revision takes the former revision with it (the modified event has replaced it, OpenADR 2.0b 8.1), but
+ * whoever was limited by that is let go as after a cancellation: spread over the restore window.
+ */
+function applyDeclined(e: EventState, why: string, nowS: Second): void {
+  e.declined = why
+  if (!e.former) {
+    e.status = 'declined'
+    return
+  }
+  const { event, cancelledS, verification } = e.former
+  e.event = { ...event, revision: e.event.revision, rawHash: e.event.rawHash }
+  Object.assign(e, { status: 'accepted', cancelledS, verification, former: null })
+  if (lastS(e) > nowS) e.cancelledS = Math.min(cancelledS, nowS)
 }
 const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second): EventState => ({
   no,
@@ -183,6 +216,8 @@ const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second)
   unmoved: new Uint8Array(0),
   resort: new Uint8Array(0),
   lastShortfallS: 0,
+  missingW: 0,
+  former: null,
   verification: null,
 })
 
@@ -192,6 +227,7 @@ function applyAccepted(s: State, fact: Of<'accepted'>): void {
   const excluded = new Uint8Array(fact.excluded.length === 0 ? 0 : s.fleet.chargers)
   fact.excluded.forEach((i, k) => (excluded[i] = fact.why[k]! + 1))
   e.status = 'accepted'
+  e.former = null
   e.spread = fact.spread
   e.programmeVersion = fact.programmeVersion
   e.excluded = excluded
@@ -283,21 +319,25 @@ function applyObserved(s: State, fact: Of<'observed'>, nowS: Second): void {
   const first = e.event.intervals[0]?.fromS ?? 0
   if (e.basisAtS === 0 || nowS < first + Math.min(0, e.spread.startShiftS)) {
     const basis = new Int32Array(s.fleet.chargers).fill(-1)
-    fact.who.forEach((i, k) => (basis[i] = fact.powerW[k]!))
+    fact.who.forEach((i, k) => (basis[i] = fact.powerW[k] ?? -1))
     e.basisW = basis
     e.basisAtS = nowS
     return
   }
   if (e.strikes.length < s.fleet.chargers) e.strikes = grown(e.strikes, s.fleet.chargers)
   fact.who.forEach((i, k) => {
-    const moved = showsEffect(s, i, fact.powerW[k]!, nowS)
+    // power whose blob has expired says nothing; a reading seen before is no second proof
+    const moved = fact.again?.[k] === 1 ? undefined : showsEffect(s, i, fact.powerW[k] ?? -1, nowS)
     if (moved === undefined) return
     e.strikes[i] = moved ? 0 : Math.min(255, e.strikes[i]! + 1)
   })
 }
 
-/** A meter is trusted to this share (SI 2021/1467 reg. 9: within 10 %): inside the band nobody is called unmoved. */
+/** A meter is trusted to this share (SI 2021/1467 reg. 9: within 10 %), and not below what a paused box itself draws: inside the band nobody is called unmoved. */
 const METER_BAND = 0.1
+const STANDBY_W = 60
+/** Is a metered power above a limit beyond doubt? */
+export const isAbove = (powerW: number, limitW: number): boolean => powerW * (1 - METER_BAND) > Math.max(limitW, STANDBY_W)
 /** A car takes some seconds to follow. */
 export const SETTLE_S = 30
 
@@ -308,9 +348,18 @@ export function showsEffect(s: State, i: number, powerW: number, nowS: Second): 
   if (s.fleet.limitsAtStation[i] === 1) return undefined
   for (let k = rowStart(s.rows, row); k < rowEnd(s.rows, row); k++) {
     if (Math.max(s.rows.fromS[k]!, s.sentS[i]!) + SETTLE_S > nowS || s.rows.toS[k]! <= nowS) continue
-    return powerW * (1 - METER_BAND) <= s.rows.limitW[k]!
+    return !isAbove(powerW, s.rows.limitW[k]!)
   }
   return undefined
+}
+
+/** Since when the limit that a charger holds now is to be seen on its meter; -Infinity where none acts. */
+export function limitedSinceS(s: State, i: number, nowS: Second): Second {
+  const row = s.holds[i]!
+  if (row === UNKNOWN) return -Infinity
+  for (let k = rowStart(s.rows, row); k < rowEnd(s.rows, row); k++)
+    if (s.rows.fromS[k]! <= nowS && nowS < s.rows.toS[k]!) return Math.max(s.rows.fromS[k]!, s.sentS[i]!) + SETTLE_S
+  return -Infinity
 }
 
 function applyShortfall(s: State, fact: Of<'shortfall'>, nowS: Second): void {
@@ -322,7 +371,8 @@ function applyShortfall(s: State, fact: Of<'shortfall'>, nowS: Second): void {
   for (const i of fact.unmoved) e.unmoved[i] = 1
 }
 
-const resortStep = { zero: 1, stop: 2, disable: 3, enable: 0 } as const
+const DISABLED = 3
+const resortStep = { zero: 1, stop: 2, disable: DISABLED, enable: 0 } as const
 function applyLastResort(s: State, fact: Of<'lastResort'>): void {
   const e = s.events.get(fact.event)
   if (!e) return

@@ -1,8 +1,8 @@
 import { releasedS } from './edges.ts'
 import { chargersOf, honoursOptOut, rangesOf, taking } from './members.ts'
-import { NEVER_S, type Second } from './model.ts'
-import { rowEnd, rowStart } from './rows.ts'
-import { type EventState, type State, tailS } from './state.ts'
+import { type ChargerNo, type Interval, linkLossTraits, NEVER_S, type NodeNo, type Second } from './model.ts'
+import { NONE, rowEnd, rowStart, UNKNOWN } from './rows.ts'
+import { type EventState, firstEndS, type State, tailS } from './state.ts'
 
 /** A cap is checked second by second this far ahead; every later turn checks again. */
 const HORIZON_S = 2 * 86_400
@@ -54,7 +54,8 @@ function checkRow(s: State, i: number, nowS: Second, events: ReadonlyMap<number,
 /** A station's sum ends with the last of its chargers, so only the bound of all is known for it. */
 function latestEndS(e: EventState, i: number, isSum: boolean): Second {
   const endS = e.event.intervals.at(-1)?.toS ?? 0
-  const plannedS = endS === NEVER_S ? NEVER_S : endS + Math.max(tailS(e), 0)
+  const { startShiftS, startS, endShiftS, endS: spreadS, endFollowsStart } = e.spread
+  const plannedS = endS === NEVER_S ? NEVER_S : endS + (endFollowsStart ? startShiftS + startS : endShiftS + spreadS)
   if (e.cancelledS === NEVER_S) return plannedS
   return Math.min(plannedS, isSum ? e.cancelledS + tailS(e) : releasedS(e, i))
 }
@@ -73,12 +74,14 @@ function mayUse(s: State, e: EventState): Bound['mayUse'] {
 }
 
 function checkAsk(s: State, e: EventState, nowS: Second, missingW: number): string | undefined {
-  for (const { ask, fromS, toS } of e.event.intervals) {
+  const lastToS = e.event.intervals.at(-1)?.toS ?? 0
+  for (const interval of e.event.intervals) {
+    const { ask, fromS, toS } = interval
     const settledS = Math.max(nowS, fromS + e.spread.startShiftS + e.spread.startS)
-    const untilS = Math.min(toS + Math.min(0, e.spread.endShiftS), e.cancelledS, settledS + HORIZON_S)
+    const untilS = Math.min(firstEndS(e, toS), firstEndS(e, lastToS), e.cancelledS, settledS + HORIZON_S)
     if (settledS >= untilS) continue
     if (ask.kind === 'cap') {
-      const excessW = worstLoadW(s, e, fromS, toS, settledS, untilS) - ask.totalW - missingW
+      const excessW = worstLoadW(s, e, interval, settledS, untilS) - ask.totalW - missingW
       if (excessW > 0) return `event ${e.no}: the cap of ${ask.totalW} W is exceeded by ${excessW} W`
     }
     if (ask.kind === 'shed' && e.basisAtS > 0) {
@@ -90,27 +93,37 @@ function checkAsk(s: State, e: EventState, nowS: Second, missingW: number): stri
 }
 
 /** Greatest load of the targets in [settledS, untilS) if everyone draws what they may: those not commanded at metered power, or else at their maximum. */
-function worstLoadW(s: State, e: EventState, fromS: Second, toS: Second, settledS: Second, untilS: Second): number {
+function worstLoadW(s: State, e: EventState, interval: Interval, settledS: Second, untilS: Second): number {
   const { fleet: f, rows } = s
   const members = chargersOf(f, rangesOf(f, e.event.targets))
-  const takes = taking(s, e, members, fromS, toS)
+  const takes = taking(s, e, members, interval)
   const change = new Float64Array(untilS - settledS + 1)
   let constantW = 0
-  for (let m = 0; m < members.length; m++) {
-    const i = members[m]!
-    const commanded = takes[m] === 1 && s.up[f.station[i]!] === 1 && !(i < e.unmoved.length && e.unmoved[i] === 1)
-    const meteredW = i < e.basisW.length ? e.basisW[i]! : -1
-    constantW += commanded || meteredW < 0 ? f.maxW[i]! : meteredW
-    // a station's sum hangs on its first charger, taking part or not
-    if (!commanded && (f.limitsAtStation[i] === 0 || s.up[f.station[i]!] !== 1)) continue
-    const fullW = f.limitsAtStation[i] === 1 ? stationMaxW(s, i) : f.maxW[i]!
-    for (let k = rowStart(rows, s.want[i]!); k < rowEnd(rows, s.want[i]!); k++) {
+  let box = -1
+  const limited = (row: number, fullW: number) => {
+    if (row === UNKNOWN) return
+    for (let k = rowStart(rows, row); k < rowEnd(rows, row); k++) {
       const from = Math.max(rows.fromS[k]!, settledS)
       const to = Math.min(rows.toS[k]!, untilS)
-      if (from >= to) continue
+      if (from >= to || rows.limitW[k]! >= fullW) continue
       change[from - settledS]! -= fullW - rows.limitW[k]!
       change[to - settledS]! += fullW - rows.limitW[k]!
     }
+  }
+  for (let m = 0; m < members.length; m++) {
+    const i = members[m]!
+    const isUp = s.up[f.station[i]!] === 1
+    const obeys = takes[m] === 1 && !(i < e.unmoved.length && e.unmoved[i] === 1)
+    const meteredW = i < e.basisW.length ? e.basisW[i]! : -1
+    const fullW = (obeys && isUp) || meteredW < 0 ? f.maxW[i]! : meteredW
+    constantW += fullW
+    if (f.limitsAtStation[i] === 1) {
+      // a station's sum hangs on its first charger, under the targets or not
+      if (isUp && box !== f.station[i]) limited(s.want[firstOf(s, f.station[i]!)]!, stationMaxW(s, i))
+      box = f.station[i]!
+    } else if (obeys && isUp) limited(s.want[i]!, fullW)
+    // offline with the limit that it was sent last
+    else if (obeys && f.onLinkLoss[i] === HOLDS) limited(s.pending[i] === NONE ? s.holds[i]! : s.pending[i]!, fullW)
   }
   let loadW = constantW
   let worstW = 0
@@ -121,6 +134,10 @@ function worstLoadW(s: State, e: EventState, fromS: Second, toS: Second, settled
   return worstW
 }
 
+const HOLDS = linkLossTraits.indexOf('holds')
+function firstOf({ fleet: f }: State, station: NodeNo): ChargerNo {
+  for (let p = f.nodeFrom[station]!; ; p++) if (f.station[f.order[p]!] === station) return f.order[p]!
+}
 function stationMaxW({ fleet: f }: State, i: number): number {
   const station = f.station[i]!
   let sumW = 0

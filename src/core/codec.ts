@@ -15,6 +15,9 @@ const SALT_BYTES = 16
 /** Always outside the leaf: secret until an event is over (`seed`), evidence that can hold an MPAN (`raw`), power of single homes. */
 const ALWAYS_BLOB = new Set(['seed', 'raw', 'powerW', 'registerWh', 'readings'])
 
+/** What lies within evidence is evidence as a whole: readings expire with all their columns. */
+const ofEvidence = (key: string, inner: string): string => (ALWAYS_BLOB.has(key) ? key : inner)
+
 const columnTypes = { u8: Uint8Array, u16: Uint16Array, u32: Uint32Array, i32: Int32Array, f64: Float64Array } as const
 type ColumnType = keyof typeof columnTypes
 type Column = InstanceType<(typeof columnTypes)[ColumnType]>
@@ -46,7 +49,7 @@ function canonical(value: unknown, key: string, column: (key: string, value: Col
     const members = Object.entries(value)
       .filter(([, v]) => v !== undefined)
       .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    return `{${members.map(([k, v]) => `${JSON.stringify(k)}:${canonical(v, k, column)}`).join(',')}}`
+    return `{${members.map(([k, v]) => `${JSON.stringify(k)}:${canonical(v, ofEvidence(key, k), column)}`).join(',')}}`
   }
   return JSON.stringify(value)
 }
@@ -85,7 +88,7 @@ function revive(value: unknown, key: string, blob: (hash: HashHex) => Uint8Array
     if (!body && !ALWAYS_BLOB.has(key)) throw new MissingBlob(o.$blob)
     return asColumn(body ?? new Uint8Array(0), o.$t as ColumnType)
   }
-  return Object.fromEntries(Object.entries(o).map(([k, v]) => [k, revive(v, k, blob)]))
+  return Object.fromEntries(Object.entries(o).map(([k, v]) => [k, revive(v, ofEvidence(key, k), blob)]))
 }
 /** A fresh, aligned column over a copy of the bytes. */
 function asColumn(bytes: Uint8Array, type: ColumnType): Column {

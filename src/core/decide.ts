@@ -2,7 +2,7 @@ import { apply, beginTurn } from './apply.ts'
 import { check } from './check.ts'
 import { judge } from './judge.ts'
 import { type Decision, type Fact, type Input, type NodeNo, outcomeCode, type Second } from './model.ts'
-import { plan, planningEvents } from './plan.ts'
+import { type Planned, plan, planningEvents } from './plan.ts'
 import { reconcile } from './reconcile.ts'
 import { lastResorts, type Observed, shortfall } from './response.ts'
 import { FREE, NONE, rowEnd, rowStart } from './rows.ts'
@@ -51,9 +51,15 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
 
 function planAndCheck(s: State, nowS: Second, put: (fact: Fact) => void): void {
   const planned = plan(s, nowS)
-  if (planned.schedules.who.length > 0 || planned.unreachable.length > 0) put(planned)
+  if (planned.schedules.who.length > 0 || isOtherwiseUnreachable(s, planned)) put(planned)
   const wrong = check(s, nowS, new Map(planned.unreachable.map(u => [u.event, u.missingW])))
   if (wrong) throw new UnlawfulPlan(wrong)
+}
+
+/** Is more or less out of reach than at the last plan? */
+function isOtherwiseUnreachable(s: State, { unreachable }: Planned): boolean {
+  const now = new Map(unreachable.map(u => [u.event, u.missingW]))
+  return [...s.events.values()].some(e => e.missingW !== (now.get(e.no) ?? 0))
 }
 
 /** Can this input change what anyone should do? */

@@ -25,13 +25,14 @@ export function releasedS(e: EventState, charger: number): Second {
 
 /**
  * When a charger's own span of interval k begins and ends; it never happens unless it begins before it ends (nor if its turn had not come when the
- * event was cancelled). Edges between intervals move with the start's offset, the last one with the end's.
+ * event was cancelled). Edges between intervals move with the start's offset, the last one with the end's, and nothing lasts longer than that.
  */
 export const spanFromS = (e: EventState, k: number, charger: number): Second => startsS(e, charger, e.event.intervals[k]!.fromS)
 export function spanToS(e: EventState, k: number, charger: number): Second {
   const { intervals } = e.event
-  const toS = intervals[k]!.toS
-  const planned = k === intervals.length - 1 ? endsS(e, charger, toS) : startsS(e, charger, toS)
+  const last = intervals.length - 1
+  const endS = endsS(e, charger, intervals[last]!.toS)
+  const planned = k === last ? endS : Math.min(endS, startsS(e, charger, intervals[k]!.toS))
   if (e.cancelledS === NEVER_S) return planned
   return spanFromS(e, k, charger) >= e.cancelledS ? 0 : Math.min(planned, releasedS(e, charger))
 }

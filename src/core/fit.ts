@@ -44,7 +44,7 @@ export function refitS(s: State, charger: number, row: number, nowS: Second): Se
   const depth = s.fleet.depth[charger]!
   let at = Infinity
   if (depth !== NO_DEPTH && periods(rows, k, end, nowS) > depth) at = rows.fromS[k]! > nowS ? rows.fromS[k]! : rows.toS[k]!
-  if (rows.toS[end - 1] === NEVER_S) at = Math.min(at, nextRenewalS(nowS))
+  if (rows.toS[end - 1] === NEVER_S) at = Math.min(at, nextRenewalS(charger, nowS))
   return at
 }
 
@@ -63,11 +63,15 @@ function periods(rows: Rows, from: number, end: number, nowS: Second): number {
   return n
 }
 const half = LEASE_S / 2
-const nextRenewalS = (nowS: Second): Second => (Math.floor(nowS / half) + 1) * half
+/** Each charger renews at its own second of the half lease, or a whole fleet would be told in one. Fibonacci hashing spreads neighbours far apart. */
+function nextRenewalS(charger: number, nowS: Second): Second {
+  const own = (Math.imul(charger, 2654435761) >>> 0) % half
+  return (Math.floor((nowS - own) / half) + 1) * half + own
+}
 /** The same for every instant of a half lease, so that holding it is stable. */
 function leaseEndS(s: State, charger: number, because: number, nowS: Second): Second {
   const e = s.events.get(because)
   const tailS = e ? Math.max(e.spread.endS, e.spread.startS) : 0
   const ranks = e && e.endRank.length > 0 ? e.endRank : (e?.startRank ?? new Uint16Array(0))
-  return nextRenewalS(nowS) + half + offsetS(ranks, charger, tailS)
+  return nextRenewalS(charger, nowS) + half + offsetS(ranks, charger, tailS)
 }

@@ -1,7 +1,7 @@
-import { chargersOf, rangesOf } from './members.ts'
+import { chargersOf, type Range, rangesOf } from './members.ts'
 import { type Decision, type Decline, exclusions, type GridEvent, NEVER_S, type Programme, type Second, type Spread } from './model.ts'
-import { staggerRanks } from './stagger.ts'
-import type { EventState, State } from './state.ts'
+import { staggerRanks, UNDRAWN } from './stagger.ts'
+import { type EventState, type Fleet, firstS, type State } from './state.ts'
 
 /** Hard bound of a random delay (SI 2021/1467 reg. 11: capable of up to 1,800 s) and what it is by default. */
 export const MAX_SPREAD_S = 1_800
@@ -21,7 +21,7 @@ export function judge(s: State, e: EventState, nowS: Second): Decision {
   const spread = spreadOf(e.event, programme)
   const ranges = rangesOf(s.fleet, e.event.targets)
   const ranks = (label: string, spreadS: number, drawn: Uint16Array) =>
-    spreadS === 0 || drawn.length > 0 ? new Uint16Array(0) : staggerRanks(s.fleet, ranges, e.seed, label)
+    spreadS === 0 ? new Uint16Array(0) : ranksFor(s.fleet, ranges, e.seed, label, drawn)
   return {
     kind: 'accepted',
     event: e.no,
@@ -35,6 +35,16 @@ export function judge(s: State, e: EventState, nowS: Second): Decision {
   }
 }
 
+/** Whoever was drawn keeps its rank; a revision that widens the targets draws for the new ones only. Empty where nothing changes. */
+function ranksFor(f: Fleet, ranges: readonly Range[], seed: Uint8Array, label: string, drawn: Uint16Array): Uint16Array {
+  if (drawn.length === 0) return staggerRanks(f, ranges, seed, label)
+  const isDrawn = (i: number) => i < drawn.length && drawn[i] !== UNDRAWN
+  if (chargersOf(f, ranges).every(isDrawn)) return new Uint16Array(0)
+  const out = staggerRanks(f, ranges, seed, label)
+  for (let i = 0; i < drawn.length; i++) if (isDrawn(i)) out[i] = drawn[i]!
+  return out
+}
+
 function reasonAgainst(e: EventState, programme: Programme | undefined, nowS: Second): Decline | null {
   if (!programme) return 'unknownProgramme'
   const { intervals } = e.event
@@ -42,7 +52,9 @@ function reasonAgainst(e: EventState, programme: Programme | undefined, nowS: Se
   const last = intervals.at(-1)
   if (!first || !last || last.toS <= nowS) return 'past'
   if (e.event.class === 'emergency') return null
-  if (first.fromS - e.receivedS < programme.minNoticeS) return 'notice'
+  // notice is owed of a start: whoever was accepted for this start, or an earlier one, has had it
+  const isNews = !e.former || first.fromS < (e.former.event.intervals[0]?.fromS ?? NEVER_S)
+  if (isNews && first.fromS - e.receivedS < programme.minNoticeS) return 'notice'
   if (last.toS === NEVER_S || last.toS - first.fromS > programme.maxDurationS) return 'duration'
   return null
 }
@@ -77,7 +89,8 @@ function eventsThatDay(s: State, e: EventState): number {
   let n = 0
   for (const other of s.events.values()) {
     if (other.no === e.no || other.status !== 'accepted' || other.event.test || other.event.programme !== e.event.programme) continue
-    if (Math.floor((other.event.intervals[0]?.fromS ?? 0) / DAY_S) === day) n++
+    const hasRun = other.cancelledS > firstS(other)
+    if (hasRun && Math.floor((other.event.intervals[0]?.fromS ?? 0) / DAY_S) === day) n++
   }
   return n
 }

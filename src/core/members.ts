@@ -1,4 +1,5 @@
-import type { Target } from './model.ts'
+import { spanFromS, spanToS } from './edges.ts'
+import type { Interval, Target } from './model.ts'
 import type { EventState, Fleet, State } from './state.ts'
 
 /** Depth-first positions [from, to). */
@@ -37,13 +38,13 @@ export const honoursOptOut = (s: State, e: EventState): boolean =>
   e.event.class !== 'emergency' || (s.programmes.get(e.event.programme)?.overrideInEmergency ?? true)
 
 /**
- * 1 where a charger takes part in [fromS, toS) of the event, 0 where it may not (excluded at acceptance, opted out, refused). An opt-out that
- * touches the interval frees the charger for the whole of it: in doubt for the driver.
+ * 1 where a charger takes part in an interval of the event, 0 where it may not (excluded at acceptance, opted out, refused). An opt-out that
+ * touches the charger's own span of the interval, moved by its random delays, frees it for the whole of it: in doubt for the driver.
  */
-export function taking(s: State, e: EventState, members: Uint32Array, fromS: number, toS: number): Uint8Array {
+export function taking(s: State, e: EventState, members: Uint32Array, interval: Interval): Uint8Array {
   const out = new Uint8Array(members.length)
   const { excluded } = e
-  const free = freed(s, honoursOptOut(s, e), fromS, toS)
+  const free = freed(s, e, e.event.intervals.indexOf(interval))
   for (let m = 0; m < members.length; m++) {
     const i = members[m]!
     if (free !== undefined && free[i] === 1) continue
@@ -53,11 +54,17 @@ export function taking(s: State, e: EventState, members: Uint32Array, fromS: num
   return out
 }
 
-/** By charger number, 1 where a refusal or an opt-out frees it in [fromS, toS); undefined if nobody is. */
-function freed(s: State, optOuts: boolean, fromS: number, toS: number): Uint8Array | undefined {
+/** By charger number, 1 where a refusal or an opt-out frees it from interval k; undefined if nobody is. */
+function freed(s: State, e: EventState, k: number): Uint8Array | undefined {
+  const optOuts = honoursOptOut(s, e)
   if (s.refusals.size === 0 && (s.optOuts.size === 0 || !optOuts)) return undefined
   const out = new Uint8Array(s.fleet.chargers)
-  for (const [i, r] of s.refusals) if (r.toS > fromS) out[i] = 1
-  if (optOuts) for (const [i, list] of s.optOuts) if (list.some(o => o.fromS < toS && fromS < o.toS)) out[i] = 1
+  for (const [i, r] of s.refusals) if (r.toS > spanFromS(e, k, i)) out[i] = 1
+  if (!optOuts) return out
+  for (const [i, list] of s.optOuts) {
+    const fromS = spanFromS(e, k, i)
+    const toS = spanToS(e, k, i)
+    if (list.some(o => o.fromS < toS && fromS < o.toS)) out[i] = 1
+  }
   return out
 }

@@ -260,8 +260,17 @@ export type Input =
     }
   /** What a charger holds became unknown without a command: it rebooted, its clock jumped, it lost its profile, its next rung is to be tried. */
   | { readonly kind: 'doubt'; readonly who: Uint32Array; readonly why: string }
-  /** Latest power of the chargers under an event, as its plan uses it. `powerW` -1: nothing fresh is known. */
-  | { readonly kind: 'observed'; readonly event: EventNo; readonly who: Uint32Array; readonly powerW: Int32Array }
+  /**
+   * Latest power of the chargers under an event, as its plan uses it. `powerW` -1: nothing fresh is known, or nothing since its limit took effect.
+   * `again` 1: the same reading as in the last observation of this event.
+   */
+  | {
+      readonly kind: 'observed'
+      readonly event: EventNo
+      readonly who: Uint32Array
+      readonly powerW: Int32Array
+      readonly again?: Uint8Array
+    }
   /** Readings for the verification of an event. */
   | { readonly kind: 'metered'; readonly event: EventNo; readonly readings: Readings }
   /** Something outside that changes no state but belongs in the record: an unmapped signal, a try of a rung, a configuration change, a refused request. */

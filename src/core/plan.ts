@@ -1,7 +1,7 @@
 import { allocate, UNLIMITED } from './allocate.ts'
 import { spanFromS, spanToS } from './edges.ts'
 import { chargersOf, type Range, rangesOf } from './members.ts'
-import type { Decision, EventNo, Second } from './model.ts'
+import { type Decision, type EventNo, type Interval, NEVER_S, type Second } from './model.ts'
 import { closeSchedule, type Draft, draftSegment, finished, newDraft, type Rows, rowEnd, rowStart } from './rows.ts'
 import { newPad, type Pad, pushSegment, summed, tightest } from './schedule.ts'
 import { type EventState, type Fleet, lastS, type State } from './state.ts'
@@ -20,7 +20,8 @@ type Part = {
   readonly from: number
   readonly to: number
   readonly base: number
-  readonly watts: readonly Int32Array[]
+  /** Per interval; undefined where it is over. */
+  readonly watts: readonly (Int32Array | undefined)[]
 }
 
 /**
@@ -29,7 +30,7 @@ type Part = {
  */
 export function plan(s: State, nowS: Second): Planned {
   const unreachable: { event: EventNo; missingW: number }[] = []
-  const parts = planningEvents(s, nowS).flatMap(e => partsOf(s, e, unreachable))
+  const parts = planningEvents(s, nowS).flatMap(e => partsOf(s, e, nowS, unreachable))
   const draft = newDraft()
   const pads = newPads(parts)
   for (const stretch of stretches(s.fleet, parts)) {
@@ -39,13 +40,17 @@ export function plan(s: State, nowS: Second): Planned {
   return { kind: 'planned', generation: s.generation + 1, algorithm: ALGORITHM, schedules: finished(draft), unreachable }
 }
 
-function partsOf(s: State, e: EventState, unreachable: { event: EventNo; missingW: number }[]): Part[] {
+function partsOf(s: State, e: EventState, nowS: Second, unreachable: { event: EventNo; missingW: number }[]): Part[] {
   const ranges = rangesOf(s.fleet, e.event.targets)
   const members = chargersOf(s.fleet, ranges)
-  const allocations = e.event.intervals.map(interval => allocate(s, e, interval, members))
-  const missingW = Math.max(...allocations.map(a => a.missingW))
+  let missingW = 0
+  const watts = e.event.intervals.map(interval => {
+    if (isOver(e, interval, nowS)) return undefined
+    const allocation = allocate(s, e, interval, members)
+    missingW = Math.max(missingW, allocation.missingW)
+    return allocation.watts
+  })
   if (missingW > 0) unreachable.push({ event: e.no, missingW })
-  const watts = allocations.map(a => a.watts)
   let base = 0
   return ranges.map(r => {
     const part = { e, from: r.from, to: r.to, base, watts }
@@ -53,6 +58,10 @@ function partsOf(s: State, e: EventState, unreachable: { event: EventNo; missing
     return part
   })
 }
+
+/** Has the last charger left this interval, whatever its offset? */
+const isOver = (e: EventState, { toS }: Interval, nowS: Second): boolean =>
+  toS !== NEVER_S && toS + Math.max(0, e.spread.startShiftS, e.spread.endShiftS) + Math.max(e.spread.startS, e.spread.endS) < nowS
 
 type Stretch = Range & { readonly parts: readonly Part[] }
 /** The depth-first order cut where the set of events changes. */
@@ -84,10 +93,10 @@ function freeAll(s: State, { from, to }: Range, nowS: Second, draft: Draft): voi
   }
 }
 
-type Pads = { readonly raw: Pad; readonly best: Pad; readonly sum: Pad; readonly perEvse: Pad[] }
+type Pads = { readonly raw: Pad; readonly best: Pad }
 function newPads(parts: readonly Part[]): Pads {
   const capacity = 2 * parts.reduce((n, p) => n + p.watts.length, 0) + 2
-  return { raw: newPad(capacity), best: newPad(2 * capacity), sum: newPad(64 * capacity), perEvse: [] }
+  return { raw: newPad(capacity), best: newPad(2 * capacity) }
 }
 
 function planStretch(s: State, stretch: Stretch, nowS: Second, draft: Draft, pads: Pads): void {
@@ -121,12 +130,13 @@ function planStation(s: State, stretch: Stretch, p: number, shares: number, nowS
     segmentsOf(stretch.parts, i, p + k, nowS, pads)
     return copyOf(pads.best)
   })
+  const sum = newPad(2 * schedules.reduce((n, x) => n + x.count, 0))
   summed(
     schedules,
     evses.map(i => f.maxW[i]!),
-    pads.sum,
+    sum,
   )
-  draftIfNew(s, evses[0]!, pads.sum, nowS, draft)
+  draftIfNew(s, evses[0]!, sum, nowS, draft)
   pads.best.count = 0
   for (const i of evses.slice(1)) draftIfNew(s, i, pads.best, nowS, draft)
 }
@@ -143,7 +153,7 @@ function segmentsOf(parts: readonly Part[], i: number, p: number, nowS: Second, 
     if (p < part.from || p >= part.to) continue
     const m = part.base + p - part.from
     for (let k = 0; k < part.watts.length; k++) {
-      const limitW = part.watts[k]![m]!
+      const limitW = part.watts[k]?.[m] ?? UNLIMITED
       if (limitW === UNLIMITED) continue
       const fromS = spanFromS(part.e, k, i)
       const toS = spanToS(part.e, k, i)
@@ -168,6 +178,8 @@ function sameAsRow(rows: Rows, row: number, pad: Pad, nowS: Second): boolean {
   if (end - r !== pad.count) return false
   for (let k = 0; k < pad.count; k++, r++) {
     if (rows.toS[r] !== pad.toS[k] || rows.limitW[r] !== pad.limitW[k]) return false
+    // another event's equal limit is another reason: the first may be cancelled, and a driver is told who limits
+    if (rows.because[r] !== pad.because[k]) return false
     if (rows.fromS[r] !== pad.fromS[k] && (rows.fromS[r]! > nowS || pad.fromS[k]! > nowS)) return false
   }
   return true

@@ -5,7 +5,7 @@ import { limitAt, NONE } from './rows.ts'
 import { type EventState, firstS, lastS, type State } from './state.ts'
 
 /** Observations in a row that must show no effect before a charger counts as unmoved. */
-const STRIKES = 2
+export const STRIKES = 2
 /** Not more often than this is the ask grown, so that what was sent can be seen first. */
 const AGAIN_AFTER_S = 60
 /** Noise of meters and cars, as a share of the ask: inside it nothing is done. */
@@ -25,45 +25,67 @@ export function newlyUnmoved(e: EventState): Uint32Array {
 
 /**
  * What metering says the event lacks: declared once its start has passed, while no command is in flight, and at most once a minute. The part that
- * the plan itself makes good, because unmoved chargers no longer count, is not asked for twice.
+ * the plan itself makes good, because unmoved chargers no longer count, is not asked for twice; and where the last plan had already used all that
+ * there is, no more is asked, or the ask would wind up and hold on to chargers long after the load is back in bounds.
  */
 export function shortfall(s: State, e: EventState, seen: Observed, nowS: Second): Extract<Decision, { kind: 'shortfall' }> | undefined {
   const interval = intervalAt(e, nowS)
   if (!interval || e.cancelledS <= nowS || nowS < firstS(e) + e.spread.startS || nowS < e.lastShortfallS + AGAIN_AFTER_S) return undefined
   const unmoved = newlyUnmoved(e)
-  const missing = Math.max(0, missingW(s, e, interval, seen) - expectedOf(s, e, unmoved))
-  if (unmoved.length === 0 && (missing === 0 || inFlight(s, seen.who))) return undefined
+  const isFrozen = e.missingW > 0 || inFlight(s, seen.who)
+  const missing = isFrozen ? 0 : Math.max(0, missingW(s, e, interval, seen) - madeGoodW(s, e, interval, unmoved))
+  if (unmoved.length === 0 && missing === 0) return undefined
   return { kind: 'shortfall', event: e.no, missingW: Math.ceil(missing), unmoved }
 }
 
 const inFlight = (s: State, who: Uint32Array): boolean => who.some(i => s.pending[i] !== NONE && s.up[s.fleet.station[i]!] === 1)
 
-/** Watts between what was asked of the targets and what their meters show; 0 inside the deadband, and where the ask is about each charger alone. */
+/**
+ * Watts between what was asked of the targets and what their meters show; 0 inside the deadband, and where the ask is about each charger alone. Who
+ * has no reading of now counts as the plan counts it: a meter that is silent or late is no reason to ask for more.
+ */
 function missingW(s: State, e: EventState, interval: Interval, seen: Observed): number {
   const { ask } = interval
   const enough = s.programmes.get(e.event.programme)?.shortfallBelow ?? 0.95
   if (ask.kind === 'shed') {
     let cutW = 0
     seen.who.forEach((i, k) => {
-      const before = i < e.basisW.length ? e.basisW[i]! : -1
-      if (before >= 0 && seen.powerW[k]! >= 0) cutW += before - seen.powerW[k]!
+      const before = basisOf(e, i)
+      if (before >= 0) cutW += seen.powerW[k]! >= 0 ? before - seen.powerW[k]! : hopedW(s, e, i)
     })
     return cutW >= ask.totalW * enough ? 0 : ask.totalW - cutW
   }
   if (ask.kind === 'cap') {
     let loadW = 0
-    seen.who.forEach((i, k) => (loadW += seen.powerW[k]! >= 0 ? seen.powerW[k]! : s.fleet.maxW[i]!))
+    seen.who.forEach((i, k) => (loadW += seen.powerW[k]! >= 0 ? seen.powerW[k]! : unmeteredW(s, e, i)))
     return loadW <= ask.totalW * (1 + DEADBAND) ? 0 : loadW - ask.totalW
   }
   return 0
 }
+const basisOf = (e: EventState, i: number): number => (i < e.basisW.length ? e.basisW[i]! : -1)
+const isUnmoved = (e: EventState, i: number): boolean => i < e.unmoved.length && e.unmoved[i] === 1
+const heldW = (s: State, i: number): number => limitAt(s.rows, s.holds[i]!, Math.floor(s.nowMs / 1000))
 
-function expectedOf(s: State, e: EventState, who: Uint32Array): number {
+/** The cut that may be hoped of a charger under the limit that it holds, W. */
+function hopedW(s: State, e: EventState, i: number): number {
+  const limitW = heldW(s, i)
+  if (limitW < 0 || isUnmoved(e, i)) return 0
+  return (s.fleet.reliability[i]! / 1000) * Math.max(0, basisOf(e, i) - limitW)
+}
+/** The load of a charger without a reading: what it may draw, or drew before. */
+function unmeteredW(s: State, e: EventState, i: number): number {
+  const limitW = isUnmoved(e, i) ? -1 : heldW(s, i)
+  return limitW < 0 ? freeW(s, e, i) : Math.min(freeW(s, e, i), limitW)
+}
+const freeW = (s: State, e: EventState, i: number): number => (basisOf(e, i) >= 0 ? basisOf(e, i) : s.fleet.maxW[i]!)
+
+/** What the next plan finds elsewhere because these no longer count: a shed had hoped for its share of them, a cap had trusted them wholly. */
+function madeGoodW(s: State, e: EventState, { ask }: Interval, who: Uint32Array): number {
   let sumW = 0
   for (const i of who) {
-    const before = i < e.basisW.length ? e.basisW[i]! : -1
-    const limitW = limitAt(s.rows, s.holds[i]!, Math.floor(s.nowMs / 1000))
-    if (before > 0 && limitW >= 0) sumW += (s.fleet.reliability[i]! / 1000) * Math.max(0, before - limitW)
+    const limitW = heldW(s, i)
+    if (limitW < 0) continue
+    sumW += ask.kind === 'cap' ? Math.max(0, freeW(s, e, i) - limitW) : hopedW(s, e, i)
   }
   return sumW
 }
@@ -75,16 +97,21 @@ const steps = ['zero', 'stop', 'disable'] as const
  */
 export function lastResorts(s: State, e: EventState, nowS: Second): Extract<Decision, { kind: 'lastResort' }>[] {
   const disabled = chargersAt(e, 3)
+  if (disabled.length > 0 && e.status !== 'accepted') return [{ kind: 'lastResort', event: e.no, step: 'enable', who: disabled }]
   if (disabled.length > 0 && nowS >= Math.min(lastS(e), e.cancelledS))
     return [{ kind: 'lastResort', event: e.no, step: 'enable', who: disabled }]
   if (e.event.class !== 'emergency' || !s.programmes.get(e.event.programme)?.lastResort || !intervalAt(e, nowS)) return []
   return steps.flatMap((step, level) => {
-    const who = [...e.unmoved.keys()].filter(i => e.unmoved[i] === 1 && (e.strikes[i] ?? 0) >= STRIKES && (e.resort[i] ?? 0) === level)
+    const who: number[] = []
+    for (let i = 0; i < e.unmoved.length; i++)
+      if (e.unmoved[i] === 1 && (e.strikes[i] ?? 0) >= STRIKES && (e.resort[i] ?? 0) === level) who.push(i)
     return who.length === 0 ? [] : [{ kind: 'lastResort' as const, event: e.no, step, who: Uint32Array.from(who) }]
   })
 }
 function chargersAt(e: EventState, step: number): Uint32Array {
-  return Uint32Array.from([...e.resort.keys()].filter(i => e.resort[i] === step))
+  const out: number[] = []
+  for (let i = 0; i < e.resort.length; i++) if (e.resort[i] === step) out.push(i)
+  return Uint32Array.from(out)
 }
 
 /** Live figures of an event: what it asks of its targets now, what they drew before, what they draw. W; null where unknown. */

@@ -117,6 +117,19 @@ export function limitAt(rows: Rows, row: number, atS: Second): number {
   return -1
 }
 
+/** The greatest limit of a row in [fromS, toS), -1 where it does not limit throughout. */
+export function limitThrough(rows: Rows, row: number, fromS: Second, toS: Second): number {
+  let atS = fromS
+  let greatestW = -1
+  for (let k = rowStart(rows, row); k < rowEnd(rows, row) && atS < toS; k++) {
+    if (rows.toS[k]! <= atS) continue
+    if (rows.fromS[k]! > atS) return -1
+    greatestW = Math.max(greatestW, rows.limitW[k]!)
+    atS = rows.toS[k]!
+  }
+  return atS < toS ? -1 : greatestW
+}
+
 /** Which event limits at an instant, -1 where none does. */
 export function becauseAt(rows: Rows, row: number, atS: Second): EventNo {
   if (row === NONE || row === UNKNOWN) return -1

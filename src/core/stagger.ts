@@ -26,13 +26,19 @@ export function staggerRanks(f: Fleet, ranges: readonly Range[], seed: Uint8Arra
   interleave(orders, 0, total, phases[f.nodes]!)
   const charger = chargersOf(f, ranges)
   const shift = phases[f.nodes]! / 4294967296
-  for (let rank = 0; rank < total; rank++) out[charger[orders.order[rank]!]!] = Math.floor(((rank + shift) / total) * 65536)
+  for (let rank = 0; rank < total; rank++) out[charger[orders.order[rank]!]!] = Math.max(1, Math.floor(((rank + shift) / total) * 65536))
   return out
 }
 
-/** Whole seconds in [0, spreadS]. A charger that came after the ranks were drawn has rank 0 in no column: it takes the middle of the spread. */
-export const offsetS = (ranks: Uint16Array, charger: number, spreadS: number): number =>
-  spreadS === 0 ? 0 : Math.floor(((charger < ranks.length ? ranks[charger]! : 32768) * (spreadS + 1)) / 65536)
+/** In a column of ranks: the charger was not under the targets when they were drawn. */
+export const UNDRAWN = 0
+
+/** Whole seconds in [0, spreadS]. A charger that came after the ranks were drawn takes the middle of the spread. */
+export function offsetS(ranks: Uint16Array, charger: number, spreadS: number): number {
+  if (spreadS === 0) return 0
+  const rank = charger < ranks.length ? ranks[charger]! : UNDRAWN
+  return Math.floor(((rank === UNDRAWN ? 32768 : rank) * (spreadS + 1)) / 65536)
+}
 
 /** Where a node's range lies in the concatenated target ranges; -1 if it is not inside a single one. */
 function indexOf(ranges: readonly Range[], from: number, size: number): number {
@@ -65,10 +71,14 @@ function newOrders(n: number, phase: Uint32Array): Orders {
   return { order, blockEnd, phase, first: new Uint32Array(n + 1), next: new Uint32Array(n) }
 }
 
-/** Makes one block of all the blocks in [from, to), ordered by when each of their positions goes (to within one part in `to - from`). */
+/**
+ * Makes one block of all the blocks in [from, to), ordered by when each of their positions goes (to within one part in `to - from`). Of those in the
+ * same part the lower goes first in half of the draws only, or low numbers would be cut first for ever.
+ */
 function interleave({ order, blockEnd, phase, first, next }: Orders, from: number, to: number, phaseAfter: number): void {
   if (blockEnd[from] === to) return
   const size = to - from
+  const isReversed = (phaseAfter & 1) === 1
   first.fill(0, 0, size + 1)
   for (let p = from; p < to; p = blockEnd[p]!) {
     const scale = size / (blockEnd[p]! - p)
@@ -80,7 +90,8 @@ function interleave({ order, blockEnd, phase, first, next }: Orders, from: numbe
     const scale = size / (blockEnd[p]! - p)
     const start = phase[p]! / 4294967296
     const n = blockEnd[p]! - p
-    for (let k = 0; k < n; k++) next[first[((k + start) * scale) | 0]!++] = order[p + k]!
+    if (isReversed) for (let k = 0; k < n; k++) next[--first[(((k + start) * scale) | 0) + 1]!] = order[p + k]!
+    else for (let k = 0; k < n; k++) next[first[((k + start) * scale) | 0]!++] = order[p + k]!
   }
   order.set(next.subarray(0, size), from)
   blockEnd[from] = to

@@ -63,8 +63,14 @@ export type EventState = {
   /** By charger number: 0 none, 1 zero, 2 stopped, 3 disabled. */
   resort: Uint8Array
   lastShortfallS: Second
+  /** What the last plan could not find for this event, W: asking for still more would be idle. */
+  missingW: number
+  /** What ran before the present revision, until that is accepted: a declined revision ends it in an orderly way. */
+  former: Former | null
   verification: Verification | null
 }
+
+export type Former = { readonly event: GridEvent; readonly cancelledS: Second; readonly verification: Verification | null }
 
 /** What became of the last command of an event to a charger. */
 export const answers = ['none', 'sent', 'accepted', 'rejected', 'unknown'] as const
@@ -175,15 +181,23 @@ export const isRefused = (s: State, charger: number, fromS: Second): boolean =>
 export const firstS = (e: EventState): Second => (e.event.intervals[0]?.fromS ?? NEVER_S) + Math.min(0, e.spread.startShiftS)
 /** Last second by which everyone is free of it, NEVER_S if it is open-ended. */
 export function lastS(e: EventState): Second {
-  const toS = Math.min(e.event.intervals.at(-1)?.toS ?? 0, e.cancelledS)
-  return toS === NEVER_S ? NEVER_S : toS + tailS(e)
+  const toS = e.event.intervals.at(-1)?.toS ?? 0
+  const plannedS = toS === NEVER_S ? NEVER_S : toS + plannedTailS(e)
+  return e.cancelledS === NEVER_S ? plannedS : Math.min(plannedS, e.cancelledS + tailS(e))
 }
-export const tailS = (e: EventState): number =>
-  e.cancelledS !== NEVER_S && e.event.stopAtOnce
-    ? 0
-    : e.spread.endFollowsStart
-      ? e.spread.startS
-      : Math.max(0, e.spread.endShiftS + e.spread.endS)
+/** How long after its end, or after its cancellation, the last charger is let go. A release after a cancellation knows no shift: it begins at once. */
+export function tailS(e: EventState): number {
+  if (e.cancelledS === NEVER_S) return plannedTailS(e)
+  if (e.event.stopAtOnce) return 0
+  return e.spread.endFollowsStart ? e.spread.startS : e.spread.endS
+}
+const plannedTailS = ({ spread }: EventState): number =>
+  Math.max(0, spread.endFollowsStart ? spread.startShiftS + spread.startS : spread.endShiftS + spread.endS)
+/** First second at which an edge at `toS` lets somebody go, or hands over to the next interval. */
+export function firstEndS(e: EventState, toS: Second): Second {
+  const isLast = toS === e.event.intervals.at(-1)?.toS
+  return toS === NEVER_S ? NEVER_S : toS + Math.min(0, isLast && !e.spread.endFollowsStart ? e.spread.endShiftS : e.spread.startShiftS)
+}
 
 /** Nodes from the charger's station up to the root. */
 export function path(f: Fleet, charger: number): NodeNo[] {

@@ -24,8 +24,9 @@ export function inputsOf(b: Inbox): Input[] {
   return out
 }
 
-/** Puts back what an append that failed had taken, except the inputs: their submitters are told, and try again. */
+/** Puts back what an append that failed had taken: nobody else knows of it. (Who waits for an input of its own is told, and tries again.) */
 export function putBack(into: Inbox, lost: Inbox): void {
+  into.inputs.unshift(...lost.inputs)
   into.outcomes.unshift(...lost.outcomes)
   for (const [station, up] of lost.links) if (!into.links.has(station)) into.links.set(station, up)
   for (const [why, who] of lost.doubts) {
@@ -35,7 +36,9 @@ export function putBack(into: Inbox, lost: Inbox): void {
   }
 }
 
-const MAX_CAUSES = 255
+/** Words of chargers, kept short enough for one log entry however they are spelt. */
+const MAX_CAUSES = 64
+const MAX_CAUSE_CHARS = 100
 function outcomeColumns(outcomes: readonly Outcome[]): Input {
   const causes: string[] = []
   const index = new Map<string, number>()
@@ -44,7 +47,7 @@ function outcomeColumns(outcomes: readonly Outcome[]): Input {
     if (known !== undefined) return known
     if (causes.length === MAX_CAUSES) return MAX_CAUSES - 1
     index.set(cause, causes.length)
-    return causes.push(cause.slice(0, 200)) - 1
+    return causes.push(cause.slice(0, MAX_CAUSE_CHARS)) - 1
   }
   return {
     kind: 'outcome',

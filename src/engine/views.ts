@@ -1,4 +1,4 @@
-import { membersOf } from '../core/apply.ts'
+import { limitedSinceS, membersOf } from '../core/apply.ts'
 import { chargersOf, rangesOf } from '../core/members.ts'
 import { NEVER_S, type Second, type Target } from '../core/model.ts'
 import { figures } from '../core/response.ts'
@@ -66,9 +66,23 @@ export function fleetFigures(s: State, targets: readonly Target[], latest: Lates
   return { ...out, limitedTo }
 }
 
-/** Power of an event's members as columns, -1 where nothing fresh is known. */
-export function observe(s: State, e: EventState, latest: Latest, nowMs: number, freshMs: number) {
-  return observeMembers(membersOf(s, e), latest, nowMs, freshMs)
+/**
+ * Power of a running event's members as columns, -1 where nothing fresh is known. A mean that reaches back before a limit took effect says nothing of
+ * the limit: it counts as unknown. `seenMs` remembers which readings were looked at before.
+ */
+export function observe(s: State, e: EventState, latest: Latest, nowMs: number, freshMs: number, seenMs: Float64Array) {
+  const nowS = Math.floor(nowMs / 1000)
+  const { who, powerW } = observeMembers(membersOf(s, e), latest, nowMs, freshMs)
+  const again = new Uint8Array(who.length)
+  if (e.basisAtS === 0 || nowS < firstS(e)) return { who, powerW }
+  for (let k = 0; k < who.length; k++) {
+    const i = who[k]!
+    if (powerW[k]! < 0) continue
+    if (latest.fromMs[i]! < limitedSinceS(s, i, nowS) * 1000) powerW[k] = -1
+    else if (seenMs[i] === latest.atMs[i]!) again[k] = 1
+    else seenMs[i] = latest.atMs[i]!
+  }
+  return { who, powerW, again }
 }
 export function observeMembers(who: Uint32Array, latest: Latest, nowMs: number, freshMs: number) {
   const power = powerOf(latest, nowMs, freshMs)

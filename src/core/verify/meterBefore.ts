@@ -1,5 +1,5 @@
 import { allocate, UNLIMITED } from '../allocate.ts'
-import { membersOf } from '../apply.ts'
+import { isAbove, membersOf, SETTLE_S } from '../apply.ts'
 import { spanFromS, spanToS } from '../edges.ts'
 import {
   chargerVerdicts,
@@ -11,14 +11,10 @@ import {
   type Second,
   type Verdict,
 } from '../model.ts'
-import { answerOf, type EventState, exclusionOf, firstS, isUp, linkLossOf, type State } from '../state.ts'
+import { answerOf, type EventState, exclusionOf, firstEndS, firstS, isOptedOut, isUp, lastS, linkLossOf, type State } from '../state.ts'
 
 /** The baseline is each charger's mean power in this stretch before the event (meter before / meter after: ERCOT MBMA, GB flexibility "meter-before"). */
 export const BASELINE_S = 300
-/** A car takes this long to follow a limit; compliance is judged after it. */
-const SETTLE_S = 30
-/** Accuracy that the law asks of a charger's own meter (SI 2021/1467 reg. 9): inside the band nobody is called non-compliant. */
-const METER_BAND = 0.1
 /** Below this share of metered charger-time nothing is said about the event. */
 const MIN_COVERAGE = 0.8
 const DELIVERED_FROM = 0.95
@@ -32,7 +28,7 @@ export function settledWindow(e: EventState): Window {
   const first = e.event.intervals[0]
   const last = e.event.intervals.at(-1)
   const fromS = (first?.fromS ?? 0) + e.spread.startShiftS + e.spread.startS
-  const toS = Math.min((last?.toS ?? 0) + Math.min(0, e.spread.endShiftS), e.cancelledS)
+  const toS = Math.min(firstEndS(e, last?.toS ?? 0), e.cancelledS)
   return { fromS, toS: Math.max(fromS, toS) }
 }
 /** Where the baseline is read. */
@@ -43,8 +39,9 @@ export function baselineWindow(e: EventState): Window {
 
 /**
  * Did the load fall? From meters alone, over the settled window: asked and delivered energy against the meter-before baseline, and for each charger
- * whether its readings kept its limit. A charger without readings is no data, never a number; too little data makes the whole unverifiable.
- * Not compliant: reading x (1 - 0.1) > limit in two intervals. The settlement-grade rules come with their own rulesets.
+ * whether its readings kept its limit. A charger without readings is no data, never a number; too little data makes the whole unverifiable. Where a
+ * charger that does not keep its limit without the link was not heard, nothing was delivered: it counts at its baseline.
+ * Not compliant: reading x (1 - 0.1) > limit in two intervals, or in the only one. The settlement-grade rules come with their own rulesets.
  */
 export function verify(s: State, e: EventState, readings: Readings): Verified {
   const window = settledWindow(e)
@@ -64,14 +61,15 @@ export function verify(s: State, e: EventState, readings: Readings): Verified {
     const baseline = meanW(readings, mine, before)
     const actual = meanW(readings, mine, window)
     const covered = actual.seconds
-    if (baseline.meanW !== null && actual.meanW !== null) {
+    if (baseline.meanW !== null && (actual.meanW !== null || resumes(s, i))) {
+      const heard = resumes(s, i) ? Math.min(1, covered / Math.max(1, window.toS - window.fromS)) : 1
       sums.baselineWh += baseline.meanW * hours
-      sums.actualWh += actual.meanW * hours
+      sums.actualWh += ((actual.meanW ?? 0) * heard + baseline.meanW * (1 - heard)) * hours
       sums.coveredS += covered
     } else if (baseline.meanW === null && actual.meanW !== null) sums.actualWh += actual.meanW * hours
     const commanded = limits[m]!.some(x => x.limitW !== UNLIMITED)
     if (commanded || (baseline.meanW ?? 0) > 0) sums.drawing++
-    const judged = commanded ? compliance(readings, mine, limits[m]!) : 'notCommanded'
+    const judged = commanded ? complianceOf(readings, mine, limits[m]!) : 'notCommanded'
     counts[judged]++
     const why = whyNot(s, e, i, judged)
     if (why !== 'none') causes[why] = (causes[why] ?? 0) + 1
@@ -106,6 +104,8 @@ export function verify(s: State, e: EventState, readings: Readings): Verified {
     },
   }
 }
+
+const resumes = (s: State, i: number): boolean => linkLossOf(s.fleet, i) !== 'holds'
 
 function verdictOf(e: EventState, coverage: number, ratio: number | null, actualWh: number, { fromS, toS }: Window): Verdict {
   if (coverage < MIN_COVERAGE || toS <= fromS) return 'unverifiable'
@@ -161,28 +161,32 @@ function askedOfEachWh(e: EventState, limits: readonly Limit[], baselineW: numbe
   return wh
 }
 
-function compliance(readings: Readings, mine: readonly number[], limits: readonly Limit[]): 'compliant' | 'notCompliant' | 'noData' {
+function complianceOf(readings: Readings, mine: readonly number[], limits: readonly Limit[]): 'compliant' | 'notCompliant' | 'noData' {
   let seen = 0
   let above = 0
   for (const k of mine)
     for (const x of limits) {
       if (x.limitW === UNLIMITED || readings.fromMs[k]! < x.fromS * 1000 || readings.toMs[k]! > x.toS * 1000) continue
       seen++
-      if (readings.powerW[k]! * (1 - METER_BAND) > x.limitW) above++
+      if (isAbove(readings.powerW[k]!, x.limitW)) above++
     }
-  return seen === 0 ? 'noData' : above >= 2 ? 'notCompliant' : 'compliant'
+  return seen === 0 ? 'noData' : above >= Math.min(2, seen) ? 'notCompliant' : 'compliant'
 }
 
 function whyNot(s: State, e: EventState, i: number, judged: (typeof chargerVerdicts)[number]): NonResponse {
   if (judged === 'compliant') return 'none'
-  if (judged === 'notCommanded')
-    return s.refusals.has(i) || answerOf(e, i) === 'rejected' ? 'refused' : s.optOuts.has(i) || exclusionOf(e, i) ? 'optedOut' : 'none'
+  if (judged === 'notCommanded') return refusedHere(s, e, i) ? 'refused' : optedOutHere(s, e, i) || exclusionOf(e, i) ? 'optedOut' : 'none'
   const answer = answerOf(e, i)
   if (answer === 'rejected') return 'refused'
-  if (!isUp(s, i)) return linkLossOf(s.fleet, i) === 'holds' ? 'offline' : 'resumedOnLinkLoss'
+  if (!isUp(s, i)) return resumes(s, i) ? 'resumedOnLinkLoss' : 'offline'
   if (judged === 'noData') return 'noData'
   return answer === 'accepted' ? 'acceptedButUnmoved' : 'noAnswer'
 }
+
+/** Refusals and opt-outs of other days stand in the state as well. */
+const refusedHere = (s: State, e: EventState, i: number): boolean =>
+  answerOf(e, i) === 'rejected' || (s.refusals.get(i)?.toS ?? 0) > firstS(e)
+const optedOutHere = (s: State, e: EventState, i: number): boolean => isOptedOut(s, i, firstS(e), lastS(e))
 
 function byCharger(readings: Readings): Map<number, number[]> {
   const out = new Map<number, number[]>()
