@@ -89,7 +89,7 @@ async function assemble(
     ])
   const dataDir = resolve(config.dataDir)
   const runtime = overrides.runtime ?? (await systemRuntime(closers))
-  const store = overrides.store ?? (await sqliteStore(dataDir, config, runtime))
+  const store = overrides.store ?? (await sqliteStore(dataDir, config, runtime, closers))
   closers.push(() => store.close())
   const chargers = overrides.chargers ?? ocppLink(ocppOptions(config))
   const sources: ListeningSource[] = []
@@ -189,8 +189,12 @@ async function systemRuntime(closers: (() => unknown)[]): Promise<Runtime> {
   closers.push(() => runtime.close())
   return runtime
 }
-async function sqliteStore(dir: string, config: Config, runtime: Runtime): Promise<Store> {
-  const { openStore } = await import('../adapters/stores/sqlite/open.ts')
+async function sqliteStore(dir: string, config: Config, runtime: Runtime, closers: (() => unknown)[]): Promise<Store> {
+  const [{ openStore }, { holdFolder }] = await Promise.all([
+    import('../adapters/stores/sqlite/open.ts'),
+    import('../adapters/stores/sqlite/hold.ts'),
+  ])
+  closers.push(holdFolder(dir))
   return openStore({ dir, origin: config.origin, runtime })
 }
 

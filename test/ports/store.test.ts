@@ -5,6 +5,7 @@ import Database from 'libsql'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { databaseName } from '../../adapters/stores/sqlite/db.ts'
+import { holdFolder, holdName } from '../../adapters/stores/sqlite/hold.ts'
 import { publicKeyName, seedKeyName, signingKeyName } from '../../adapters/stores/sqlite/key.ts'
 import { openStore } from '../../adapters/stores/sqlite/open.ts'
 import { parseVkey } from '../../src/audit/note.ts'
@@ -165,6 +166,21 @@ describe('two engines on one file', () => {
     const again = open()
     expect(again.journal.size()).toBe(2)
     await again.close()
+  })
+})
+
+describe('a folder is held by one bridge at a time', () => {
+  it('a second is turned away by a coded error; given back, the folder is free', () => {
+    const giveBack = holdFolder(dir, 0)
+    expect(() => holdFolder(dir, 0)).toThrow(expect.objectContaining({ code: 'db-in-use', path: join(dir, holdName) }))
+    expect(mode(holdName)).toBe(0o600)
+    giveBack()
+    holdFolder(dir, 0)()
+  })
+  it('who only reads or opens the store is not kept out', async () => {
+    const giveBack = holdFolder(dir, 0)
+    await written()
+    giveBack()
   })
 })
 
