@@ -73,7 +73,7 @@ function cap(s: State, e: EventState, interval: Interval, totalW: number, member
   const availableW = totalW - e.extraW - uncommandedW(s, e, members, takes, heldW)
   const u = draws(n, e.seed, 'order')
   const leastW = new Int32Array(n)
-  for (let m = 0; m < n; m++) if (takes[m] === 1 && !(heldW && heldW[m]! >= 0)) leastW[m] = f.minW[members[m]!]!
+  for (let m = 0; m < n; m++) if (takes[m] === 1 && isReachable(s, members[m]!) && !isUnmoved(e, members[m]!)) leastW[m] = f.minW[members[m]!]!
   const runs = grant(u, leastW, Math.max(0, availableW))
   const stepW = new Int32Array(n)
   let roomW = 0
@@ -91,8 +91,12 @@ function cap(s: State, e: EventState, interval: Interval, totalW: number, member
   const watts = new Int32Array(n).fill(UNLIMITED)
   for (let m = 0; m < n; m++) {
     if (takes[m] === 0) continue
+    if (!isReachable(s, members[m]!)) {
+      // the plan is made anew with everyone who comes back
+      if (heldW && heldW[m]! >= 0) watts[m] = heldW[m]!
+      continue
+    }
     watts[m] = runs.granted[m] === 0 ? 0 : leastW[m]! + (steps + more.granted[m]!) * stepW[m]!
-    if (heldW && heldW[m]! >= 0) watts[m] = heldW[m]!
     if ((full && runs.granted[m] === 1) || watts[m]! >= f.maxW[members[m]!]!) watts[m] = UNLIMITED
   }
   return { watts, missingW: Math.max(0, -availableW) }

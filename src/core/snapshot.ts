@@ -14,7 +14,7 @@ export function toBytes(s: State): Uint8Array {
   let length = 0
   const column = (value: ArrayBufferView): unknown => {
     const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-    const ref = { $c: value.constructor.name, at: length, length: bytes.length }
+    const ref = { $c: value instanceof Uint8Array ? 'Uint8Array' : value.constructor.name, at: length, length: bytes.length }
     columns.push(bytes)
     length += bytes.length
     return ref
@@ -57,7 +57,7 @@ const columnNames = { Uint8Array, Uint16Array, Uint32Array, Int32Array, Float64A
 function columnOf(name: string, bytes: Uint8Array): ArrayBufferView {
   const copy = new Uint8Array(bytes.length)
   copy.set(bytes)
-  return new columnNames[name === 'Buffer' ? 'Uint8Array' : (name as keyof typeof columnNames)](copy.buffer)
+  return new columnNames[name as keyof typeof columnNames](copy.buffer)
 }
 
 const byKey = ([a]: [unknown, unknown], [b]: [unknown, unknown]): number =>
