@@ -21,20 +21,31 @@ const spreadS = seconds(MAX_SPREAD_S).default(DEFAULT_SPREAD_S)
 const port = z.int().min(0).max(65_535)
 
 const programme = z.strictObject({
+  /** What signals, fleet files and the log call it. */
   id: name,
+  /** Over how long the starts of an event are spread; 0: all at once. */
   startSpreadS: spreadS,
+  /** Over how long its ends are spread, also those of an emergency. */
   endSpreadS: spreadS,
+  /** The least that `keep` and `shed` leave each charger; 0: it may be paused. */
   floorW: z.number().min(0).default(0),
+  /** An event that begins sooner after it was received is declined, unless it is an emergency. */
   minNoticeS: seconds(7 * 86_400).default(0),
+  /** A longer event is declined, unless it is an emergency. */
   maxDurationS: z
     .int()
     .min(1)
     .max(7 * 86_400)
     .default(4 * 3600),
+  /** Per UTC day; more are declined, but never an emergency. */
   maxEventsPerDay: z.int().min(0).default(24),
+  /** May its chargers be used in an emergency? */
   emergencyAllowed: z.boolean().default(true),
+  /** May a driver's override act within an emergency? */
   overrideInEmergency: z.boolean().default(true),
+  /** Where meters show no drop in an emergency: 0 A, then stop or disable. */
   lastResort: z.boolean().default(false),
+  /** Share delivered below which more is asked of the fleet in mid-event. */
   shortfallBelow: z.number().min(0).max(1).default(0.95),
 })
 
@@ -76,7 +87,8 @@ const api = z.strictObject({
   tokens: z.array(z.strictObject({ name, token: z.string().min(24), scopes: z.array(z.enum(tokenScopes)).min(1) })).default([]),
 })
 
-const schemaFor = <S extends readonly [z.ZodObject, ...z.ZodObject[]]>(signals: S) =>
+/** The whole configuration, for the kinds of signal source that there are. */
+export const schemaFor = <S extends readonly [z.ZodObject, ...z.ZodObject[]]>(signals: S) =>
   z.strictObject({
     /** Holds the journal, the meters, the registry and the keys. */
     dataDir: z.string().min(1).default('./gridbridge-data'),
