@@ -54,7 +54,7 @@ const ca = args['ca'] as string | undefined
 const logFile = args['log'] as string | undefined
 const log = logFile === undefined ? undefined : createWriteStream(logFile, { flags: 'a' })
 const line = (entry: object): unknown => log?.write(`${JSON.stringify(entry)}\n`)
-const LOGGED = ['SetChargingProfile', 'ClearChargingProfile']
+const LOGGED = ['SetChargingProfile', 'ClearChargingProfile', 'ChangeConfiguration', 'SetVariables']
 
 const fleet = createFleet({
   url,
