@@ -1,6 +1,15 @@
 import { NEVER_S, type Second } from './model.ts'
-import { offsetS } from './stagger.ts'
 import type { EventState } from './state.ts'
+
+/** In a column of ranks: the charger was not under the targets when they were drawn. */
+export const UNDRAWN = 0
+
+/** Whole seconds in [0, spreadS]. A charger that came after the ranks were drawn takes the middle of the spread. */
+export function offsetS(ranks: Uint16Array, charger: number, spreadS: number): number {
+  if (spreadS === 0) return 0
+  const rank = charger < ranks.length ? ranks[charger]! : UNDRAWN
+  return Math.floor(((rank === UNDRAWN ? 32768 : rank) * (spreadS + 1)) / 65536)
+}
 
 /** A charger's own first second of an edge at `fromS`: shifted and staggered. */
 export const startsS = (e: EventState, charger: number, fromS: Second): Second =>

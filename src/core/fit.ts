@@ -1,6 +1,6 @@
+import { offsetS } from './edges.ts'
 import { NEVER_S, type Second } from './model.ts'
 import { type Draft, draftSegment, FREE, type Rows, rowEnd, rowStart } from './rows.ts'
-import { offsetS } from './stagger.ts'
 import type { State } from './state.ts'
 
 /** An open-ended limit is held this long and renewed at half, so that it lapses by itself if we die. */

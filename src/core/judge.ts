@@ -1,6 +1,7 @@
+import { UNDRAWN } from './edges.ts'
 import { chargersOf, type Range, rangesOf } from './members.ts'
 import { type Decision, type Decline, exclusions, type GridEvent, NEVER_S, type Programme, type Second, type Spread } from './model.ts'
-import { staggerRanks, UNDRAWN } from './stagger.ts'
+import { staggerRanks } from './stagger.ts'
 import { type EventState, type Fleet, firstS, type State } from './state.ts'
 
 /** Hard bound of a random delay (SI 2021/1467 reg. 11: capable of up to 1,800 s) and what it is by default. */

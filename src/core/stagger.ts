@@ -30,16 +30,6 @@ export function staggerRanks(f: Fleet, ranges: readonly Range[], seed: Uint8Arra
   return out
 }
 
-/** In a column of ranks: the charger was not under the targets when they were drawn. */
-export const UNDRAWN = 0
-
-/** Whole seconds in [0, spreadS]. A charger that came after the ranks were drawn takes the middle of the spread. */
-export function offsetS(ranks: Uint16Array, charger: number, spreadS: number): number {
-  if (spreadS === 0) return 0
-  const rank = charger < ranks.length ? ranks[charger]! : UNDRAWN
-  return Math.floor(((rank === UNDRAWN ? 32768 : rank) * (spreadS + 1)) / 65536)
-}
-
 /** Where a node's range lies in the concatenated target ranges; -1 if it is not inside a single one. */
 function indexOf(ranges: readonly Range[], from: number, size: number): number {
   let base = 0

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { offsetS } from '../../src/core/edges.ts'
 import { withChanges } from '../../src/core/fleet.ts'
 import { rangesOf } from '../../src/core/members.ts'
 import { nodeKinds, type Target } from '../../src/core/model.ts'
-import { offsetS, staggerRanks } from '../../src/core/stagger.ts'
+import { staggerRanks } from '../../src/core/stagger.ts'
 import { emptyFleet, type Fleet } from '../../src/core/state.ts'
 import { at, bed, during, fleetOfN, seedOf, T } from './bed.ts'
 
