@@ -10,6 +10,7 @@ import { ceilingW, unread } from './foreign.ts'
 import { ocpp16 } from './ocpp16/outbound.ts'
 import { ocpp201 } from './ocpp201/outbound.ts'
 import type { Payload, Protocol, Reply } from './ocppj/frames.ts'
+import type { TlsOptions } from './ocppj/gate.ts'
 import { isKnown } from './ocppj/schemas.ts'
 import {
   type Answer,
@@ -20,7 +21,6 @@ import {
   priority,
   realTimers,
   type Timers,
-  type TlsOptions,
   type Transport,
 } from './ocppj/transport.ts'
 import { configKey, linkOf, refreshRungs, renew, type StationLink } from './station.ts'

@@ -4,67 +4,17 @@
  *
  * Made for many idle connections: one record per identity, shared listeners (`this` is the socket), no timer per socket, queues only while they are used.
  */
-import type { IncomingMessage } from 'node:http'
-import { createServer } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
-import { type WebSocket, WebSocketServer } from 'ws'
+import type { WebSocket } from 'ws'
 import type { StationAuth } from '../../../src/ports.ts'
 import { callFrame, isFault, type Payload, type Protocol, type Reply, readFrame, replyFrame } from './frames.ts'
-import { basicPassword, chooseProtocol, identityOf, tokenBucket } from './handshake.ts'
-import { rememberingChecker } from './passwords.ts'
-import { isKnown, violation } from './schemas.ts'
+import { createGate, type GateOptions } from './gate.ts'
+import { type Answer, type Job, newCounters, newPeer, type Peer, rememberLate } from './peer.ts'
+import { violation } from './schemas.ts'
 
-export type Answer =
-  | { readonly kind: 'result'; readonly payload: Payload }
-  | { readonly kind: 'error'; readonly code: string; readonly description: string }
-  /** No answer in time; one may still come (`late`). */
-  | { readonly kind: 'timeout' }
-  /** The link went away while it was in flight or waiting; `sent` says which. */
-  | { readonly kind: 'offline'; readonly sent: boolean }
-  /** Its deadline passed before it could be sent. */
-  | { readonly kind: 'expired' }
-  /** We made a frame that the official schema refuses; it was not sent. */
-  | { readonly kind: 'invalid'; readonly why: string }
-
-/** Most urgent first. */
-export const priority = { urgent: 0, curtail: 1, restore: 2, config: 3, poll: 4 } as const
-
-/** A CALL to make. `done` is called exactly once; `late` when an answer comes after the timeout. Both are shared functions: `context` carries the state. */
-export type Job<C = unknown> = {
-  readonly action: string
-  /** Let go once it is written: thousands are in flight at a time. */
-  payload: Payload | null
-  readonly priority: number
-  /** Not sent after this instant; Infinity for never. */
-  readonly expiresMs: number
-  readonly done: (job: Job<C>, answer: Answer) => void
-  readonly late: ((job: Job<C>, answer: Answer) => void) | null
-  readonly context: C
-}
-
-export type Peer<O> = {
-  readonly identity: string
-  readonly owner: O
-  protocol: Protocol
-  socket: WebSocket | null
-  /** The connection under `socket`. */
-  wire: Duplex | null
-  job: Job | null
-  jobId: string
-  jobDueMs: number
-  queue: Job[] | null
-  late: { readonly id: string; readonly job: Job }[] | null
-  answered: { readonly id: string; readonly print: number; readonly text: string }[] | null
-  alive: boolean
-  pingDueMs: number
-  tokens: number
-  tokensAtMs: number
-  paused: boolean
-  malformed: number
-}
+export type { Answer, Counters, Job, Peer } from './peer.ts'
+export { priority } from './peer.ts'
 
 export type Timers = { now(): number; every(ms: number, job: () => void): () => void }
 export const realTimers: Timers = {
@@ -76,17 +26,11 @@ export const realTimers: Timers = {
   },
 }
 
-export type TlsOptions = { readonly cert: string | Buffer; readonly key: string | Buffer; readonly ca?: string | Buffer }
-export type TransportOptions = {
+export type TransportOptions = GateOptions & {
   readonly port: number
   readonly host: string
-  readonly tls: TlsOptions | null
-  /** TLS ends at a proxy of the operator's before us: profile 2 is then satisfied by the proxy. */
-  readonly behindTlsProxy: boolean
-  readonly allowInsecure: boolean
   readonly callTimeoutMs: number
   readonly pingS: number
-  readonly acceptPerS: number
   readonly messagesPerS: number
   readonly timers: Timers
 }
@@ -103,30 +47,9 @@ export type TransportEvents<O> = {
   tick(nowMs: number): void
 }
 
-export type Counters = {
-  connections: number
-  accepted: number
-  refused: number
-  throttled: number
-  replaced: number
-  sent: number
-  answered: number
-  errors: number
-  timeouts: number
-  late: number
-  received: number
-  duplicates: number
-  malformed: number
-  invalidIn: number
-  invalidOut: number
-}
-
-const maxPayloadBytes = 64 * 1024
 const maxBufferedBytes = 256 * 1024
 const maxMalformedInARow = 50
-const keptLate = 4
 const keptAnswers = 4
-const pendingChecks = 256
 /** A repeated one of these is a new message even when id and text are the same: their answer is of the moment. */
 const neverRepeated = new Set(['BootNotification', 'Heartbeat'])
 const peerOf = Symbol('peer')
@@ -145,19 +68,6 @@ const fingerprint = (text: string): number => {
   return hash ^ text.length
 }
 
-const reasons: Record<number, string> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  426: 'Upgrade Required',
-  503: 'Service Unavailable',
-}
-const refuse = (socket: Duplex, status: number, headers: readonly string[] = []): void => {
-  const lines = [`HTTP/1.1 ${status} ${reasons[status]}`, 'Connection: close', 'Content-Length: 0', ...headers, '', '']
-  socket.end(lines.join('\r\n'))
-}
-
 export type Transport<O> = ReturnType<typeof createTransport<O>>
 
 export const createTransport = <O>(options: TransportOptions, events: TransportEvents<O>) => {
@@ -165,40 +75,13 @@ export const createTransport = <O>(options: TransportOptions, events: TransportE
   const peers = new Map<string, Peer<O>>()
   const open = new Set<Peer<O>>()
   const inFlight = new Set<Peer<O>>()
-  const check = rememberingChecker()
-  const admission = tokenBucket(options.acceptPerS, options.acceptPerS * 2, timers.now())
   const pingMs = options.pingS * 1000
   const burst = options.messagesPerS * 10
   const prefix = Math.floor(Math.random() * 36 ** 6).toString(36) + '-'
   let nextId = 0
-  let checking = 0
   let stopping = false
   let stopTicker: (() => void) | undefined
-  const counters: Counters = {
-    connections: 0,
-    accepted: 0,
-    refused: 0,
-    throttled: 0,
-    replaced: 0,
-    sent: 0,
-    answered: 0,
-    errors: 0,
-    timeouts: 0,
-    late: 0,
-    received: 0,
-    duplicates: 0,
-    malformed: 0,
-    invalidIn: 0,
-    invalidOut: 0,
-  }
-
-  const wss = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: maxPayloadBytes,
-    handleProtocols: offered => chooseProtocol([...offered].join(',')) ?? false,
-  })
+  const counters = newCounters()
 
   // --- outgoing ---
 
@@ -410,18 +293,11 @@ export const createTransport = <O>(options: TransportOptions, events: TransportE
     peer.job = null
     inFlight.delete(peer)
     if (flying !== null) {
-      remember(peer, flying)
+      rememberLate(peer, flying)
       flying.done(flying, { kind: 'offline', sent: true })
     }
     for (const job of waiting ?? []) job.done(job, { kind: 'offline', sent: false })
     events.closed(peer)
-  }
-
-  const remember = (peer: Peer<O>, job: Job): void => {
-    if (job.late === null) return
-    peer.late ??= []
-    if (peer.late.length >= keptLate) peer.late.shift()
-    peer.late.push({ id: peer.jobId, job })
   }
 
   const adopt = (identity: string, owner: O, protocol: Protocol, socket: Tagged<O>, wire: Duplex): void => {
@@ -429,25 +305,7 @@ export const createTransport = <O>(options: TransportOptions, events: TransportE
     const now = timers.now()
     let peer = peers.get(identity)
     if (!peer || peer.owner !== owner) {
-      peer = {
-        identity,
-        owner,
-        protocol,
-        socket: null,
-        wire: null,
-        job: null,
-        jobId: '',
-        jobDueMs: 0,
-        queue: null,
-        late: null,
-        answered: null,
-        alive: true,
-        pingDueMs: 0,
-        tokens: burst,
-        tokensAtMs: now,
-        paused: false,
-        malformed: 0,
-      }
+      peer = newPeer(identity, owner, protocol, burst, now)
       peers.set(identity, peer)
     }
     const old = peer.socket
@@ -475,87 +333,15 @@ export const createTransport = <O>(options: TransportOptions, events: TransportE
     events.opened(peer)
   }
 
-  // --- handshake ---
-
-  /** The HTTP status to refuse with, or null to go on (OCPP security white paper, profiles 0 to 3). */
-  const authenticate = async (request: IncomingMessage, identity: string, auth: StationAuth): Promise<number | null> => {
-    const tls = (request.socket as TLSSocket).encrypted === true
-    switch (auth.profile) {
-      case 0:
-        return options.allowInsecure ? null : 403
-      case 1:
-      case 2: {
-        if (auth.profile === 2 && !tls && !options.behindTlsProxy) return 403
-        const password = basicPassword(request.headers.authorization, identity)
-        if (password === null || auth.passwordHash === undefined) return 401
-        if (checking >= pendingChecks) return 503
-        checking++
-        try {
-          return (await check(auth.passwordHash, password)) ? null : 401
-        } finally {
-          checking--
-        }
-      }
-      case 3: {
-        if (!tls) return 403
-        const socket = request.socket as TLSSocket
-        return socket.authorized && socket.getPeerCertificate().subject?.CN === identity ? null : 403
-      }
-    }
-  }
-
-  const turnAway = (socket: Duplex, status: number): void => {
-    counters.refused++
-    // Boxes come back in step after an outage: the wait is spread.
-    const extra =
-      status === 503
-        ? [`Retry-After: ${5 + Math.floor(Math.random() * 55)}`]
-        : status === 401
-          ? ['WWW-Authenticate: Basic realm="ocpp", charset="UTF-8"']
-          : []
-    refuse(socket, status, extra)
-  }
-
-  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
-    socket.on('error', () => socket.destroy())
-    if (stopping || !admission.take(timers.now())) return turnAway(socket, 503)
-    const identity = identityOf(request.url)
-    if (identity === null) return turnAway(socket, 404)
-    const protocol = chooseProtocol(request.headers['sec-websocket-protocol'])
-    if (protocol === null) {
-      events.odd(null, 'subprotocol', String(request.headers['sec-websocket-protocol'] ?? 'none').slice(0, 60))
-      return turnAway(socket, 400)
-    }
-    const found = events.identify(identity)
-    if (found === undefined) {
-      events.odd(null, 'unknownStation', '')
-      return turnAway(socket, 404)
-    }
-    const status = await authenticate(request, identity, found.auth)
-    if (status !== null) {
-      events.odd(peers.get(identity) ?? null, 'auth', String(status))
-      return turnAway(socket, status)
-    }
-    socket.removeAllListeners('error')
-    wss.handleUpgrade(request, socket, head, made => adopt(identity, found.owner, protocol, made as Tagged<O>, socket))
-  }
-
-  const limits = { headersTimeout: 10_000, requestTimeout: 10_000, keepAliveTimeout: 1_000, connectionsCheckingInterval: 5_000 }
-  const server = options.tls
-    ? createTlsServer({
-        ...limits,
-        cert: options.tls.cert,
-        key: options.tls.key,
-        ...(options.tls.ca === undefined ? {} : { ca: options.tls.ca, requestCert: true, rejectUnauthorized: false }),
-        minVersion: 'TLSv1.2',
-        handshakeTimeout: 10_000,
-      })
-    : createServer(limits)
-  server.on('request', (_request, response) => response.writeHead(426, { Connection: 'close' }).end())
-  server.on('upgrade', (request, socket, head) => {
-    upgrade(request, socket, head).catch(() => socket.destroy())
+  const gate = createGate<O>(options, () => timers.now(), {
+    identify: events.identify,
+    admitted: ({ identity, owner, protocol, socket, wire }) => adopt(identity, owner, protocol, socket, wire),
+    refused(what, detail, identity) {
+      counters.refused++
+      if (what !== 'rush') events.odd((identity !== null && peers.get(identity)) || null, what, detail)
+    },
   })
-  server.on('clientError', (_error, socket) => socket.destroy())
+  const { server } = gate
 
   // --- one ticker for all ---
 
@@ -564,7 +350,7 @@ export const createTransport = <O>(options: TransportOptions, events: TransportE
     for (const peer of inFlight) {
       if (peer.jobDueMs > now) continue
       counters.timeouts++
-      remember(peer, peer.job!)
+      rememberLate(peer, peer.job!)
       finish(peer, { kind: 'timeout' })
     }
     for (const peer of open) {
@@ -606,6 +392,7 @@ export const createTransport = <O>(options: TransportOptions, events: TransportE
       }),
     async stop(): Promise<void> {
       stopping = true
+      gate.shut()
       stopTicker?.()
       for (const peer of [...open]) {
         const socket = peer.socket!
@@ -621,5 +408,3 @@ export const createTransport = <O>(options: TransportOptions, events: TransportE
     },
   }
 }
-
-export { isKnown }
