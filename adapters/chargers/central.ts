@@ -72,7 +72,8 @@ export const wentUp = (central: Central, link: StationLink): void => {
   link.up = true
   central.sink.link(link.no, true)
   const { onLinkLoss } = link.capabilities
-  if (onLinkLoss !== 'holds' && link.held.size > 0) central.sink.doubt(chargersOf(link), `link lost, ${onLinkLoss}`)
+  if (onLinkLoss !== 'holds' && link.held.size > 0 && link.heldUntilS * 1000 > link.openedMs)
+    central.sink.doubt(chargersOf(link), `link lost, ${onLinkLoss}`)
   central.discover(link)
 }
 
@@ -92,8 +93,8 @@ export const clockSeen = (central: Central, link: StationLink, timestamp: unknow
   if (offsetMs < -jumpMs && !agrees) return
   const settled = Math.abs(offsetMs) < agreeMs ? 0 : offsetMs
   if (Math.abs(settled - link.offsetMs) < jumpMs) {
-    // Small differences are network latency; follow them only where the box is off at all.
-    if (link.offsetMs !== 0 && settled === 0) link.offsetMs = 0
+    // Drift: followed, and too small to put a schedule in doubt.
+    link.offsetMs = settled
     return
   }
   central.sink.note('clock', { station: link.no, fromMs: link.offsetMs, toMs: settled })

@@ -26,6 +26,8 @@ type Errand = {
   rung: number
   /** The box cannot clear: it is given a free profile that lapses instead. */
   freeing: boolean
+  /** Earlier profiles of ours were removed because they were in the way. */
+  swept: boolean
   tries: number
   job: Job<Errand> | null
   waiting: Command | null
@@ -132,6 +134,11 @@ export const createDispatch = (ports: DispatchPorts) => {
     const verdict = verdictOf(answer)
     if (verdict.kind === 'refused') {
       if (answer.kind === 'invalid') sink.note('ownFrame', { station: link.no, why: answer.why })
+      // 2.0.1 K01.FR.39, .52, .53: another profile at this purpose and level. If it is an earlier one of ours it is removed first.
+      if (verdict.code === 'DuplicateProfile' && !errand.swept) {
+        errand.swept = true
+        return void sweep(errand).then(() => attempt(errand))
+      }
       return climb(errand, verdict.code)
     }
     if (verdict.kind === 'accepted' || answer.kind === 'timeout' || (answer.kind === 'offline' && answer.sent))
@@ -139,7 +146,7 @@ export const createDispatch = (ports: DispatchPorts) => {
     if (verdict.kind === 'unknown') return finish(errand, 'unknown', verdict.cause)
     if (++errand.step < errand.ids.length) return sendStep(errand, errand.payloads![errand.step]!)
     showAccepted(errand)
-    if (link.held.size > errand.ids.length) sweep(errand)
+    if (link.held.size > errand.ids.length) void sweep(errand)
     finish(errand, 'accepted', '')
   }
 
@@ -177,13 +184,15 @@ export const createDispatch = (ports: DispatchPorts) => {
   }
 
   /** Removes what earlier rungs left on the box: it would still bind when the plan loosens. Ids of ours only. */
-  const sweep = (errand: Errand): void => {
+  const sweep = async (errand: Errand): Promise<void> => {
     const { link, evse } = errand
-    for (const id of ownIds(link, evse))
-      if (link.held.has(id) && !errand.ids.includes(id))
-        void central.call(link, 'ClearChargingProfile', ports.dialectOf(link).clear(id), priority.restore).then(answer => {
-          if (isCleared(answer)) link.held.delete(id)
-        })
+    const stale = ownIds(link, evse).filter(id => link.held.has(id) && !errand.ids.includes(id))
+    await Promise.all(
+      stale.map(async id => {
+        const answer = await central.call(link, 'ClearChargingProfile', ports.dialectOf(link).clear(id), priority.restore)
+        if (isCleared(answer)) link.held.delete(id)
+      }),
+    )
   }
 
   // --- clearing ---
@@ -253,6 +262,7 @@ export const createDispatch = (ports: DispatchPorts) => {
       expiresS: 0,
       rung: 0,
       freeing: false,
+      swept: false,
       tries: 0,
       job: null,
       waiting: null,

@@ -302,6 +302,17 @@ describe('the link', () => {
     expect(startS - nowS()).toBeGreaterThan(25)
     expect(startS - nowS()).toBeLessThan(32)
   })
+  it('a clock a few seconds off is followed without a doubt', async () => {
+    const b = await open()
+    const point = await booted(b.url, 'A')
+    const stamped = (offsetMs: number) => new Date(Date.now() + offsetMs).toISOString()
+    await point.ask('StatusNotification', { connectorId: 1, errorCode: 'NoError', status: 'Charging', timestamp: stamped(4_000) })
+    const meterValue = [{ timestamp: stamped(4_000), sampledValue: [{ value: '7000', measurand: 'Power.Active.Import' }] }]
+    await point.ask('MeterValues', { connectorId: 1, meterValue })
+    await until('the reading is in', () => b.seen.readings.length === 1)
+    expect(Math.abs(b.seen.readings[0]!.toMs - Date.now())).toBeLessThan(1_000)
+    expect(b.seen.doubts).toEqual([])
+  })
   it('a silent half-open link is dropped after a missed pong', async () => {
     const b = await open(undefined, { pingS: 0.05, callTimeoutMs: 40 })
     const point = await booted(b.url, 'A', { autoPong: false })

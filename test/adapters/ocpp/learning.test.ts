@@ -204,6 +204,27 @@ describe.each(both)('what a %s box takes is learnt', protocol => {
   })
 })
 
+it('a profile of ours from before our restart is in the way: it is removed, and the limit taken', async () => {
+  const before = await open()
+  await connect(before, 'ocpp2.0.1')
+  await until('it is up', () => before.seen.links.length === 1)
+  const b = await open([station(1, 'A')], {}, before.registry)
+  let inTheWay = true
+  const point = await connect(b, 'ocpp2.0.1', 'A', p => {
+    p.answer('SetChargingProfile', () =>
+      inTheWay ? { status: 'Rejected', statusInfo: { reasonCode: 'DuplicateProfile' } } : { status: 'Accepted' },
+    )
+    p.answer('ClearChargingProfile', ({ chargingProfileId }) => {
+      if (chargingProfileId === 7_000_012) inTheWay = false
+      return { status: 'Accepted' }
+    })
+  })
+  const wanted = limit()
+  b.link.send([wanted])
+  expect(await outcomeOf(b.seen, wanted)).toMatchObject({ kind: 'accepted' })
+  expect(purposes(point)).toEqual(['ChargingStationMaxProfile', 'ChargingStationMaxProfile'])
+})
+
 describe('a box is asked once what it can do, and put back as it was', () => {
   it('1.6: configuration keys', async () => {
     const b = await open()
