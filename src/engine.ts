@@ -266,7 +266,7 @@ export function createEngine(world: World): Engine {
     const atS = Math.floor(nowMs / 1000)
     const commands = Array.from(who, (i): Command & { order: number } => {
       const row = state.pending[i]!
-      const schedule = scheduleOf(state.rows, row)
+      const schedule = scheduleOf(state.rows, row).filter(x => x.toS > atS)
       const e = schedule[0] ? state.events.get(becauseAt(state.rows, row, Math.max(atS, schedule[0].fromS))) : undefined
       const urgent = e?.event.class === 'emergency'
       return {

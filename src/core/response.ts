@@ -1,5 +1,5 @@
 import { allocate, UNLIMITED } from './allocate.ts'
-import { membersOf } from './apply.ts'
+import { membersOf, SETTLE_S } from './apply.ts'
 import type { Decision, Input, Interval, Second } from './model.ts'
 import { limitAt, NONE } from './rows.ts'
 import { type EventState, firstS, lastS, type State } from './state.ts'
@@ -30,7 +30,9 @@ export function newlyUnmoved(e: EventState): Uint32Array {
  */
 export function shortfall(s: State, e: EventState, seen: Observed, nowS: Second): Extract<Decision, { kind: 'shortfall' }> | undefined {
   const interval = intervalAt(e, nowS)
-  if (!interval || e.cancelledS <= nowS || nowS < firstS(e) + e.spread.startS || nowS < e.lastShortfallS + AGAIN_AFTER_S) return undefined
+  // what was read before anybody could follow, the plan's own basis above all, is no response
+  const settledS = Math.max(firstS(e) + e.spread.startS, e.basisAtS) + SETTLE_S
+  if (!interval || e.cancelledS <= nowS || nowS < settledS || nowS < e.lastShortfallS + AGAIN_AFTER_S) return undefined
   const unmoved = newlyUnmoved(e)
   const isFrozen = e.missingW > 0 || inFlight(s, seen.who)
   const missing = isFrozen ? 0 : Math.max(0, missingW(s, e, interval, seen) - madeGoodW(s, e, interval, unmoved))

@@ -1,0 +1,150 @@
+import { describe, expect, test } from 'vitest'
+import type { Ask, Programme } from '../../src/core/model.ts'
+import { bed, during, eventOf, fleetOfN, one, T } from './bed.ts'
+
+/** An emergency that runs since T; everyone accepted. `powerW` was drawn before. */
+function running(ask: Ask, powerW: readonly number[], programme: Partial<Programme> = {}) {
+  const b = bed(fleetOfN(powerW.length), programme)
+  b.turn(
+    { kind: 'signal', event: { ...eventBase, ...during(T, T + 3600, ask) }, seed: new Uint8Array(32), raw: new Uint8Array(0) },
+    { kind: 'observed', event: 0, who: Uint32Array.from(b.everyone), powerW: Int32Array.from(powerW) },
+  )
+  b.answer('accepted')
+  /** Meters say so at T + s. */
+  return Object.assign(b, { seenAt: (s: number, now: readonly number[]) => [...b.until(T + s), ...b.observed(now)] })
+}
+
+const eventBase = eventOf({ class: 'emergency', basis: 'order' })
+const off = { kind: 'off' } as const
+
+describe('a shortfall', () => {
+  const asked = { kind: 'shed', totalW: 14_000 } as const
+  const limited = (b: ReturnType<typeof running>) => b.everyone.filter(i => b.wants(b.nowS())[i] !== null)
+  test('is met by others, once, and the ask has grown by what was missing', () => {
+    const b = running(asked, [7_000, 7_000, 7_000, 7_000])
+    const [x, y] = limited(b)
+    const now = [7_000, 7_000, 7_000, 7_000]
+    now[x!] = 0
+    now[y!] = 3_000
+    const facts = b.seenAt(60, now)
+    expect(one(facts, 'shortfall')).toMatchObject({ missingW: 3_000 })
+    expect(limited(b)).toHaveLength(3)
+    expect(b.event().extraW).toBe(3_000)
+  })
+  test('is not declared for silent meters: missing data is no number', () => {
+    const b = running(asked, [7_000, 7_000, 7_000, 7_000])
+    expect(one(b.seenAt(60, [-1, -1, -1, -1]), 'shortfall')).toBeUndefined()
+  })
+  test('is not declared while commands are in flight, nor twice within a minute', () => {
+    const b = running(asked, [7_000, 7_000, 7_000, 7_000])
+    const idle = [7_000, 7_000, 7_000, 7_000].map((w, i) => (i === limited(b)[0] ? 0 : w))
+    expect(one(b.seenAt(60, idle), 'shortfall')).toBeDefined()
+    expect(one(b.seenAt(90, idle), 'shortfall')).toBeUndefined()
+    expect(one(b.seenAt(130, idle), 'shortfall')?.missingW ?? 0).toBe(0)
+    b.answer('accepted')
+    expect(b.event().extraW).toBe(7_000)
+    b.seenAt(200, idle)
+    expect(b.event().extraW).toBeGreaterThanOrEqual(7_000)
+  })
+  test('within the tolerance of the programme is none', () => {
+    const b = running(asked, [7_000, 7_000, 7_000, 7_000])
+    const now = [7_000, 7_000, 7_000, 7_000].map((w, i) => (limited(b).includes(i) ? 300 : w))
+    expect(one(b.seenAt(60, now), 'shortfall')).toBeUndefined()
+  })
+  test.each([
+    ['a shed', { kind: 'shed', totalW: 50_000 }],
+    ['a cap', { kind: 'cap', totalW: 100 }],
+  ] as const)('does not wind up where nothing more can be had: %s', (_, ask) => {
+    const b = running(ask, [7_000, 7_000, 7_000])
+    b.optOut(0, T, T + 3600)
+    b.answer('accepted')
+    for (let s = 60; s < 3000; s += 61) {
+      b.seenAt(s, [7_000, 500, 500])
+      b.answer('accepted')
+    }
+    expect(b.event().extraW).toBe(0)
+  })
+  test('of an earlier ask says nothing of a changed one', () => {
+    const b = running(asked, [7_000, 7_000, 7_000, 7_000])
+    b.seenAt(
+      60,
+      [7_000, 7_000, 7_000, 7_000].map((w, i) => (i === limited(b)[0] ? 0 : w)),
+    )
+    b.signal({ ...eventBase, revision: 1, ...during(T, T + 3600, { kind: 'shed', totalW: 7_000 }) })
+    expect(b.event().extraW).toBe(0)
+    expect(limited(b)).toHaveLength(1)
+  })
+})
+
+describe('a charger that accepts and ignores', () => {
+  test('counts for nothing after two readings without effect, and others take its part, not twice', () => {
+    const b = running({ kind: 'shed', totalW: 7_000 }, [7_000, 7_000, 7_000])
+    const [liar] = b.everyone.filter(i => b.wants(T + 10)[i] === 0)
+    expect(one(b.seenAt(40, [7_000, 7_000, 7_000]), 'shortfall')?.unmoved.length ?? 0).toBe(0)
+    b.answer('accepted')
+    const facts = b.seenAt(101, [7_000, 7_000, 7_000])
+    expect(Array.from(one(facts, 'shortfall')!.unmoved)).toEqual([liar])
+    expect(b.event().extraW).toBeLessThanOrEqual(7_000)
+  })
+  test('the same reading seen twice is one proof, not two', () => {
+    const b = running(off, [7_000])
+    b.seenAt(60, [7_000])
+    b.until(T + 90)
+    const seen = { kind: 'observed', event: 0, who: Uint32Array.of(0), powerW: Int32Array.of(7_000) } as const
+    expect(one(b.turn({ ...seen, again: Uint8Array.of(1) }), 'shortfall')).toBeUndefined()
+    b.until(T + 120)
+    expect(one(b.turn({ ...seen, again: Uint8Array.of(0) }), 'shortfall')).toBeDefined()
+  })
+  test.each([
+    ['the standby power of a paused box', off, 55, false],
+    ['inside the 10 % that a meter may err', { kind: 'limitEach', limitW: 2_000 }, 2_200, false],
+    ['outside of it', { kind: 'limitEach', limitW: 2_000 }, 2_300, true],
+  ] as const)('%s', (_, ask, powerW, isUnmoved) => {
+    const b = running(ask, [7_000])
+    b.seenAt(60, [powerW])
+    expect(one(b.seenAt(120, [powerW]), 'shortfall') !== undefined).toBe(isUnmoved)
+  })
+  test('a car has half a minute to follow', () => {
+    const b = running(off, [7_000])
+    b.seenAt(10, [7_000])
+    b.seenAt(20, [7_000])
+    expect(b.event().strikes[0] ?? 0).toBe(0)
+  })
+})
+
+describe('the last resort', () => {
+  const steps = (b: ReturnType<typeof running>) => {
+    const out: string[] = []
+    for (let s = 60; s < 1_200; s += 60) {
+      for (const f of [...b.seenAt(s, [7_000]), ...b.answer('accepted')]) if (f.kind === 'lastResort') out.push(f.step)
+    }
+    return out
+  }
+  test('goes to 0 A, ends the session, disables: one step per proof; and enables again after the event', () => {
+    const b = running({ kind: 'limitEach', limitW: 2_000 }, [7_000], { lastResort: true })
+    expect(steps(b)).toEqual(['zero', 'stop', 'disable'])
+    expect(b.wants(T + 1_200)).toEqual([0])
+    b.until(T + 2_000)
+    expect(one(b.until(T + 3_600), 'lastResort')).toMatchObject({ step: 'enable' })
+    expect(one(b.until(T + 3_700), 'lastResort')).toBeUndefined()
+  })
+  test('is only for programmes that allow it', () => {
+    expect(steps(running(off, [7_000]))).toEqual([])
+  })
+  test('whoever was disabled is enabled when the event is cancelled, or its revision declined', () => {
+    for (const end of [
+      { intervals: [], stopAtOnce: true },
+      { programme: 'unknown', ...during(T, T + 9_000, off) },
+    ]) {
+      const b = running(off, [7_000], { lastResort: true })
+      steps(b)
+      const facts = [...b.signal({ ...eventBase, revision: 1, ...end }), ...b.until(T + 1_300)]
+      expect(one(facts, 'lastResort')).toMatchObject({ step: 'enable' })
+    }
+  })
+  test('nobody is forgotten while disabled', () => {
+    const b = running(off, [7_000], { lastResort: true })
+    steps(b)
+    expect(one(b.until(T + 40 * 86_400), 'lastResort')).toMatchObject({ step: 'enable' })
+  })
+})
