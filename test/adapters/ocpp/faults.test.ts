@@ -70,13 +70,17 @@ describe('a command and its twin', () => {
     expect(await outcomeOf(b.seen, waiting)).toMatchObject({ kind: 'unknown', cause: 'offline' })
     expect(b.seen.links.at(-1)).toEqual({ station: 1, up: false })
   })
-  it('a newer command replaces the one that waits, not the one in flight', async () => {
+  it.each([
+    ['in the same turn', 0],
+    ['in a later turn', 3],
+  ])('a newer command %s replaces the one that waits, not the one in flight', async (_name, turns) => {
     const b = await open()
     const point = await settled(b)
     const [first, second, third] = [limit(1, 11_040), limit(1, 8_280), limit(1, 6_900)]
     b.link.send([first])
     const [, id] = await point.called('SetChargingProfile')
     b.link.send([second])
+    for (let k = 0; k < turns; k++) await new Promise(resolve => setImmediate(resolve))
     b.link.send([third])
     expect(await outcomeOf(b.seen, second)).toMatchObject({ kind: 'superseded' })
     point.send([3, id, { status: 'Accepted' }])
