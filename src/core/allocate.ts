@@ -73,7 +73,8 @@ function cap(s: State, e: EventState, interval: Interval, totalW: number, member
   const availableW = totalW - e.extraW - uncommandedW(s, e, members, takes, heldW)
   const u = draws(n, e.seed, 'order')
   const leastW = new Int32Array(n)
-  for (let m = 0; m < n; m++) if (takes[m] === 1 && isReachable(s, members[m]!) && !isUnmoved(e, members[m]!)) leastW[m] = f.minW[members[m]!]!
+  for (let m = 0; m < n; m++)
+    if (takes[m] === 1 && isReachable(s, members[m]!) && !isUnmoved(e, members[m]!)) leastW[m] = f.minW[members[m]!]!
   const runs = grant(u, leastW, Math.max(0, availableW))
   const stepW = new Int32Array(n)
   let roomW = 0
@@ -115,8 +116,10 @@ function heldOffline(s: State, e: EventState, interval: Interval, members: Uint3
     if (takes[m] === 0 || isReachable(s, i) || isUnmoved(e, i) || f.limitsAtStation[i] === 1) continue
     if (linkLossOf(f, i) !== 'holds') continue
     const row = s.pending[i] === NONE ? s.holds[i]! : s.pending[i]!
-    const fromS = Math.max(spanFromS(e, k, i), Math.floor(s.nowMs / 1000))
-    const w = row === UNKNOWN ? -1 : limitThrough(s.rows, row, fromS, spanToS(e, k, i))
+    const toS = spanToS(e, k, i)
+    // who is back already counts as before: otherwise those who still wait their turn would pay for his return
+    const fromS = Math.max(spanFromS(e, k, i), Math.min(Math.floor(s.nowMs / 1000), toS - 1))
+    const w = row === UNKNOWN ? -1 : limitThrough(s.rows, row, fromS, toS)
     if (w >= 0) (out ??= new Int32Array(members.length).fill(-1))[m] = w
   }
   return out
