@@ -35,6 +35,7 @@ export function createVirtualChargers(
   const queue = new Map<NodeNo, Command[]>()
   const sends: { readonly atS: Second; readonly command: Command }[] = []
   const forced: { readonly charger: ChargerNo; readonly action: string }[] = []
+  const registers = new Map<ChargerNo, { atMs: number; ws: number; sinceMs: number }>()
   let sink: ChargerSink | undefined
   let epoch = 0
   let fault: (charger: ChargerNo, seq: number) => SendFault = () => 'none'
@@ -75,6 +76,7 @@ export function createVirtualChargers(
   }
   function applyAt(c: Command, how: SendFault): void {
     const charger = byNo.get(c.charger)!
+    integrate(charger)
     charger.applied.push(c.seq)
     if (how !== 'ignores' && !charger.ignores) charger.holds = c.schedule
   }
@@ -94,7 +96,11 @@ export function createVirtualChargers(
       inFlight.delete(station)
       queue.delete(station)
       for (const c of lost) answer(c, 'unknown', 'offline')
-      for (const c of chargers) if (c.station === station && c.onLinkLoss === 'dropsProfile') c.holds = []
+      for (const c of chargers) {
+        if (c.station !== station || c.onLinkLoss !== 'dropsProfile') continue
+        integrate(c)
+        c.holds = []
+      }
     }
     sink?.link(station, up)
     if (up) {
@@ -103,20 +109,40 @@ export function createVirtualChargers(
     }
   }
   const limitW = (charger: VirtualCharger): number | null => limitOf(charger.holds, nowS())
-  function powerW(charger: VirtualCharger): number {
-    const limit = charger.ignores ? null : limitW(charger)
+  const powerW = (charger: VirtualCharger): number => drawnW(charger, nowS())
+  function drawnW(charger: VirtualCharger, atS: Second): number {
+    const limit = charger.ignores ? null : limitOf(charger.holds, atS)
     if (limit === null) return charger.wantsW
     return limit < charger.minW ? 0 : Math.min(limit, charger.wantsW)
+  }
+  /** Brings a charger's energy register up to now, before what it holds changes. */
+  function integrate(charger: VirtualCharger): void {
+    const meter = registers.get(charger.no) ?? { atMs: runtime.now(), ws: 0, sinceMs: runtime.now() }
+    registers.set(charger.no, meter)
+    const edges = charger.holds.flatMap(x => [x.fromS * 1000, x.toS * 1000]).filter(ms => ms > meter.atMs && ms < runtime.now())
+    for (const ms of [...new Set(edges), runtime.now()]) {
+      meter.ws += (drawnW(charger, Math.floor(meter.atMs / 1000)) * (ms - meter.atMs)) / 1000
+      meter.atMs = ms
+    }
+  }
+  /** Mean power since the last reading. */
+  function meanW(charger: VirtualCharger): number {
+    integrate(charger)
+    const meter = registers.get(charger.no)!
+    const mean = meter.atMs > meter.sinceMs ? (meter.ws * 1000) / (meter.atMs - meter.sinceMs) : powerW(charger)
+    Object.assign(meter, { ws: 0, sinceMs: meter.atMs })
+    return mean
   }
   function meter(mine: number): void {
     if (mine !== epoch) return
     const seen = chargers.filter(c => online.has(c.station))
     const n = seen.length
+    const means = new Map(chargers.map(c => [c.no, meanW(c)]))
     sink?.readings({
       charger: Uint32Array.from(seen, c => c.no),
       fromMs: new Float64Array(n).fill(runtime.now() - meterEveryMs),
       toMs: new Float64Array(n).fill(runtime.now()),
-      powerW: Float64Array.from(seen, powerW),
+      powerW: Float64Array.from(seen, c => means.get(c.no)!),
       registerWh: new Float64Array(n).fill(Number.NaN),
       quality: new Uint8Array(n),
     })

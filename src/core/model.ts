@@ -315,7 +315,10 @@ export type Decision =
     }
   /** `fitted` holds the schedules of those who can take only part of what is wanted; all others are sent their whole schedule. */
   | { readonly kind: 'sent'; readonly who: Uint32Array; readonly seq: Uint16Array; readonly fitted: ScheduleColumns }
-  /** Metered drop falls short of the ask by this much; the ask grows by it. `unmoved`: accepted, but the meter shows no effect. */
+  /**
+   * Metered drop falls short of the ask by this much; the ask grows by it. Negative: what was asked for in excess comes back, because the plan now
+   * finds it itself. `unmoved`: accepted, but the meter shows no effect.
+   */
   | { readonly kind: 'shortfall'; readonly event: EventNo; readonly missingW: number; readonly unmoved: Uint32Array }
   | {
       readonly kind: 'lastResort'

@@ -25,7 +25,7 @@ export function newlyUnmoved(e: EventState): Uint32Array {
 
 /**
  * What metering says the event lacks: declared once its start has passed, while no command is in flight, and at most once a minute. The part that
- * the plan itself makes good, because unmoved chargers no longer count, is not asked for twice; and where the last plan had already used all that
+ * the plan itself makes good, because unmoved chargers no longer count, is not asked for twice, and comes back if it has been before; and where the last plan had already used all that
  * there is, no more is asked, or the ask would wind up and hold on to chargers long after the load is back in bounds.
  */
 export function shortfall(s: State, e: EventState, seen: Observed, nowS: Second): Extract<Decision, { kind: 'shortfall' }> | undefined {
@@ -35,7 +35,7 @@ export function shortfall(s: State, e: EventState, seen: Observed, nowS: Second)
   if (!interval || e.cancelledS <= nowS || nowS < settledS || nowS < e.lastShortfallS + AGAIN_AFTER_S) return undefined
   const unmoved = newlyUnmoved(e)
   const isFrozen = e.missingW > 0 || inFlight(s, seen.who)
-  const missing = isFrozen ? 0 : Math.max(0, missingW(s, e, interval, seen) - madeGoodW(s, e, interval, unmoved))
+  const missing = Math.max(-e.extraW, (isFrozen ? 0 : missingW(s, e, interval, seen)) - madeGoodW(s, e, interval, unmoved))
   if (unmoved.length === 0 && missing === 0) return undefined
   return { kind: 'shortfall', event: e.no, missingW: Math.ceil(missing), unmoved }
 }

@@ -17,6 +17,8 @@ import { answerOf, type EventState, exclusionOf, firstEndS, firstS, isOptedOut, 
 export const BASELINE_S = 300
 /** Below this share of metered charger-time nothing is said about the event. */
 const MIN_COVERAGE = 0.8
+/** A charger that does as it likes without the link, and was heard for less of the window, is a lost response. */
+const MIN_HEARD = 0.9
 const DELIVERED_FROM = 0.95
 const PARTIAL_FROM = 0.5
 
@@ -69,9 +71,10 @@ export function verify(s: State, e: EventState, readings: Readings): Verified {
     } else if (baseline.meanW === null && actual.meanW !== null) sums.actualWh += actual.meanW * hours
     const commanded = limits[m]!.some(x => x.limitW !== UNLIMITED)
     if (commanded || (baseline.meanW ?? 0) > 0) sums.drawing++
-    const judged = commanded ? complianceOf(readings, mine, limits[m]!) : 'notCommanded'
+    const isLost = commanded && resumes(s, i) && covered < (window.toS - window.fromS) * MIN_HEARD
+    const judged = !commanded ? 'notCommanded' : isLost ? 'notCompliant' : complianceOf(readings, mine, limits[m]!)
     counts[judged]++
-    const why = whyNot(s, e, i, judged)
+    const why = isLost ? 'resumedOnLinkLoss' : whyNot(s, e, i, judged)
     if (why !== 'none') causes[why] = (causes[why] ?? 0) + 1
     who.push(i)
     verdict.push(chargerVerdicts.indexOf(judged))
