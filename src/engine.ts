@@ -3,8 +3,8 @@ import { awaitsVerification, membersOf } from './core/apply.ts'
 import { encode } from './core/codec.ts'
 import { decide, UnlawfulPlan } from './core/decide.ts'
 import { chargersOf, rangesOf } from './core/members.ts'
-import type { ChargerColumns, Command, Decline, Fact, GridEvent, Input, Instant, NodeNo } from './core/model.ts'
-import { linkLossTraits, NEVER_S } from './core/model.ts'
+import type { Command, Decline, Fact, GridEvent, Input, Instant } from './core/model.ts'
+import { NEVER_S } from './core/model.ts'
 import { LEAD_S, nextDueS } from './core/reconcile.ts'
 import { STRIKES } from './core/response.ts'
 import { becauseAt, scheduleOf } from './core/rows.ts'
@@ -12,12 +12,12 @@ import { remaining } from './core/schedule.ts'
 import { digestOf, toBytes } from './core/snapshot.ts'
 import { type EventState, firstS, lastS, type State } from './core/state.ts'
 import { baselineWindow, settledWindow } from './core/verify/meterBefore.ts'
+import { fleetFact } from './engine/capabilities.ts'
 import { type Inbox, inputsOf, isEmpty, newInbox, putBack } from './engine/inbox.ts'
 import { recover } from './engine/recover.ts'
 import { eventFigures, eventView, fleetFigures, observe, observeMembers } from './engine/views.ts'
 import type {
   Bridge,
-  Capabilities,
   ChargerLink,
   ChargerSink,
   Journal,
@@ -160,7 +160,8 @@ export function createEngine(world: World): Engine {
     waiting = []
     const nowMs = now()
     lastTurnAt = runtime.now()
-    const inputs = [...inputsOf(taken), ...callers.flatMap(c => c.inputs)]
+    const discovered = fleetFact(state.fleet, registry, taken.discovered)
+    const inputs = [...(discovered ? [discovered] : []), ...inputsOf(taken), ...callers.flatMap(c => c.inputs)]
     try {
       const all = [...inputs, ...observations(inputs, nowMs), ...(await verifications(nowMs))]
       const facts = decide(state, all, nowMs)
@@ -457,13 +458,7 @@ export function createEngine(world: World): Engine {
       soon()
     },
     capabilities(station, capabilities) {
-      const change = fleetChange(station, capabilities)
-      if (!change) return
-      inbox.inputs.push({
-        kind: 'fleet',
-        nodes: { no: new Uint32Array(0), parent: new Int32Array(0), kind: new Uint8Array(0), limitW: new Int32Array(0) },
-        chargers: change,
-      })
+      inbox.discovered.set(station, capabilities)
       soon()
     },
   }
@@ -478,42 +473,6 @@ export function createEngine(world: World): Engine {
     let { toS } = first
     for (const x of others) if (x.fromS === toS) toS = x.toS
     return toS === NEVER_S ? nowS + 86_400 : toS
-  }
-  /** The charger columns that follow from a box's capabilities; undefined if none differs. */
-  function fleetChange(station: NodeNo, c: Capabilities): ChargerColumns | undefined {
-    const f = state.fleet
-    const who =
-      registry
-        .station(station)
-        ?.evses.map(e => e.charger)
-        .filter(i => i < f.chargers) ?? []
-    const minW = Math.ceil(c.minA * c.phases * c.voltageV)
-    const maxW = Math.floor(c.maxA * c.phases * c.voltageV)
-    const row = {
-      minW,
-      maxW,
-      phases: c.phases,
-      voltageV: c.voltageV,
-      depth: c.depth,
-      onLinkLoss: linkLossTraits.indexOf(c.onLinkLoss),
-      limitsAtStation: c.limitsAt === 'station' ? 1 : 0,
-    } as const
-    const keys = Object.keys(row) as (keyof typeof row)[]
-    const changed = who.filter(i => keys.some(k => f[k][i] !== row[k]))
-    if (changed.length === 0) return undefined
-    const n = changed.length
-    return {
-      no: Uint32Array.from(changed),
-      station: new Uint32Array(n).fill(station),
-      minW: new Int32Array(n).fill(minW),
-      maxW: new Int32Array(n).fill(maxW),
-      phases: new Uint8Array(n).fill(row.phases),
-      voltageV: new Uint16Array(n).fill(row.voltageV),
-      depth: new Uint16Array(n).fill(row.depth),
-      onLinkLoss: new Uint8Array(n).fill(row.onLinkLoss),
-      limitsAtStation: new Uint8Array(n).fill(row.limitsAtStation),
-      reliability: Uint16Array.from(changed, i => f.reliability[i]!),
-    }
   }
 
   // ---- life ---------------------------------------------------------------------------------------------------------

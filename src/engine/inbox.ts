@@ -1,4 +1,5 @@
 import { type ChargerNo, type Input, type NodeNo, type Outcome, outcomeCode } from '../core/model.ts'
+import type { Capabilities } from '../ports.ts'
 
 /** What has come in since the last turn. Answers and links of many chargers become columns: one fact per kind and turn. */
 export type Inbox = {
@@ -6,9 +7,10 @@ export type Inbox = {
   readonly outcomes: Outcome[]
   readonly links: Map<NodeNo, boolean>
   readonly doubts: Map<string, Set<ChargerNo>>
+  readonly discovered: Map<NodeNo, Capabilities>
 }
-export const newInbox = (): Inbox => ({ inputs: [], outcomes: [], links: new Map(), doubts: new Map() })
-export const isEmpty = (b: Inbox): boolean => b.inputs.length + b.outcomes.length + b.links.size + b.doubts.size === 0
+export const newInbox = (): Inbox => ({ inputs: [], outcomes: [], links: new Map(), doubts: new Map(), discovered: new Map() })
+export const isEmpty = (b: Inbox): boolean => b.inputs.length + b.outcomes.length + b.links.size + b.doubts.size + b.discovered.size === 0
 
 /**
  * The inputs of a turn. Outcomes come before links and doubts: an answer tells of a command sent before the link fell; told later it would be
@@ -28,6 +30,7 @@ export function inputsOf(b: Inbox): Input[] {
 export function putBack(into: Inbox, lost: Inbox): void {
   into.inputs.unshift(...lost.inputs)
   into.outcomes.unshift(...lost.outcomes)
+  for (const [station, c] of lost.discovered) if (!into.discovered.has(station)) into.discovered.set(station, c)
   for (const [station, up] of lost.links) if (!into.links.has(station)) into.links.set(station, up)
   for (const [why, who] of lost.doubts) {
     const all = into.doubts.get(why) ?? new Set()

@@ -1,0 +1,50 @@
+import { type ChargerNo, type Input, linkLossTraits, type NodeNo } from '../core/model.ts'
+import type { Fleet } from '../core/state.ts'
+import type { Capabilities, Registry } from '../ports.ts'
+
+/** Chargers given per station, in one column set and one fact, however many boxes told of themselves since the last turn. */
+export type Discovered = ReadonlyMap<NodeNo, Capabilities>
+
+/** The fleet fact that follows from what boxes can do; undefined if the plan knows all of it already. */
+export function fleetFact(f: Fleet, registry: Registry, discovered: Discovered): (Input & { kind: 'fleet' }) | undefined {
+  const rows = [...discovered].flatMap(([station, c]) => changed(f, registry, station, c))
+  if (rows.length === 0) return undefined
+  return {
+    kind: 'fleet',
+    nodes: { no: new Uint32Array(0), parent: new Int32Array(0), kind: new Uint8Array(0), limitW: new Int32Array(0) },
+    chargers: {
+      no: Uint32Array.from(rows, r => r.no),
+      station: Uint32Array.from(rows, r => r.station),
+      minW: Int32Array.from(rows, r => r.minW),
+      maxW: Int32Array.from(rows, r => r.maxW),
+      phases: Uint8Array.from(rows, r => r.phases),
+      voltageV: Uint16Array.from(rows, r => r.voltageV),
+      depth: Uint16Array.from(rows, r => r.depth),
+      onLinkLoss: Uint8Array.from(rows, r => r.onLinkLoss),
+      limitsAtStation: Uint8Array.from(rows, r => r.limitsAtStation),
+      reliability: Uint16Array.from(rows, r => f.reliability[r.no]!),
+    },
+  }
+}
+
+/** Power is at the nominal voltage: the least rounded up, the greatest down. */
+const told = (c: Capabilities) => ({
+  minW: Math.ceil(c.minA * c.phases * c.voltageV),
+  maxW: Math.floor(c.maxA * c.phases * c.voltageV),
+  phases: c.phases as number,
+  voltageV: c.voltageV,
+  depth: c.depth,
+  onLinkLoss: linkLossTraits.indexOf(c.onLinkLoss),
+  limitsAtStation: c.limitsAt === 'station' ? 1 : 0,
+})
+type Row = ReturnType<typeof told> & { no: ChargerNo; station: NodeNo }
+
+function changed(f: Fleet, registry: Registry, station: NodeNo, c: Capabilities): Row[] {
+  const now = told(c)
+  const columns = Object.keys(now) as (keyof typeof now)[]
+  const evses = registry.station(station)?.evses ?? []
+  return evses
+    .map(e => e.charger)
+    .filter(i => i < f.chargers && columns.some(k => f[k][i] !== now[k]))
+    .map(no => ({ no, station, ...now }))
+}
