@@ -1,0 +1,147 @@
+import { describe, expect, test } from 'vitest'
+import type { Progress } from '../../src/ports.ts'
+import { cancelled, gridEvent, stage } from './stage.ts'
+
+const off = { kind: 'off' } as const
+const atOnce = { spread: { forbidden: 'response service' } } as const
+
+describe('what the engine tells the source', () => {
+  test('each step once, in order, though turns come every second', async () => {
+    const s = await stage({ specs: [{}, {}] })
+    const told: Progress['kind'][] = []
+    s.engine().bridge.follow('test', p => p.kind !== 'measured' && told.push(p.kind))
+    await s.submit(gridEvent('a', s.now() + 600, s.now() + 1_200, { ask: off, ...atOnce }))
+    await s.until(s.now() + 3_600)
+    expect(told).toEqual(['accepted', 'started', 'completed', 'verified'])
+  })
+  test('nothing of an event that was cancelled before it began, but the cancellation', async () => {
+    const s = await stage({ specs: [{}] })
+    const told: Progress['kind'][] = []
+    s.engine().bridge.follow('test', p => told.push(p.kind))
+    const event = gridEvent('a', s.now() + 600, s.now() + 1_200, { ask: off, ...atOnce })
+    await s.submit(event)
+    await s.submit(cancelled(event))
+    await s.until(s.now() + 3_600)
+    expect(told).toEqual(['accepted', 'cancelled'])
+  })
+  test('after a restart a day later, nothing of what it was told then', async () => {
+    const s = await stage({ specs: [{}] })
+    await s.submit(gridEvent('a', s.now() + 600, s.now() + 1_200, { ask: off, ...atOnce }))
+    await s.until(s.now() + 86_400)
+    await s.engine().handle({ kind: 'noted', what: 'a quiet day', about: {} })
+    s.kill()
+    await s.restart()
+    await s.until(s.now() + 60)
+    const lines = (await s.transcript()).split('\n')
+    expect(lines.slice(lines.findIndex(l => l.includes('starts'))).filter(l => l.includes('->'))).toEqual([])
+  })
+  test('a changed event that is declined is answered so, however often it is sent', async () => {
+    const s = await stage({ specs: [{}, {}], programme: { maxDurationS: 7_200 } })
+    const event = gridEvent('a', s.now(), s.now() + 3_600, { ask: off })
+    await s.submit(event)
+    await s.until(s.now() + 60)
+    const longer = { ...event, revision: 1, intervals: [{ fromS: s.now(), toS: s.now() + 90_000, ask: off }] }
+    for (let k = 0; k < 2; k++) expect(await s.submit(longer)).toMatchObject({ kind: 'declined', why: 'duration' })
+    expect(s.engine().bridge.event(event.id)?.state).toBe('restoring')
+  })
+})
+
+describe('what the engine looks at', () => {
+  test('an emergency shed gets what it asked for, not double, although meters are a minute behind', async () => {
+    const s = await stage({ specs: Array.from({ length: 50 }, () => ({ maxA: 32 })) })
+    await s.submit(gridEvent('now', s.now(), s.now() + 1_800, { ask: { kind: 'shed', totalW: 100_000 }, class: 'emergency' }))
+    await s.until(s.now() + 900)
+    const cutW = 50 * 7_360 - s.totalW()
+    expect(cutW).toBeGreaterThanOrEqual(100_000)
+    expect(cutW).toBeLessThan(101_000)
+    expect(s.engine().state().events.get(0)!.extraW).toBe(0)
+  })
+  test('two new events in one turn each stand on the power of their own chargers', async () => {
+    const s = await stage({ specs: Array.from({ length: 8 }, (_, i) => ({ maxA: i < 4 ? 32 : 16 })) })
+    const from = s.now() + 600
+    const of = (id: string, chargers: number[]) =>
+      gridEvent(id, from, from + 600, {
+        ask: { kind: 'shed', totalW: 3_000 },
+        targets: chargers.map(charger => ({ kind: 'charger', charger })),
+      })
+    const first = of('a', [0, 1])
+    await Promise.all([s.submit(first), s.submit({ ...first, revision: 1 }), s.submit(of('b', [4, 5])), s.submit(of('c', [6, 7]))])
+    const known = [...s.engine().state().events.values()].map(e => [
+      e.event.upstreamRef,
+      ...[...e.basisW.keys()].filter(i => e.basisW[i]! > 0),
+    ])
+    expect(known).toEqual([
+      ['a', 0, 1],
+      ['b', 4, 5],
+      ['c', 6, 7],
+    ])
+  })
+  test('the power before an event is read shortly before it, even if the bridge was down at that minute', async () => {
+    const s = await stage({ specs: [{}, {}] })
+    const from = s.now() + 7_200
+    await s.submit(gridEvent('later', from, from + 600, { ask: { kind: 'shed', totalW: 5_000 }, ...atOnce }))
+    expect(s.engine().state().events.get(0)!.basisW[0]).toBe(7_360)
+    await s.until(from - 600)
+    s.kill()
+    for (const c of s.chargers) c.wantsW = 6_000
+    await s.until(from - 200)
+    await s.restart()
+    await s.until(from - 60)
+    expect(s.engine().state().events.get(0)!.basisAtS).toBeGreaterThan(from - 300)
+  })
+})
+
+describe('what the engine keeps', () => {
+  test("a driver's override through an append that fails", async () => {
+    for (const how of ['before', 'after'] as const) {
+      const s = await stage({ specs: [{}, {}] })
+      await s.submit(gridEvent('a', s.now(), s.now() + 3_600, { ask: off, ...atOnce }))
+      await s.until(s.now() + 60)
+      s.journal.failNext(how)
+      s.engine().sink.override(0, 'button')
+      await s.until(s.now() + 30)
+      expect(s.sim.limitW(0), how).toBe(null)
+      expect(s.sim.limitW(1), how).toBe(0)
+    }
+  })
+  test('an override lasts as long as what limits now, and says nothing of tomorrow', async () => {
+    const s = await stage({ specs: [{}] })
+    const now = s.now()
+    await s.submit(gridEvent('today', now, now + 3_600, { ask: off, ...atOnce }))
+    await s.submit(gridEvent('tomorrow', now + 80_000, now + 82_000, { ask: off, ...atOnce }))
+    await s.until(now + 60)
+    s.engine().sink.override(0, 'button')
+    await s.until(now + 120)
+    expect(s.sim.limitW(0)).toBe(null)
+    await s.until(now + 81_000)
+    expect(s.sim.limitW(0)).toBe(0)
+  })
+  test('the others, when one signal is too long for the log', async () => {
+    const s = await stage({ specs: [{}, {}] })
+    const long = gridEvent('long', s.now(), s.now() + 60, {
+      ask: off,
+      targets: Array.from({ length: 9_000 }, () => ({ kind: 'charger', charger: 0 })),
+    })
+    const [bad, good] = await Promise.allSettled([s.submit(long), s.submit(gridEvent('good', s.now(), s.now() + 60, { ask: off }))])
+    expect(bad).toMatchObject({ status: 'rejected', reason: expect.any(RangeError) })
+    expect(good).toMatchObject({ status: 'fulfilled', value: { kind: 'accepted' } })
+  })
+  test('its temper with words of any length from a charger', async () => {
+    const s = await stage({ specs: [{}] })
+    s.engine().sink.note('vendor', { text: '\u0001'.repeat(100_000) })
+    for (let k = 0; k < 300; k++) s.engine().sink.outcome({ charger: 0, seq: k, kind: 'rejected', cause: `${k}${'\u0001'.repeat(500)}` })
+    await s.until(s.now() + 5)
+    expect(s.engine().trouble()).toBe(null)
+  })
+  test('trying until a charger that it disabled is enabled again', async () => {
+    const s = await stage({ specs: [{}], programme: { lastResort: true } })
+    let failures = 3
+    const force = s.sim.link.force
+    s.sim.link.force = async (charger, action) => (action === 'enable' && failures-- > 0 ? false : force(charger, action))
+    s.chargers[0]!.ignores = true
+    await s.submit(gridEvent('a', s.now(), s.now() + 1_800, { ask: off, class: 'emergency' }))
+    await s.until(s.now() + 4_000)
+    expect(s.sim.forced.map(f => f.action)).toEqual(['stop', 'disable', 'enable'])
+    expect(failures).toBe(-1)
+  })
+})
