@@ -14,6 +14,11 @@ console.log(
   `${report.numPassedTests} passed, ${report.numFailedTests} failed, ${skipped.length} skipped; ../shared is ${shared ? 'here' : 'absent'}`,
 )
 for (const name of skipped) console.log(`  skipped  ${name}`)
+for (const suite of report.testResults) {
+  const failed = suite.assertionResults.filter(t => t.status === 'failed').map(t => t.fullName)
+  if (suite.status === 'failed' && failed.length === 0) failed.push(suite.message)
+  for (const name of failed) console.error(`  FAILED   ${suite.name.replace(`${root}/`, '')}: ${name}`)
+}
 if (!report.success || report.numPassedTests === 0) process.exit(1)
 if (shared && skipped.length > 0) {
   console.error('with ../shared here nothing may be skipped')
