@@ -14,8 +14,9 @@ import { type EventState, firstS, lastS, type State } from './core/state.ts'
 import { baselineWindow, settledWindow } from './core/verify/meterBefore.ts'
 import { fleetFact } from './engine/capabilities.ts'
 import { type Inbox, inputsOf, isEmpty, newInbox, putBack } from './engine/inbox.ts'
+import { createProgress } from './engine/progress.ts'
 import { recover } from './engine/recover.ts'
-import { eventFigures, eventView, fleetFigures, observe, observeMembers } from './engine/views.ts'
+import { eventView, fleetFigures, observe, observeMembers } from './engine/views.ts'
 import type {
   Bridge,
   ChargerLink,
@@ -23,7 +24,6 @@ import type {
   Journal,
   Judgement,
   Meters,
-  Progress,
   Registry,
   Runtime,
   SignalSource,
@@ -79,8 +79,6 @@ export type Engine = {
 
 /** A charger that could not be enabled again is tried again after this. */
 const ENABLE_AGAIN_MS = 60_000
-/** After a restart, steps that were due longer than this before the last turn are not told again. */
-const TOLD_MS = 600_000
 /** Words from outside are kept short enough for a log entry. */
 const MAX_NOTE_CHARS = 500
 type About = Readonly<Record<string, string | number | boolean | null>>
@@ -100,12 +98,10 @@ export function createEngine(world: World): Engine {
   const { runtime, journal, meters, registry, chargers, signals, seedKey } = world
   const options = { ...defaults, ...world.options }
   const listeners = new Set<TurnListener>()
-  const followers = new Set<{ adapter: string | undefined; tell: (p: Progress) => void }>()
   const heard = new Map<string, { adapter: string; peer: string; at: Instant; staleMs: number; told: boolean }>()
   const observeAt = new Map<number, Instant>()
   /** By event: end of the newest reading of each charger that an observation has used. */
   const seen = new Map<number, Float64Array>()
-  const told = new Map<number, Set<Progress['kind']>>()
   let state: State
   let inbox: Inbox = newInbox()
   let waiting: Waiting[] = []
@@ -115,6 +111,11 @@ export function createEngine(world: World): Engine {
   let appendTrouble: unknown = null
   let stopping = false
 
+  const progress = createProgress(
+    () => state,
+    () => meters.latest(),
+    options.freshMs,
+  )
   const now = (): Instant => Math.max(state?.nowMs ?? 0, runtime.now())
 
   // ---- turns -----------------------------------------------------------------------------------------------------
@@ -260,7 +261,8 @@ export function createEngine(world: World): Engine {
       if (fact.kind === 'lastResort' && fact.step !== 'zero') for (const i of fact.who) force(i, fact.step)
     }
     for (const listener of listeners) listener(facts, nowMs)
-    tellProgress(facts, nowMs)
+    progress.afterTurn(facts, nowMs)
+    for (const no of observeAt.keys()) if (!state.events.has(no)) for (const memory of [seen, observeAt]) memory.delete(no)
     tellStale(nowMs)
   }
   function commandsOf(who: Uint32Array, nowMs: Instant): Command[] {
@@ -314,56 +316,6 @@ export function createEngine(world: World): Engine {
 
   // ---- telling ------------------------------------------------------------------------------------------------------
 
-  function tellProgress(facts: readonly Fact[], nowMs: Instant): void {
-    for (const fact of facts) {
-      if (fact.kind === 'accepted') tell(fact.event, 'accepted', nowMs, true)
-      if (fact.kind === 'declined') tell(fact.event, 'declined', nowMs, true)
-      if (fact.kind === 'signal' && fact.event.intervals.length === 0) tell(state.eventNoById.get(fact.event.id) ?? -1, 'cancelled', nowMs)
-      if (fact.kind === 'verified') tell(fact.verification.event, 'verified', nowMs, true)
-      if (fact.kind === 'observed') tellMeasured(fact.event, nowMs)
-    }
-    for (const e of state.events.values()) {
-      if (e.status !== 'accepted') continue
-      if (e.cancelledS <= firstS(e)) continue
-      if (nowMs >= firstS(e) * 1000) tell(e.no, 'started', nowMs)
-      if (lastS(e) !== NEVER_S && nowMs >= lastS(e) * 1000) tell(e.no, 'completed', nowMs)
-    }
-    for (const no of told.keys()) if (!state.events.has(no)) for (const memory of [told, seen, observeAt]) memory.delete(no)
-  }
-  /** What was due to be told some time before the last turn has been told. */
-  function rememberTold(): void {
-    const beforeMs = state.nowMs - TOLD_MS
-    for (const e of state.events.values()) {
-      const kinds = new Set<Progress['kind']>()
-      if (firstS(e) * 1000 < beforeMs) kinds.add('started')
-      if (lastS(e) * 1000 < beforeMs) kinds.add('completed')
-      told.set(e.no, kinds)
-    }
-  }
-  function tellMeasured(no: number, nowMs: Instant): void {
-    const e = state.events.get(no)
-    if (e && nowMs >= firstS(e) * 1000 && nowMs < Math.min(lastS(e), e.cancelledS) * 1000) tell(no, 'measured', nowMs, true)
-  }
-  /** At least once per kind; after a restart a step may be told again. */
-  function tell(no: number, kind: Progress['kind'], nowMs: Instant, again = false): void {
-    const e = state.events.get(no)
-    if (!e) return
-    const before = told.get(no) ?? new Set()
-    told.set(no, before)
-    if (before.has(kind) && !again) return
-    before.add(kind)
-    const f = eventFigures(state, e, meters.latest(), nowMs, options.freshMs)
-    const progress: Progress = {
-      kind,
-      at: nowMs,
-      event: eventView(e, Math.floor(nowMs / 1000)),
-      measuredW: f.measuredW,
-      baselineW: f.baselineW,
-      askedW: f.targetW,
-      verification: e.verification,
-    }
-    for (const { adapter, tell } of followers) if (adapter === undefined || adapter === progress.event.adapter) tell(progress)
-  }
   const isStale = (h: { at: Instant; staleMs: number }, nowMs: Instant): boolean => nowMs - h.at > h.staleMs
   function tellStale(nowMs: Instant): void {
     for (const h of heard.values()) {
@@ -413,11 +365,7 @@ export function createEngine(world: World): Engine {
     },
     events: () => [...state.events.values()].map(e => eventView(e, Math.floor(now() / 1000))),
     figures: targets => fleetFigures(state, targets, meters.latest(), now(), options.freshMs),
-    follow(adapter, listener) {
-      const follower = { adapter, tell: listener }
-      followers.add(follower)
-      return () => followers.delete(follower)
-    },
+    follow: (adapter, listener) => progress.follow({ adapter, tell: listener }),
     heard(adapter, peer, at, staleMs) {
       heard.set(`${adapter}:${peer}`, { adapter, peer, at, staleMs, told: false })
       runtime.at(`engine.stale.${adapter}:${peer}`, at + staleMs + 1, () => tellStale(now()))
@@ -479,7 +427,7 @@ export function createEngine(world: World): Engine {
 
   async function start(): Promise<void> {
     state = await recover(journal)
-    rememberTold()
+    progress.recovered()
     snapshotSize = journal.size()
     await handle(...firstInputs())
     await chargers.start(sink)
