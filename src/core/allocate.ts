@@ -70,11 +70,11 @@ function cap(s: State, e: EventState, interval: Interval, totalW: number, member
   const f = s.fleet
   const n = members.length
   const heldW = heldOffline(s, e, interval, members, takes)
-  const availableW = totalW - e.extraW - uncommandedW(s, e, members, takes, heldW)
+  const availableW = totalW - e.extraW - uncommandedW(s, e, interval, members, takes, heldW)
   const u = draws(n, e.seed, 'order')
   const leastW = new Int32Array(n)
   for (let m = 0; m < n; m++)
-    if (takes[m] === 1 && isReachable(s, members[m]!) && !isUnmoved(e, members[m]!)) leastW[m] = f.minW[members[m]!]!
+    if (takes[m] === 1 && isReachable(s, e, interval, members[m]!) && !isUnmoved(e, members[m]!)) leastW[m] = f.minW[members[m]!]!
   const runs = grant(u, leastW, Math.max(0, availableW))
   const stepW = new Int32Array(n)
   let roomW = 0
@@ -92,7 +92,7 @@ function cap(s: State, e: EventState, interval: Interval, totalW: number, member
   const watts = new Int32Array(n).fill(UNLIMITED)
   for (let m = 0; m < n; m++) {
     if (takes[m] === 0) continue
-    if (!isReachable(s, members[m]!)) {
+    if (!isReachable(s, e, interval, members[m]!)) {
       // the plan is made anew with everyone who comes back
       if (heldW && heldW[m]! >= 0) watts[m] = heldW[m]!
       continue
@@ -113,13 +113,11 @@ function heldOffline(s: State, e: EventState, interval: Interval, members: Uint3
   let out: Int32Array | undefined
   for (let m = 0; m < members.length; m++) {
     const i = members[m]!
-    if (takes[m] === 0 || isReachable(s, i) || isUnmoved(e, i) || f.limitsAtStation[i] === 1) continue
+    if (takes[m] === 0 || isReachable(s, e, interval, i) || isUnmoved(e, i) || f.limitsAtStation[i] === 1) continue
     if (linkLossOf(f, i) !== 'holds') continue
     const row = s.pending[i] === NONE ? s.holds[i]! : s.pending[i]!
-    const toS = spanToS(e, k, i)
-    // who is back already counts as before: otherwise those who still wait their turn would pay for his return
-    const fromS = Math.max(spanFromS(e, k, i), Math.min(Math.floor(s.nowMs / 1000), toS - 1))
-    const w = row === UNKNOWN ? -1 : limitThrough(s.rows, row, fromS, toS)
+    const fromS = Math.max(spanFromS(e, k, i), Math.floor(s.nowMs / 1000))
+    const w = row === UNKNOWN ? -1 : limitThrough(s.rows, row, fromS, spanToS(e, k, i))
     if (w >= 0) (out ??= new Int32Array(members.length).fill(-1))[m] = w
   }
   return out
@@ -140,17 +138,26 @@ function grant(u: Uint32Array, amounts: Int32Array, budget: number): { granted: 
 }
 
 /** Load under the targets that no command of this event can change, W. */
-function uncommandedW(s: State, e: EventState, members: Uint32Array, takes: Uint8Array, heldW: Int32Array | undefined): number {
+function uncommandedW(
+  s: State,
+  e: EventState,
+  interval: Interval,
+  members: Uint32Array,
+  takes: Uint8Array,
+  heldW: Int32Array | undefined,
+): number {
   const f = s.fleet
   let sumW = 0
   for (let m = 0; m < members.length; m++) {
     const i = members[m]!
-    if (takes[m] === 1 && isReachable(s, i) && !isUnmoved(e, i)) continue
+    if (takes[m] === 1 && isReachable(s, e, interval, i) && !isUnmoved(e, i)) continue
     sumW += heldW && heldW[m]! >= 0 ? heldW[m]! : (knownW(e, i) ?? f.maxW[i]!)
   }
   return sumW
 }
-const isReachable = (s: State, i: number): boolean => s.up[s.fleet.station[i]!] === 1
+/** Once the ask is over only the way back is left to hold: links that go or come then take nothing from those who wait their turn. */
+const isReachable = (s: State, e: EventState, interval: Interval, i: number): boolean =>
+  s.up[s.fleet.station[i]!] === 1 || s.nowMs >= Math.min(interval.toS, e.cancelledS) * 1000
 const isUnmoved = (e: EventState, i: number): boolean => i < e.unmoved.length && e.unmoved[i] === 1
 const knownW = (e: EventState, i: number): number | undefined => (i < e.basisW.length && e.basisW[i]! >= 0 ? e.basisW[i] : undefined)
 

@@ -13,7 +13,7 @@ const HORIZON_S = 2 * 86_400
  * can be. Returns the first thing that is wrong, in words, or undefined. Runs before every send.
  */
 export function check(s: State, nowS: Second, missing: ReadonlyMap<number, number> = new Map()): string | undefined {
-  const bounds = [...s.events.values()].map(e => ({ e, mayUse: mayUse(s, e) }))
+  const bounds = [...s.events.values()].map(e => ({ e, endS: plannedEndS(e), mayUse: mayUse(s, e) }))
   const byNo = new Map(bounds.map(b => [b.e.no, b]))
   for (let i = 0; i < s.want.length; i++) {
     if (s.want[i] === 0) continue
@@ -27,7 +27,7 @@ export function check(s: State, nowS: Second, missing: ReadonlyMap<number, numbe
   return undefined
 }
 
-type Bound = { readonly e: EventState; readonly mayUse: (charger: number, fromS: Second, toS: Second) => boolean }
+type Bound = { readonly e: EventState; readonly endS: Second; readonly mayUse: (charger: number, fromS: Second, toS: Second) => boolean }
 
 function checkRow(s: State, i: number, nowS: Second, events: ReadonlyMap<number, Bound>): string | undefined {
   const { fleet: f, rows } = s
@@ -45,19 +45,22 @@ function checkRow(s: State, i: number, nowS: Second, events: ReadonlyMap<number,
     if (bound?.e.status !== 'accepted') return `charger ${i}: limited by event ${rows.because[k]}, which is not accepted`
     if (f.limitsAtStation[i] === 0 && !bound.mayUse(i, fromS, toS))
       return `charger ${i}: limited by event ${bound.e.no}, which may not use it`
-    if (toS > latestEndS(bound.e, i, f.limitsAtStation[i] === 1))
+    if (toS > latestEndS(bound, i, f.limitsAtStation[i] === 1))
       return `charger ${i}: limited until ${toS}, past the end of event ${bound.e.no}`
   }
   return undefined
 }
 
-/** A station's sum ends with the last of its chargers, so only the bound of all is known for it. */
-function latestEndS(e: EventState, i: number, isSum: boolean): Second {
+/** The last second that the event may limit anyone if it is not cancelled. */
+function plannedEndS(e: EventState): Second {
   const endS = e.event.intervals.at(-1)?.toS ?? 0
   const { startShiftS, startS, endShiftS, endS: spreadS, endFollowsStart } = e.spread
-  const plannedS = endS === NEVER_S ? NEVER_S : endS + (endFollowsStart ? startShiftS + startS : endShiftS + spreadS)
-  if (e.cancelledS === NEVER_S) return plannedS
-  return Math.min(plannedS, isSum ? e.cancelledS + tailS(e) : releasedS(e, i))
+  return endS === NEVER_S ? NEVER_S : endS + (endFollowsStart ? startShiftS + startS : endShiftS + spreadS)
+}
+/** A station's sum ends with the last of its chargers, so only the bound of all is known for it. */
+function latestEndS({ e, endS }: Bound, i: number, isSum: boolean): Second {
+  if (e.cancelledS === NEVER_S) return endS
+  return Math.min(endS, isSum ? e.cancelledS + tailS(e) : releasedS(e, i))
 }
 
 function mayUse(s: State, e: EventState): Bound['mayUse'] {

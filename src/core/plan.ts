@@ -31,7 +31,9 @@ type Part = {
 export function plan(s: State, nowS: Second): Planned {
   const unreachable: { event: EventNo; missingW: number }[] = []
   const parts = planningEvents(s, nowS).flatMap(e => partsOf(s, e, nowS, unreachable))
-  const draft = newDraft()
+  // room for everyone under an event, or growing would copy a million rows twenty times
+  const covered = parts.reduce((n, p) => n + p.to - p.from, 0)
+  const draft = newDraft(Math.max(64, Math.min(s.fleet.chargers, covered)))
   const pads = newPads(parts)
   for (const stretch of stretches(s.fleet, parts)) {
     if (stretch.parts.length === 0) freeAll(s, stretch, nowS, draft)
