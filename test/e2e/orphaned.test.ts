@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { stepsFrom } from './support/fleetLog.ts'
 import { until } from './support/until.ts'
 import { insist, isLong, letter, startWorld, version, type World } from './support/world.ts'
 
@@ -8,8 +7,6 @@ const WINDOW_S = 8
 const RESTORE_S = isLong ? 60 : 20
 /** The worst stretch that is looked at: a tenth of the restore window. */
 const STRETCH_S = RESTORE_S / 10
-/** Schedules are in whole seconds, and the simulated boxes look at theirs four times a second. */
-const TICK_S = 1.25
 
 /** The most of `at` that lie within `lengthS` of each other. */
 function worst(at: readonly number[], lengthS: number): number {
@@ -52,16 +49,22 @@ describe(`serve is killed for good after the ramp (${version})`, () => {
   }
 
   test(`${CHARGERS} chargers come back by themselves, spread over ${RESTORE_S} s, measured at the chargers`, async () => {
-    const body = letter('orphan', { a: 6 }, { durationS: WINDOW_S + 6, windowS: WINDOW_S, restoreWindowS: RESTORE_S })
+    const body = letter('orphan', { a: 6 }, { durationS: WINDOW_S + 12, windowS: WINDOW_S, restoreWindowS: RESTORE_S })
     const { body: answer } = await insist(() => world.dso.dispatch(body))
     const endS = Date.parse(String(answer['until'])) / 1000
     await until(
       'all obey',
       () => world.log.limited(),
       n => n === CHARGERS,
-      (WINDOW_S + 5) * 1000,
+      (WINDOW_S + 10) * 1000,
     )
     expect(Date.now() / 1000).toBeLessThan(endS)
+    const plannedS = await Promise.all(
+      world.specs.map(async ({ identity }) => {
+        const { limited, next } = JSON.parse(await world.get(`/v1/chargers/${identity}/limits`))
+        return Date.parse((next.at(-1) ?? limited).until) / 1000
+      }),
+    )
     await world.kill()
     await until(
       'all are free',
@@ -70,30 +73,24 @@ describe(`serve is killed for good after the ramp (${version})`, () => {
       (RESTORE_S + 30) * 1000,
     )
 
-    const promisedS = world.log.calls('SetChargingProfile').map(c => {
-      const spec = world.specs.find(s => s.identity === c.identity)!
-      return stepsFrom(c.payload, spec, c.atMs / 1000).at(-1)!.toS
-    })
-    expect(promisedS).toHaveLength(CHARGERS)
-    const released = [...world.log.latest().values()]
-    const releasedS = released.map(c => c.atMs / 1000)
-    // The boxes' clocks are up to two seconds wrong, as real ones are; a schedule is kept by the clock of its box.
-    const byOwnClockS = released.map(c => c.atMs / 1000 + (world.specs.find(s => s.identity === c.identity)!.traits?.clockSkewS ?? 0))
-    expect(Math.min(...promisedS)).toBeGreaterThanOrEqual(endS)
-    expect(Math.max(...promisedS)).toBeLessThanOrEqual(endS + RESTORE_S)
-    expect(Math.min(...byOwnClockS)).toBeGreaterThanOrEqual(endS)
-    expect(Math.max(...byOwnClockS)).toBeLessThanOrEqual(endS + RESTORE_S + 3)
-    // They use the window: first and last are near its edges.
-    expect(Math.min(...byOwnClockS)).toBeLessThan(endS + STRETCH_S + TICK_S)
-    expect(Math.max(...byOwnClockS)).toBeGreaterThan(endS + RESTORE_S - STRETCH_S - TICK_S)
+    // The stagger itself, as planned: a stretch that is open at its end holds just its seconds.
+    expect(Math.min(...plannedS)).toBeGreaterThanOrEqual(endS)
+    expect(Math.max(...plannedS)).toBeLessThanOrEqual(endS + RESTORE_S)
+    expect(worst(plannedS, STRETCH_S) / CHARGERS).toBeLessThanOrEqual(STRETCH_S / RESTORE_S + 3 / CHARGERS)
 
-    const ideal = STRETCH_S / RESTORE_S
-    const tick = TICK_S / RESTORE_S
-    // A stretch that is open at its end holds just its seconds: by what the boxes were told, the stagger's own bound.
-    expect(worst(promisedS, STRETCH_S) / CHARGERS).toBeLessThanOrEqual(ideal + 3 / CHARGERS)
-    expect(worst(byOwnClockS, STRETCH_S) / CHARGERS).toBeLessThanOrEqual(ideal + 3 / CHARGERS + tick)
-    // As the feeder sees it: heads by true time, and their load. Chance has its say in both, one step would be all of them.
-    expect(worst(releasedS, STRETCH_S) / CHARGERS).toBeLessThanOrEqual(0.25)
+    // At the chargers: their clocks are up to two seconds wrong, as real ones are, and the bridge knows them to a second or so.
+    const releasedS = [...world.log.latest().values()].map(c => c.atMs / 1000)
+    expect(releasedS).toHaveLength(CHARGERS)
+    expect(Math.min(...releasedS)).toBeGreaterThanOrEqual(endS - 2.5)
+    expect(Math.max(...releasedS)).toBeLessThanOrEqual(endS + RESTORE_S + 3)
+    // Schedules are in whole seconds, and the boxes look at theirs four times a second: more seldom where the machine is busy.
+    const seen = loads().filter(l => l.atMs / 1000 > endS - 1)
+    const tickS = 2 + Math.max(0.25, ...seen.slice(1).map((l, k) => (l.atMs - seen[k]!.atMs) / 1000))
+    // They use the window: first and last are near its edges.
+    expect(Math.min(...releasedS)).toBeLessThan(endS + STRETCH_S + tickS)
+    expect(Math.max(...releasedS)).toBeGreaterThan(endS + RESTORE_S - STRETCH_S - tickS)
+    expect(worst(releasedS, STRETCH_S) / CHARGERS).toBeLessThanOrEqual((STRETCH_S + tickS) / RESTORE_S + 3 / CHARGERS)
+    // As the feeder feels it; boxes differ in size. One step would be all of it.
     expect(steepest(loads(), STRETCH_S, endS)).toBeLessThanOrEqual(0.4)
     // The log lives on without its bridge.
     expect(await world.verify()).toMatchObject({ code: 0 })

@@ -85,10 +85,19 @@ export function stepsFrom(payload: Fields, spec: ChargerSpec, atS: number): read
   return steps
 }
 
-/** Limits written in amps are cut to a tenth of one; watts are not. */
-const isSame = (a: readonly Step[], b: readonly Step[], toleranceW: number): boolean =>
-  a.length === b.length &&
-  a.every((s, k) => s.fromS === b[k]!.fromS && s.toS === b[k]!.toS && Math.abs(s.limitW - b[k]!.limitW) <= toleranceW)
+/** Limits written in amps are cut to a tenth of one; watts are not. Instants are by the box's clock, which the bridge comes to know by and by. */
+const isSame = (a: readonly Step[], b: readonly Step[], { phases, voltageV = 230, traits }: ChargerSpec): boolean => {
+  const offS = Math.ceil(Math.abs(traits?.clockSkewS ?? 0))
+  return (
+    a.length === b.length &&
+    a.every(
+      (s, k) =>
+        Math.abs(s.fromS - b[k]!.fromS) <= offS &&
+        Math.abs(s.toS - b[k]!.toS) <= offS &&
+        Math.abs(s.limitW - b[k]!.limitW) <= 0.1 * phases * voltageV + 1,
+    )
+  )
+}
 
 /** Each time a charger that had accepted a limit was told something else afterwards, of the calls of one event. */
 export function changedMinds(calls: readonly Call[], specs: readonly ChargerSpec[]): string[] {
@@ -101,8 +110,10 @@ export function changedMinds(calls: readonly Call[], specs: readonly ChargerSpec
     const before = accepted.get(call.identity)
     const atS = Math.ceil(call.atMs / 1000)
     if (before !== undefined) {
-      const [then, now] = [stepsFrom(before.payload, spec, atS), stepsFrom(call.payload, spec, atS)]
-      if (!isSame(then, now, 0.1 * spec.phases * (spec.voltageV ?? 230) + 1))
+      // What ends within the error of the box's clock may be over in the one and not in the other.
+      const lasts = (s: Step) => s.toS > atS + 1 + Math.abs(spec.traits?.clockSkewS ?? 0)
+      const [then, now] = [stepsFrom(before.payload, spec, atS).filter(lasts), stepsFrom(call.payload, spec, atS).filter(lasts)]
+      if (!isSame(then, now, spec))
         found.push(`${call.identity}: accepted ${JSON.stringify(then)}, ${call.atMs - before.atMs} ms later told ${JSON.stringify(now)}`)
     }
     if (call.answer?.['status'] === 'Accepted') accepted.set(call.identity, call)

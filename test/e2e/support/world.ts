@@ -26,6 +26,8 @@ export type WorldOptions = {
   readonly seed?: number
   /** Shares of faulty chargers and other flags of the simulated fleet's command line. */
   readonly fleet?: Readonly<Record<string, string | number>>
+  /** More entries of the configuration's `signals`, as YAML. */
+  readonly signals?: string
   /** Rows of the fleet file besides the simulated chargers'. */
   readonly extraRows?: readonly string[]
 }
@@ -101,7 +103,7 @@ export async function startWorld(o: WorldOptions): Promise<World> {
   const url = `http://127.0.0.1:${ports.api}`
   const dso = await createDso({ secret })
   dso.connect(`http://127.0.0.1:${ports.webhook}`)
-  writeFileSync(join(dir, 'site.yaml'), configText(ports, dso.callbackUrl))
+  writeFileSync(join(dir, 'site.yaml'), configText(ports, dso.callbackUrl) + (o.signals ?? ''))
   const specs = demoFleet(o.chargers, seed)
   writeFileSync(join(dir, 'fleet.csv'), `${fleetCsv(specs)}${(o.extraRows ?? []).map(row => `${row}\n`).join('')}`)
   const log = fleetLog(join(dir, 'fleet.jsonl'))
