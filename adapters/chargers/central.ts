@@ -59,7 +59,8 @@ export const booted = (central: Central, link: StationLink, vendor: string, mode
   link.accepted = true
   if (wasUp) sink.doubt(chargersOf(link), 'rebooted')
   else wentUp(central, link)
-  link.discovery = 'none'
+  // Not twice: going up has it waiting already.
+  if (link.discovery !== 'waiting') link.discovery = 'none'
   central.discover(link)
   // Spread, so that heartbeats of boxes that started together do not stay together.
   const interval = Math.max(1, Math.round(central.settings.heartbeatS * (0.9 + Math.random() * 0.2)))

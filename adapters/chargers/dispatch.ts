@@ -6,10 +6,10 @@ import type { ChargerNo, Command, OutcomeKind, Second } from '../../src/core/mod
 import type { Central } from './central.ts'
 import { type Dialect, verdictOf } from './dialect.ts'
 import { candidateIds, ceilingW, freeStackLevel, profileId, unread } from './foreign.ts'
-import { formatRung, next, type OwnRefusal, type Rung, rungKey, startAt } from './ladder.ts'
+import { formatRung, next, type OwnRefusal, type Rung, rungKey, sameRung, startAt } from './ladder.ts'
 import type { Payload } from './ocppj/frames.ts'
 import { type Answer, type Job, priority } from './ocppj/transport.ts'
-import { type EvseLink, evseOf, isWhole, refreshRungs, rememberForeign, type StationLink } from './station.ts'
+import { type EvseLink, evseOf, isClean, isWhole, refreshRungs, rememberForeign, type StationLink } from './station.ts'
 import { toProfile } from './toProfile.ts'
 
 type Errand = {
@@ -22,12 +22,14 @@ type Errand = {
   /** Their payloads, where there is more than one: of a single call nothing is kept while it is in flight. */
   payloads: readonly Payload[] | null
   expiresS: Second
-  /** Rung of this try. */
-  rung: number
+  /** Rung of this try: itself, not its place, for the ladder may change while a call is out. */
+  rung: Rung | null
   /** The box cannot clear: it is given a free profile that lapses instead. */
   freeing: boolean
   /** Earlier profiles of ours were removed because they were in the way. */
   swept: boolean
+  /** Something of this errand may be on the box, whatever becomes of the rest. */
+  left: boolean
   tries: number
   job: Job<Errand> | null
   waiting: Command | null
@@ -94,8 +96,8 @@ export const createDispatch = (ports: DispatchPorts) => {
   const attempt = (errand: Errand): void => {
     const { link, command, evse } = errand
     const rung = link.rungs[link.rung]
-    errand.rung = link.rung
-    if (rung === undefined) return finish(errand, 'rejected', 'no rung left')
+    errand.rung = rung ?? null
+    if (rung === undefined) return refuse(errand, 'no rung left')
     const foreign = link.foreign ?? unread
     const evseId = rung.at === 'station' ? 0 : evse.evseId
     const stackLevel = freeStackLevel(foreign, rung.purpose, evseId, rung.stack, link.capabilities.maxStackLevel)
@@ -141,24 +143,30 @@ export const createDispatch = (ports: DispatchPorts) => {
       }
       return climb(errand, verdict.code)
     }
-    if (verdict.kind === 'accepted' || answer.kind === 'timeout' || (answer.kind === 'offline' && answer.sent))
+    // Unless it was never sent, it may be there: also after an error that says neither yes nor no.
+    if (!(answer.kind === 'offline' && !answer.sent) && answer.kind !== 'expired') {
       hold(link, errand.ids[errand.step]!, errand.expiresS)
+      errand.left = true
+    }
     if (verdict.kind === 'unknown') return finish(errand, 'unknown', verdict.cause)
     if (++errand.step < errand.ids.length) return sendStep(errand, errand.payloads![errand.step]!)
+    errand.evse.actsOn = errand.rung
     showAccepted(errand)
     if (link.held.size > errand.ids.length) void sweep(errand)
     finish(errand, 'accepted', '')
   }
 
   const hold = (link: StationLink, id: number, untilS: Second): void => {
-    link.heldUntilS = link.held.size === 0 ? untilS : Math.max(link.heldUntilS, untilS)
+    const unknown = link.heldUntilS === Number.POSITIVE_INFINITY
+    // What was cleared may still be there in truth (`isClean`), so its end is kept.
+    link.heldUntilS = unknown && link.held.size === 0 ? untilS : Math.max(link.heldUntilS, untilS)
     link.held.add(id)
   }
 
   /** Each refusal is recorded; a first success per model and rung too, not every box of ten thousand. */
   const showAccepted = (errand: Errand): void => {
     const { link } = errand
-    const rung = link.rungs[errand.rung]!
+    const rung = errand.rung!
     let models = shown.get(rung)
     if (models?.has(link.model)) return
     if (models === undefined) shown.set(rung, (models = new Set()))
@@ -166,21 +174,28 @@ export const createDispatch = (ports: DispatchPorts) => {
     sink.note('tried', { station: link.no, model: link.model, rung: formatRung(rung), answer: 'Accepted' })
   }
 
+  /** The last rung said no. A budget that some EVSEs have taken is not the plan's any more: their part is taken back. */
+  const refuse = (errand: Errand, code: string): void => {
+    finish(errand, 'rejected', code)
+    if (errand.left) sink.doubt([errand.command.charger], 'refused in part')
+  }
+
   const climb = (errand: Errand, code: string | OwnRefusal): void => {
     const { link } = errand
-    const rung = link.rungs[errand.rung]!
+    const rung = errand.rung!
     sink.note('tried', { station: link.no, model: link.model, rung: formatRung(rung), answer: code })
-    if (++errand.tries > maxTries) return finish(errand, 'rejected', code)
-    // Another errand of the same box may have climbed meanwhile.
-    if (link.rung !== errand.rung) return attempt(errand)
-    const rungAfter = next(link.rungs, errand.rung, code)
+    if (++errand.tries > maxTries) return refuse(errand, code)
+    // Another errand of the same box may have climbed meanwhile, or the box may have told more of itself.
+    const here = link.rungs[link.rung]
+    if (here === undefined || !sameRung(here, rung)) return attempt(errand)
+    const rungAfter = next(link.rungs, link.rung, code)
     if (rungAfter >= 0) {
       link.rung = rungAfter
       return attempt(errand)
     }
     // The next event begins again: an installer may have switched something on.
     if (code !== 'noTransaction') link.rung = startAt(link.rungs, central.sink.registry.get(rungKey(link.model)))
-    finish(errand, 'rejected', code)
+    refuse(errand, code)
   }
 
   /** Removes what earlier rungs left on the box: it would still bind when the plan loosens. Ids of ours only. */
@@ -260,9 +275,10 @@ export const createDispatch = (ports: DispatchPorts) => {
       step: 0,
       payloads: null,
       expiresS: 0,
-      rung: 0,
+      rung: null,
       freeing: false,
       swept: false,
+      left: false,
       tries: 0,
       job: null,
       waiting: null,
@@ -283,10 +299,9 @@ export const createDispatch = (ports: DispatchPorts) => {
     const running = reading.get(link)
     if (running !== undefined) return running
     const nowS = central.nowMs() / 1000
-    const clean = link.held.size === 0 || link.heldUntilS < nowS
     const work = ports
       .dialectOf(link)
-      .readForeign(central, link, clean)
+      .readForeign(central, link, isClean(link, nowS))
       .then(found => {
         if (found !== null && link.up) {
           link.foreign = found
@@ -339,17 +354,21 @@ export const createDispatch = (ports: DispatchPorts) => {
       setImmediate(drain)
     },
     /** The meter saw no effect: one purpose further. False when none is left. */
-    unmoved(link: StationLink): boolean {
+    unmoved(link: StationLink, evse: EvseLink): boolean {
       const rung = link.rungs[link.rung]
       if (rung === undefined) return false
+      const { actsOn } = evse
+      evse.actsOn = null
+      // Another EVSE of the box has gone further meanwhile: this one follows before anything else is tried.
+      if (actsOn !== null && !sameRung(actsOn, rung)) return true
       const after = next(link.rungs, link.rung, 'unmoved')
       sink.note('tried', { station: link.no, model: link.model, rung: formatRung(rung), answer: 'unmoved' })
       if (after < 0) return false
       link.rung = after
       return true
     },
-    moved(link: StationLink): void {
-      const rung = link.rungs[link.rung]
+    moved(link: StationLink, evse: EvseLink): void {
+      const rung = evse.actsOn ?? link.rungs[link.rung]
       if (rung === undefined || link.model === '') return
       const key = rungKey(link.model)
       if (sink.registry.get(key) !== formatRung(rung)) void sink.registry.set(key, formatRung(rung))

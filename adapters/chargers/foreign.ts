@@ -94,17 +94,18 @@ export const foreignProfile = (profile: Payload, evseId: number, capabilities: C
 
 /**
  * A composite schedule, read while nothing of ours was on the box. It may come without periods or with a sentinel: nothing can be concluded then (null).
- * A limit at or above the rating is none (an empty list).
+ * A limit at or above the rating, of the `sharedBy` EVSEs together where it is the box's, is none (an empty list).
  */
 export const foreignComposite = (
   schedule: Payload | undefined,
   evseId: number,
   atMs: Instant,
   capabilities: Capabilities,
+  sharedBy = 1,
 ): readonly ForeignLimit[] | null => {
   if (schedule === undefined || !Array.isArray(schedule['chargingSchedulePeriod']) || schedule['chargingSchedulePeriod'].length === 0)
     return null
-  const ratedW = capabilities.maxA * capabilities.voltageV * capabilities.phases
+  const ratedW = capabilities.maxA * capabilities.voltageV * capabilities.phases * sharedBy
   const periods = periodsOf(schedule, capabilities)
   if (periods.every(period => period.limitW >= ratedW)) return []
   const leastW = Math.min(...periods.map(period => period.limitW))

@@ -234,7 +234,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
         closed(peer) {
           const link = peer.owner
           unregistered.delete(link)
-          if (link.reports !== null) for (const report of link.reports.values()) report.done()
+          if (link.reports !== null) for (const report of link.reports.values()) report.done(false)
           if (!link.up) return
           link.up = false
           sink.link(link.no, false)
@@ -285,6 +285,12 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
     return running
   }
 
+  const evseWith = (charger: ChargerNo) => {
+    const link = running?.linkWith(charger)
+    const evse = link?.evses.find(e => e.charger === charger)
+    return link === undefined || evse === undefined ? undefined : { link, evse }
+  }
+
   return {
     async start(sink) {
       const made = assemble(sink)
@@ -300,12 +306,12 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
     send: commands => live().dispatch.send(commands),
     // The first turn after a restart looks at running events before anything is connected: nobody is known to have moved then.
     unmoved(charger) {
-      const link = running?.linkWith(charger)
-      return link !== undefined && live().dispatch.unmoved(link)
+      const at = evseWith(charger)
+      return at !== undefined && live().dispatch.unmoved(at.link, at.evse)
     },
     moved(charger) {
-      const link = running?.linkWith(charger)
-      if (link !== undefined) live().dispatch.moved(link)
+      const at = evseWith(charger)
+      if (at !== undefined) live().dispatch.moved(at.link, at.evse)
     },
     measure(chargers) {
       const { linkWith, call, dialectOf } = live()

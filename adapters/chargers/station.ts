@@ -15,6 +15,8 @@ export type EvseLink = {
   startedWith: string
   meter: MeterState | null
   ownMeter: boolean
+  /** The rung on which its last limit was accepted, until the meter has judged it. */
+  actsOn: Rung | null
   status: string
 }
 
@@ -41,11 +43,14 @@ export type StationLink = {
   rung: number
   /** Profile ids of ours that may be on the box: every candidate after a restart of ours, none on a box never met before. */
   readonly held: Set<number>
-  /** When the last of them lapses; Infinity: unknown. */
+  /** When the last of what we have set lapses, cleared or not; Infinity: unknown. */
   heldUntilS: Second
   discovery: 'none' | 'waiting' | 'running' | 'done'
   /** Reports that GetChargingProfiles asked for, by request id. */
-  reports: Map<number, { readonly profiles: { readonly evseId: number; readonly profile: Payload }[]; readonly done: () => void }> | null
+  reports: Map<
+    number,
+    { readonly profiles: { readonly evseId: number; readonly profile: Payload }[]; readonly done: (whole: boolean) => void }
+  > | null
   noted: Set<string> | null
 }
 
@@ -118,6 +123,7 @@ const evsesOf = (station: Station, registry: Registry, old: readonly EvseLink[])
         startedWith: '',
         meter: null,
         ownMeter: false,
+        actsOn: null,
         status: '',
       },
   )
@@ -137,3 +143,13 @@ export const evseOf = (link: StationLink, evseId: number): EvseLink | undefined 
 export const chargersOf = (link: StationLink): readonly ChargerNo[] => link.evses.map(evse => evse.charger)
 /** Does one limit bind all EVSEs of this box? */
 export const isWhole = (link: StationLink): boolean => link.evses.length === 1 || link.capabilities.limitsAt === 'station'
+
+const lapsedS = 120
+/**
+ * Is surely nothing of ours on the box? Some answer Accepted to a clear that does nothing, and their clocks are a little off ours: what has a known end
+ * counts until some time after it. A composite schedule read too early would show our own limit as an installer's, for ever.
+ */
+export const isClean = (link: StationLink, nowS: Second): boolean =>
+  link.heldUntilS === Number.POSITIVE_INFINITY ? link.held.size === 0 : link.heldUntilS === 0 || link.heldUntilS + lapsedS < nowS
+/** How many EVSEs share what is limited there. */
+export const sharing = (link: StationLink, evseId: number): number => (evseId === 0 && isWhole(link) ? link.evses.length : 1)

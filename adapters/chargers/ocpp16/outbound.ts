@@ -5,7 +5,7 @@ import { accepted, type Dialect } from '../dialect.ts'
 import { type Foreign, type ForeignLimit, foreignComposite, unread } from '../foreign.ts'
 import type { Payload } from '../ocppj/frames.ts'
 import { priority } from '../ocppj/transport.ts'
-import { configKey, type StationLink } from '../station.ts'
+import { configKey, type StationLink, sharing } from '../station.ts'
 import { inbound16 } from './inbound.ts'
 
 const dayS = 86_400
@@ -62,7 +62,13 @@ const composite = async (central: Central, link: StationLink, connectorId: numbe
   )
   if (!accepted(answer) || answer.kind !== 'result') return null
   const schedule = answer.payload['chargingSchedule']
-  return foreignComposite(schedule === undefined ? undefined : object(schedule), connectorId, central.nowMs(), link.capabilities)
+  return foreignComposite(
+    schedule === undefined ? undefined : object(schedule),
+    connectorId,
+    central.nowMs(),
+    link.capabilities,
+    sharing(link, connectorId),
+  )
 }
 
 /** A connector's composite includes the box's; connector 0 alone says nothing about the defaults of the connectors. */

@@ -47,7 +47,7 @@ const reportChargingProfiles: Handler = (_central, link, payload) => {
   if (report === undefined) return empty
   const profiles = Array.isArray(payload['chargingProfile']) ? payload['chargingProfile'] : []
   for (const profile of profiles) report.profiles.push({ evseId: Number(payload['evseId']) || 0, profile: object(profile) })
-  if (payload['tbc'] !== true) report.done()
+  if (payload['tbc'] !== true) report.done(true)
   return empty
 }
 

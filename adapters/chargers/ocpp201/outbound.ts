@@ -6,7 +6,7 @@ import { type Foreign, type ForeignLimit, foreignComposite, foreignProfile } fro
 import { countFrom, measurandLists, readComposites, unitsFrom } from '../ocpp16/outbound.ts'
 import type { Payload } from '../ocppj/frames.ts'
 import { priority } from '../ocppj/transport.ts'
-import { configKey, type StationLink } from '../station.ts'
+import { configKey, type StationLink, sharing } from '../station.ts'
 import { inbound201 } from './inbound.ts'
 
 const dayS = 86_400
@@ -81,19 +81,19 @@ let nextRequest = 1
 const profiles = async (central: Central, link: StationLink): Promise<readonly ForeignLimit[] | null> => {
   const requestId = nextRequest++
   const found: { evseId: number; profile: Payload }[] = []
-  let finished = (): void => {}
+  let finished: (whole: boolean) => void = () => {}
   const complete = new Promise<boolean>(resolve => {
     const timer = setTimeout(() => resolve(false), reportWaitMs)
-    finished = () => {
+    finished = whole => {
       clearTimeout(timer)
-      resolve(true)
+      resolve(whole)
     }
   })
   link.reports ??= new Map()
   link.reports.set(requestId, { profiles: found, done: finished })
   const answer = await central.call(link, 'GetChargingProfiles', { requestId, chargingProfile: {} }, priority.curtail)
   const announced = accepted(answer)
-  if (!announced) finished()
+  if (!announced) finished(false)
   const whole = await complete
   link.reports?.delete(requestId)
   if (link.reports?.size === 0) link.reports = null
@@ -112,7 +112,13 @@ const composite = async (central: Central, link: StationLink, evseId: number): P
   const answer = await central.call(link, 'GetCompositeSchedule', request, priority.curtail)
   if (!accepted(answer) || answer.kind !== 'result') return null
   const schedule = answer.payload['schedule']
-  return foreignComposite(schedule === undefined ? undefined : object(schedule), evseId, central.nowMs(), link.capabilities)
+  return foreignComposite(
+    schedule === undefined ? undefined : object(schedule),
+    evseId,
+    central.nowMs(),
+    link.capabilities,
+    sharing(link, evseId),
+  )
 }
 
 const readForeign = async (central: Central, link: StationLink, clean: boolean): Promise<Foreign | null> => {
