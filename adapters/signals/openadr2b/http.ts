@@ -30,6 +30,8 @@ export const fingerprint = (cert: string | Uint8Array): string =>
     .replace(/..(?!$)/g, '$&:')
 
 const QUIESCE_MS = 60_000
+/** No VTN can silence us for longer by one answer: an emergency may come after it. */
+const QUIESCE_MOST_MS = 3_600_000
 
 /** Throws if our own certificate cannot be read or is not valid at `nowMs`: with it we must not talk at all [R516]. */
 export const createTransport = (
@@ -77,7 +79,11 @@ export const createTransport = (
 const answerOf = (status: number, body: Buffer, credential: string, retryAfter: string | undefined): Answer => {
   if (status === 200) return { kind: 'ok', body, credential }
   if (status === 503)
-    return { kind: 'failed', why: 'HTTP 503', quiesceMs: /^\d+$/.test(retryAfter ?? '') ? Number(retryAfter) * 1000 : QUIESCE_MS }
+    return {
+      kind: 'failed',
+      why: 'HTTP 503',
+      quiesceMs: /^\d+$/.test(retryAfter ?? '') ? Math.min(Number(retryAfter) * 1000, QUIESCE_MOST_MS) : QUIESCE_MS,
+    }
   // Not authenticated or throttled can mend without us changing the message.
   if (status === 501 || (status >= 400 && status < 500 && ![401, 403, 408, 429].includes(status))) return { kind: 'refused', status }
   return { kind: 'failed', why: `HTTP ${status}` }

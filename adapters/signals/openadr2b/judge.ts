@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Decline, GridEvent, Target } from '../../../src/core/model.ts'
 import type { Bridge, Judgement } from '../../../src/ports.ts'
 import type { BadEvent, CreatedEvent, DistributeEvent, EventEntry, EventResponse, Oadr20bEvent, OptType } from './event.ts'
+import { noteChanges } from './exchange.ts'
 import type { Known, KnownEvent } from './known.ts'
 import type { Market } from './options.ts'
 import { eventIdOf, toGridEvent } from './toGridEvent.ts'
@@ -38,9 +39,21 @@ const verdictOf = (j: Judgement): Verdict =>
 export type Judge = ReturnType<typeof createJudge>
 
 export const createJudge = ({ bridge, known, peer, markets, fleet, silentAfterS }: JudgeOptions) => {
+  const once = noteChanges(bridge)
+
   /** The engine takes a higher revision only; modification numbers alone cannot say "no longer listed" and "listed again". */
   const nextRevision = (eventID: string, atLeast: number): number =>
     Math.max(atLeast, (bridge.event(eventIdOf(peer, eventID))?.revision ?? -1) + 1, (known.event(eventID)?.submitted?.revision ?? -1) + 1)
+
+  /** A signal that does not fit an entry of the log is the peer's to mend, not ours to die of. */
+  const submit = async (event: GridEvent, m: Message): Promise<Judgement | 'tooLarge'> => {
+    try {
+      return await bridge.submit(event, m.raw)
+    } catch (error) {
+      if (error instanceof RangeError) return 'tooLarge'
+      throw error
+    }
+  }
 
   const stop = async (event: KnownEvent, m: Message): Promise<GridEvent | null> => {
     if (!event.submitted || event.submitted.intervals.length === 0) return event.submitted
@@ -70,11 +83,19 @@ export const createJudge = ({ bridge, known, peer, markets, fleet, silentAfterS 
     let verdict: Verdict
     let submitted: GridEvent | null = null
     if (mapped.kind === 'event') {
-      verdict = verdictOf(await bridge.submit(mapped.event, m.raw))
-      submitted = mapped.event
+      const judgement = await submit(mapped.event, m)
+      if (judgement === 'tooLarge') {
+        if (before) submitted = await stop(before, m)
+        verdict = { code: '469', description: 'more intervals or targets than can be recorded here', optType: 'optOut' }
+        await bridge.note('openadr2b.tooLarge', { peer, eventID: event.eventID, intervals: mapped.event.intervals.length }, m.raw)
+      } else {
+        verdict = verdictOf(judgement)
+        submitted = mapped.event
+      }
       if (mapped.unknownTargets.length > 0) {
-        verdict = { ...verdict, description: `${verdict.description}; not known here: ${mapped.unknownTargets.join(', ')}` }
-        await bridge.note('openadr2b.unknownTargets', { peer, eventID: event.eventID, targets: mapped.unknownTargets.join(', ') })
+        verdict = { ...verdict, description: `${verdict.description}; not known here: ${mapped.unknownTargets.join(', ')}`.slice(0, 500) }
+        // Targets can be meter points of homes: their names are in the evidence of the event, here is how many.
+        await bridge.note('openadr2b.unknownTargets', { peer, eventID: event.eventID, count: mapped.unknownTargets.length })
       }
     } else {
       // What we leave must not go on in its older form.
@@ -82,7 +103,7 @@ export const createJudge = ({ bridge, known, peer, markets, fleet, silentAfterS 
       verdict =
         mapped.kind === 'recorded'
           ? { code: '200', description: mapped.why, optType: mapped.opt }
-          : { code: mapped.code, description: mapped.why, optType: 'optOut' }
+          : { code: mapped.code, description: [mapped.why, mapped.names].filter(Boolean).join(': ').slice(0, 500), optType: 'optOut' }
       await bridge.note(`openadr2b.${mapped.kind}`, { peer, eventID: event.eventID, code: verdict.code, why: mapped.why }, m.raw)
     }
     const { dtstartMs, durationS, startafterS = 0, recoveryS = 0 } = event.activePeriod
@@ -122,11 +143,8 @@ export const createJudge = ({ bridge, known, peer, markets, fleet, silentAfterS 
   }
 
   const judgeBad = async (bad: BadEvent, m: Message): Promise<Verdict> => {
-    await bridge.note(
-      'openadr2b.badEvent',
-      { peer, eventID: bad.eventID ?? null, code: bad.error.code, path: bad.error.path, value: bad.error.value },
-      m.raw,
-    )
+    const about = { peer, eventID: bad.eventID ?? null, code: bad.error.code, path: bad.error.path }
+    await once(`bad ${bad.eventID}`, 'openadr2b.badEvent', about, m.raw)
     const before = bad.eventID === undefined ? undefined : known.event(bad.eventID)
     if (bad.cancelled && before?.cancelled === 'no')
       await cancel(before, 'explicitly', m, bad.modificationNumber ?? before.modificationNumber)
@@ -170,12 +188,12 @@ export const createJudge = ({ bridge, known, peer, markets, fleet, silentAfterS 
         venID: who.venID,
       })
       if (message.vtnID !== who.vtnID) {
-        await bridge.note('openadr2b.wrongVtn', { peer, vtnID: message.vtnID, expected: who.vtnID }, raw)
+        await once('wrongVtn', 'openadr2b.wrongVtn', { peer, expected: who.vtnID }, raw)
         return whole('452', `vtnID is not ${who.vtnID}`)
       }
       // An answer that reports an error lists nothing; taking it as an empty list would cancel everything.
       if (message.response && !message.response.code.startsWith('2')) {
-        await bridge.note('openadr2b.vtnError', { peer, code: message.response.code, description: message.response.description ?? '' })
+        await once('vtnError', 'openadr2b.vtnError', { peer, about: 'events', code: message.response.code }, raw)
         return undefined
       }
       const m: Message = { requestID: message.requestID, raw, rawHash: createHash('sha256').update(raw).digest('hex'), credential }
@@ -199,6 +217,8 @@ export const createJudge = ({ bridge, known, peer, markets, fleet, silentAfterS 
     left: async (upstreamRef: string, why: string): Promise<EventResponse | undefined> => {
       const event = known.event(upstreamRef)
       if (event?.cancelled !== 'no' || event.optType === 'optOut') return undefined
+      // We ended it ourselves, because its newest form asks for nothing.
+      if (!event.submitted || event.submitted.intervals.length === 0) return undefined
       const changed: KnownEvent = { ...event, code: '200', description: why, optType: 'optOut' }
       await known.remember(changed)
       if (event.responseRequired === 'never') return undefined

@@ -66,7 +66,7 @@ export const createReporting = ({ peer, bridge, known, telemetry, venID, reply, 
         requests.filter(r => r.reportSpecifierID !== METADATA),
         bridge.now(),
       )
-      for (const r of refusals) await bridge.note('openadr2b.reportRefused', { peer, ...r })
+      for (const { reportRequestID, code } of refusals) await bridge.note('openadr2b.reportRefused', { peer, reportRequestID, code })
       const first = refusals[0]
       const response: EiResponse = first
         ? { code: first.code, description: `${first.reportRequestID}: ${first.why}`, requestID }

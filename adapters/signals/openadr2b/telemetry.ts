@@ -75,6 +75,8 @@ export const createTelemetry = (options: {
     if (r.reportBackS === 0) return undefined
     if (r.granularityS > 0 && r.granularityS < options.minS)
       return refuse('454', `granularity ${r.granularityS} s is finer than ${options.minS} s`) // [R324]
+    // On change: nothing is looked at more often than is offered either.
+    if (r.reportBackS < options.minS) return refuse('454', `a report each ${r.reportBackS} s is finer than ${options.minS} s`)
     if (r.granularityS > MAX_PERIOD_S || r.granularityS > r.reportBackS)
       return refuse('454', `granularity ${r.granularityS} s is more than is offered`) // [R340]
     return undefined

@@ -25,9 +25,12 @@ export type Context = {
 export type Mapped =
   | { readonly kind: 'event'; readonly event: GridEvent; readonly signal: string; readonly unknownTargets: readonly string[] }
   | { readonly kind: 'recorded'; readonly why: string; readonly opt: OptType }
-  | { readonly kind: 'refused'; readonly code: '454' | '460' | '462'; readonly why: string }
+  | Refused
 
-const refused = (code: '454' | '460' | '462', why: string): Mapped => ({ kind: 'refused', code, why })
+/** `names` are for the VTN, which sent them, and never for the record: a target can be the meter point of a home. */
+type Refused = { readonly kind: 'refused'; readonly code: '454' | '460' | '462'; readonly why: string; readonly names?: string }
+
+const refused = (code: '454' | '460' | '462', why: string): Refused => ({ kind: 'refused', code, why })
 
 export const eventIdOf = (peer: string, eventID: string): string => `openadr2b:${peer}:${eventID}`
 
@@ -35,7 +38,7 @@ export const toGridEvent = (event: Oadr20bEvent, context: Context): Mapped => {
   const market = context.markets.find(m => normalUri(m.context) === normalUri(event.marketContext))
   if (!market) return refused('462', `market context ${event.marketContext} is not known here`)
   const targets = targetsOf(event, context)
-  if (targets.found.length === 0) return refused('462', `no target known: ${targets.unknown.join(', ')}`)
+  if (targets.found.length === 0) return { ...refused('462', 'no target known here'), names: targets.unknown.join(', ') }
   const ours = event.signals.filter(isForChargers)
   if (ours.length === 0) return refused('462', 'no signal for electric vehicles')
   const chosen = choose(ours, event.activePeriod, market)
@@ -127,21 +130,36 @@ const read = (s: WireSignal, period: ActivePeriod, market: Market): Reading => {
   if (s.intervals.length === 0) return { kind: 'refused', code: '454', why: 'no interval' }
   if (period.durationS > 0 && total !== period.durationS)
     return { kind: 'refused', code: '454', why: `intervals last ${total} s, the event ${period.durationS} s` }
+  const startS = period.dtstartMs / 1000
+  if (startS < EARLIEST_S || startS + total > LATEST_S)
+    return { kind: 'refused', code: '454', why: 'it begins or ends beyond the times that can be kept' }
   const intervals: Interval[] = []
-  let fromS = Math.floor(period.dtstartMs / 1000)
+  let atS = startS
   for (const [k, i] of s.intervals.entries()) {
     // Duration 0 of the event: until it is cancelled [R47], so its last interval has no end.
     const open = period.durationS === 0 && k === s.intervals.length - 1
-    const toS = open ? NEVER_S : fromS + i.durationS
+    const [fromS, toS] = [Math.floor(atS), open ? NEVER_S : Math.floor(atS + i.durationS)]
     const ask = means(i.value)
     if (ask?.kind === 'no') return { kind: 'refused', code: ask.code, why: ask.why }
-    if (ask && toS > fromS) intervals.push({ fromS, toS, ask })
-    fromS = toS
+    if (ask && toS > fromS) joined(intervals, { fromS, toS, ask })
+    atS += i.durationS
   }
   if (nameOf(s) === 'ELECTRICITY_PRICE' && market.prices.length === 0)
     return { kind: 'recorded', why: 'prices are recorded; no programme acts on them', opt: 'optOut' }
   if (intervals.length === 0) return { kind: 'recorded', why: 'asks for normal operation throughout', opt: 'optIn' }
   return { kind: 'intervals', signal: s.signalName, intervals }
+}
+
+/** Schedules are 32-bit seconds: what lies outside would come round as another time, now among them. A day is left for windows and time zones. */
+const EARLIEST_S = 86_400
+const LATEST_S = NEVER_S - 86_400
+
+/** Intervals that ask for the same without a break are one: a day in steps of a minute still fits an entry of the log. */
+const joined = (intervals: Interval[], next: Interval): void => {
+  const last = intervals.at(-1)
+  if (last?.toS === next.fromS && JSON.stringify(last.ask) === JSON.stringify(next.ask))
+    intervals[intervals.length - 1] = { ...last, toS: next.toS }
+  else intervals.push(next)
 }
 
 const meaningOf = (s: WireSignal, market: Market): ((value: number) => Meaning) | undefined => {
@@ -176,12 +194,19 @@ const level = (value: number, market: Market): Meaning => {
   if (value !== 1 && value !== 2 && value !== 3) return no('454', `level ${value} is not 0, 1, 2 or 3`)
   return market.simple[`${value}`] ?? no('460', `level ${value} has no meaning in this market`)
 }
-/** Consumption of the targets: chargers cannot export, so a negative one cannot be met. */
-const setpoint = (watts: number): Meaning => (watts < 0 ? no('460', `setpoint ${watts} W asks for export`) : { kind: 'cap', totalW: watts })
+/** More than any network here carries; within it sums of watts stay exact. */
+const MOST_W = 2_000_000_000
+/** Whole watts on the safe side; the millionth keeps 1.005 kW from becoming 1,004 W in binary. */
+const down = (watts: number): number => Math.floor(watts + 1e-6)
+const up = (watts: number): number => Math.ceil(watts - 1e-6)
+/** Consumption of the targets: chargers cannot export, so a negative one cannot be met. One beyond all measure limits nobody. */
+const setpoint = (watts: number): Meaning =>
+  watts < 0 ? no('460', `setpoint ${watts} W asks for export`) : { kind: 'cap', totalW: Math.min(MOST_W, down(watts)) }
 const delta = (watts: number, market: Market): Meaning => {
   const lessW = market.reduction === 'negative' ? -watts : watts
   if (lessW === 0) return null
-  return lessW < 0 ? no('460', 'asks for more consumption') : { kind: 'shed', totalW: lessW }
+  if (lessW < 0) return no('460', 'asks for more consumption')
+  return lessW > MOST_W ? no('454', `delta ${watts} W is beyond all measure`) : { kind: 'shed', totalW: up(lessW) }
 }
 const keep = (fraction: number): Meaning => (fraction >= 1 ? null : fraction === 0 ? { kind: 'off' } : { kind: 'keep', fraction })
 /** A set point of a load controller is one charger's limit: in W, or A per phase. */
@@ -193,19 +218,24 @@ const each = (unit: ItemBase | undefined): ((value: number) => Meaning) | undefi
     const limit = scaled(value, unit.scale)
     if (limit < 0) return no('460', `set point ${limit} asks for export`)
     if (limit === 0) return { kind: 'off' }
-    return amps ? { kind: 'limitEach', limitA: limit } : { kind: 'limitEach', limitW: limit }
+    return amps ? { kind: 'limitEach', limitA: Math.min(limit, 1_000) } : { kind: 'limitEach', limitW: Math.min(MOST_W, down(limit)) }
   }
 }
+
+/** The longest random delay (SI 2021/1467 reg. 11). */
+const MAX_SPREAD_S = 1_800
+const within = (seconds = 0): number => Math.max(-MAX_SPREAD_S, Math.min(MAX_SPREAD_S, Math.trunc(seconds)))
 
 /**
  * How 2.0b's durations become windows. startafter: each charger starts up to that much later and ends as much later [R30].
  * Ramp-up: positive, the load comes down in that time before dtstart; negative, from dtstart on. Recovery: positive, the load
  * returns in that time after the end; negative, before it. The profile is silent on startafter together with a ramp: the
- * windows are then joined. An emergency takes no random start whatever is sent: a supply limitation is never delayed.
+ * windows are then joined. A ramp that is longer than any window may be is the half hour of it next to the start or the end that
+ * it belongs to: its far end would have the load come back long before the event is over. An emergency takes no random start whatever is sent: a supply limitation is never delayed.
  */
 export const spreadOf = (p: ActivePeriod, market: Market): GridEvent['spread'] => {
   const after = p.startafterS ?? 0
-  const [ramp, recovery] = [p.rampUpS ?? 0, p.recoveryS ?? 0]
+  const [ramp, recovery] = [within(p.rampUpS), within(p.recoveryS)]
   if (after === 0 && ramp === 0 && recovery === 0) return 'programme'
   const emergency = market.class === 'emergency'
   if (after > 0 && ramp === 0 && recovery === 0 && !emergency)

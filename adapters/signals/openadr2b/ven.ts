@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Target } from '../../../src/core/model.ts'
 import type { Bridge, Progress, Runtime } from '../../../src/ports.ts'
-import { createExchange, type Heard, NotRegistered, Unreachable } from './exchange.ts'
+import { createExchange, type Heard, isNotRecorded, NotRegistered, noteChanges, Unreachable } from './exchange.ts'
 import type { Service, Transport } from './http.ts'
 import { createJudge } from './judge.ts'
 import { createKnown } from './known.ts'
@@ -22,6 +22,8 @@ const BACKOFF_MOST_MS = 64_000
 /** A VTN that never says "nothing more" must not keep us from reporting and from ending. */
 const DRAIN_MOST = 200
 const OUTBOX_MOST = 1_000
+/** Exchanges in one cycle: a VTN that answers every answer with something new must not keep us busy without a pause. */
+const CYCLE_MOST = 500
 
 type Letter = { readonly service: Service; readonly message: KnownMessage }
 
@@ -31,6 +33,10 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
   const { peer } = options
   const known = createKnown(bridge.registry, peer)
   const outbox: Letter[] = []
+  const once = noteChanges(bridge)
+  let exchangesLeft = CYCLE_MOST
+  /** Something may have been lost between the VTN and the record: a polled answer does not come again, so the whole list is asked for. */
+  let missed = true
   let stopped = false
   let failures = 0
   let registerNotBeforeMs = 0
@@ -139,6 +145,7 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
   const requestEvents = async (): Promise<void> => {
     const heard = await exchange('EiEvent', { kind: 'oadrRequestEvent', requestID: randomUUID(), venID: ids().venID })
     if (heard !== 'refused') await handle(heard)
+    missed = false
   }
 
   // --- what comes in ------------------------------------------------------------------------------------------------
@@ -193,7 +200,7 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
         await noteError('response', message.response)
         return false
       default:
-        await bridge.note('openadr2b.unexpected', { peer, message: message.kind === 'other' ? message.name : message.kind })
+        await once('unexpected', 'openadr2b.unexpected', { peer, message: message.kind === 'other' ? message.name : message.kind })
         reply('EiEvent', {
           kind: 'oadrResponse',
           response: { code: '459', description: 'not for a VEN', requestID: '' },
@@ -207,22 +214,24 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
     const own = ids()
     const matches = registrationID === own.registrationID // case-sensitive [R512]
     const response: EiResponse = matches ? ok(requestID) : { code: '452', description: 'unknown registrationID', requestID }
+    if (matches) {
+      // First, and whatever becomes of the answer: the VTN has let us go already [R407].
+      registerNotBeforeMs = bridge.now() + options.registerAgainS * 1000
+      await bridge.note('openadr2b.registrationCancelled', { peer, registrationID })
+      await unregistered(heard)
+    }
     await exchange('EiRegisterParty', {
       kind: 'oadrCanceledPartyRegistration',
       response,
       registrationID: own.registrationID,
       venID: own.venID,
     })
-    if (!matches) return
-    await bridge.note('openadr2b.registrationCancelled', { peer, registrationID })
-    await unregistered(heard)
-    registerNotBeforeMs = bridge.now() + options.registerAgainS * 1000
   }
 
   // --- the loop -----------------------------------------------------------------------------------------------------
 
   const flush = async (): Promise<void> => {
-    while (outbox.length > 0 && !stopped) {
+    while (outbox.length > 0 && !stopped && exchangesLeft-- > 0) {
       const letter = outbox[0]!
       const heard = await exchange(letter.service, letter.message)
       // All operations may be repeated, so a letter leaves the box only after its answer.
@@ -232,11 +241,13 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
   }
 
   const drain = async (): Promise<void> => {
-    for (let i = 0; i < DRAIN_MOST && !stopped; i++) {
+    for (let i = 0; i < DRAIN_MOST && !stopped && exchangesLeft > 0; i++) {
       await flush()
       if (!known.registration()) return
-      const heard = await must('OadrPoll', { kind: 'oadrPoll', venID: ids().venID })
-      if (!(await handle(heard))) break
+      missed = true
+      const more = await handle(await must('OadrPoll', { kind: 'oadrPoll', venID: ids().venID }))
+      missed = false
+      if (!more) break
     }
     await flush()
   }
@@ -246,7 +257,7 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
     if (!known.registration()) {
       if (now < registerNotBeforeMs) return registerNotBeforeMs - now
       await register()
-    }
+    } else if (missed) await requestEvents()
     await drain()
     return known.registration() ? Math.ceil(pollMs() * (1 + 0.05 * fraction())) : Math.max(0, registerNotBeforeMs - bridge.now())
   }
@@ -257,9 +268,23 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
     return Math.round(Math.max(leastMs, ms) * (0.9 + 0.2 * fraction()))
   }
 
-  /** Runs `work` alone; what the VTN does wrong ends in a wait, what we do wrong ends the process. */
+  const afterFailure = async (error: unknown): Promise<number> => {
+    if (error instanceof NotRegistered) {
+      // Letters of the old registration name it: sent again under the new one they would lose us that one too.
+      outbox.length = 0
+      await known.register(undefined)
+      await bridge.note('openadr2b.notRegistered', { peer })
+      return failures++ === 0 ? 0 : backOffMs()
+    }
+    if (!(error instanceof Unreachable)) throw error
+    if (failures++ === 0) await bridge.note('openadr2b.unreachable', { peer, why: error.message })
+    return backOffMs(error.waitMs)
+  }
+
+  /** Runs `work` alone; what the VTN does wrong, or a record that cannot be written, ends in a wait, what we do wrong ends the process. */
   const alone = (work: () => Promise<number>, isCycle = false): Promise<number> => {
     const next = turn.then(async () => {
+      exchangesLeft = CYCLE_MOST
       try {
         const waitMs = stopped ? 0 : await work()
         if (isCycle && failures > 0) {
@@ -268,14 +293,11 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
         }
         return waitMs
       } catch (error) {
-        if (error instanceof NotRegistered) {
-          await bridge.note('openadr2b.notRegistered', { peer })
-          await known.register(undefined)
-          return failures++ === 0 ? 0 : backOffMs()
-        }
-        if (!(error instanceof Unreachable)) throw error
-        if (failures++ === 0) await bridge.note('openadr2b.unreachable', { peer, why: error.message })
-        return backOffMs(error.waitMs)
+        return await afterFailure(error).catch((worse: unknown) => {
+          if (!isNotRecorded(worse)) throw worse
+          failures++
+          return backOffMs()
+        })
       }
     })
     turn = next.catch(() => undefined)
@@ -325,16 +347,7 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
       if (known.registration()) {
         reporting.resume()
       }
-      let first = true
-      runtime.at(`openadr2b:${peer}:poll`, bridge.now(), async () => {
-        const waitMs = await alone(async () => {
-          // After a restart the list is asked for, so that whatever was missed or not answered is now.
-          if (first && known.registration()) await requestEvents()
-          first = false
-          return cycle()
-        }, true)
-        planPoll(waitMs)
-      })
+      planPoll(0)
     },
     stop: async () => {
       stopped = true

@@ -62,6 +62,15 @@ describe('what a signal asks for', () => {
     ['a setpoint that asks for export', one('LOAD_DISPATCH', 'setpoint', -1, realPower()), {}, '460'],
     ['a setpoint without a unit', one('LOAD_DISPATCH', 'setpoint', 50), {}, '460'],
     ['a setpoint in VAR', one('LOAD_DISPATCH', 'setpoint', 50, reactive), {}, '460'],
+    [
+      'a setpoint beyond all measure limits nobody',
+      one('LOAD_DISPATCH', 'setpoint', 1e300, realPower('T')),
+      {},
+      { kind: 'cap', totalW: 2e9 },
+    ],
+    ['a delta beyond all measure', one('LOAD_DISPATCH', 'delta', -1e300, realPower('T')), {}, '454'],
+    ['parts of a watt: a ceiling goes down', one('LOAD_DISPATCH', 'setpoint', 1.0057, realPower('k')), {}, { kind: 'cap', totalW: 1_005 }],
+    ['parts of a watt: a reduction goes up', one('LOAD_DISPATCH', 'delta', -1.0052, realPower('k')), {}, { kind: 'shed', totalW: 1_006 }],
     ['a negative delta is a reduction', one('LOAD_DISPATCH', 'delta', -20, realPower('k')), {}, { kind: 'shed', totalW: 20_000 }],
     ['a positive delta is more load', one('LOAD_DISPATCH', 'delta', 20, realPower('k')), {}, '460'],
     [
@@ -157,6 +166,30 @@ describe('when', () => {
     ).toMatchObject([{ fromS: from, toS: NEVER_S }])
   })
 
+  it('intervals that ask for the same without a break are one', () => {
+    expect(mapped({ signals: [steps([1, 1, 2, 2, 0, 2])] }, market).intervals).toEqual([
+      { fromS: from, toS: from + 600, ask: { kind: 'keep', fraction: 0.5 } },
+      { fromS: from + 600, toS: from + 1_200, ask: { kind: 'off' } },
+      { fromS: from + 1_500, toS: from + 1_800, ask: { kind: 'off' } },
+    ])
+  })
+  it('fractions of a second end up in whole ones, without gaps', () => {
+    const intervals = [0.5, 0.25, 1.75].map((durationS, i) => ({ uid: String(i), durationS, value: i % 2 === 0 ? 1 : 2 }))
+    const activePeriod = { ...event().activePeriod, durationS: 2.5 }
+    expect(mapped({ activePeriod, signals: [{ ...steps([1]), intervals }] }, market).intervals).toEqual([
+      { fromS: from, toS: from + 2, ask: { kind: 'keep', fraction: 0.5 } },
+    ])
+  })
+  it.each([
+    ['begins before there was time', { dtstartMs: -86_400_000 }, 1_800],
+    ['begins after 2106, where 32 bits begin anew', { dtstartMs: (from + 2 ** 32) * 1_000 }, 1_800],
+    ['ends after 2106', {}, 100 * 365 * 86_400],
+  ])('an event that %s is bad data, whatever its class', (_, over, durationS) => {
+    const activePeriod = { ...event().activePeriod, ...over, durationS }
+    const all: Partial<Market> = { ...market, class: 'emergency' }
+    expect(map({ activePeriod, signals: [steps([1], durationS)] }, all)).toMatchObject({ kind: 'refused', code: '454' })
+  })
+
   const spread = (period: object, market: Partial<Market> = {}) =>
     mapped({ activePeriod: { ...event().activePeriod, ...period } }, market).spread
   it.each([
@@ -170,6 +203,18 @@ describe('when', () => {
       { recoveryS: -120 },
       {},
       { startS: 600, endS: 120, startShiftS: 0, endShiftS: -120, endFollowsStart: false },
+    ],
+    [
+      'a ramp-up of two hours is done at the start, not long before',
+      { rampUpS: 7_200 },
+      {},
+      { startS: 1_800, endS: 600, startShiftS: -1_800, endShiftS: 0, endFollowsStart: false },
+    ],
+    [
+      'a recovery of two hours within the event ends with it',
+      { recoveryS: -7_200 },
+      {},
+      { startS: 600, endS: 1_800, startShiftS: 0, endShiftS: -1_800, endFollowsStart: false },
     ],
     [
       'all of it',

@@ -343,7 +343,7 @@ describe('events that cannot be read', () => {
     await bed.poll()
     await spoiled(xml => xml.replace('PT30M', 'half an hour'))
     expect(bed.vtn.opts.slice(2).map(o => `${o.eventID} ${o.code} ${o.optType}`)).toEqual(['EV_1 454 optOut', 'EV_2 200 optIn'])
-    expect(bed.noted('badEvent')).toMatchObject([{ about: { eventID: 'EV_1', value: 'half an hour' } }])
+    expect(bed.noted('badEvent')).toMatchObject([{ about: { eventID: 'EV_1', code: 'badValue' } }])
     expect(bed.submitted).toHaveLength(2)
   })
   it('one without a name could be any of ours, so none is cancelled', async () => {
