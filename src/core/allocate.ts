@@ -69,12 +69,11 @@ const withFloor = (f: Fleet, i: number, w: number, floorW: number): number => (f
 function cap(s: State, e: EventState, interval: Interval, totalW: number, members: Uint32Array, takes: Uint8Array): Allocation {
   const f = s.fleet
   const n = members.length
-  const heldW = heldOffline(s, e, interval, members, takes)
-  const availableW = totalW - e.extraW - uncommandedW(s, e, interval, members, takes, heldW)
+  const part = partsIn(s, e, interval, members, takes)
+  const availableW = totalW - e.extraW - part.outsideW
   const u = draws(n, e.seed, 'order')
   const leastW = new Int32Array(n)
-  for (let m = 0; m < n; m++)
-    if (takes[m] === 1 && isReachable(s, e, interval, members[m]!) && !isUnmoved(e, members[m]!)) leastW[m] = f.minW[members[m]!]!
+  for (let m = 0; m < n; m++) if (part.kind[m] === STEERED) leastW[m] = f.minW[members[m]!]!
   const runs = grant(u, leastW, Math.max(0, availableW))
   const stepW = new Int32Array(n)
   let roomW = 0
@@ -91,10 +90,9 @@ function cap(s: State, e: EventState, interval: Interval, totalW: number, member
   const more = grant(u, stepW, full ? 0 : runs.left - steps * allStepsW)
   const watts = new Int32Array(n).fill(UNLIMITED)
   for (let m = 0; m < n; m++) {
-    if (takes[m] === 0) continue
-    if (!isReachable(s, e, interval, members[m]!)) {
-      // the plan is made anew with everyone who comes back
-      if (heldW && heldW[m]! >= 0) watts[m] = heldW[m]!
+    if (part.kind[m] === OUTSIDE) continue
+    if (part.kind[m] === HOLDING) {
+      watts[m] = part.heldW!.get(m)!
       continue
     }
     watts[m] = runs.granted[m] === 0 ? 0 : leastW[m]! + (steps + more.granted[m]!) * stepW[m]!
@@ -103,24 +101,45 @@ function cap(s: State, e: EventState, interval: Interval, totalW: number, member
   return { watts, missingW: Math.max(0, -availableW) }
 }
 
-/**
- * Who is offline but goes on holding the limit that it accepted, or was sent last: that limit, else -1; undefined if nobody is. A charger that drops
- * its limit with the link, or whose box shares one, is not among them.
- */
-function heldOffline(s: State, e: EventState, interval: Interval, members: Uint32Array, takes: Uint8Array): Int32Array | undefined {
+/** Nobody's to limit, or out of reach; can be told a new limit; is told, but known to ignore it; out of reach with the limit that it was sent last. */
+const [OUTSIDE, STEERED, IGNORING, HOLDING] = [0, 1, 2, 3]
+type Parts = { readonly kind: Uint8Array; readonly heldW: ReadonlyMap<number, number> | undefined; readonly outsideW: number }
+
+/** How each member counts in a cap, and the load under the targets that no command of this event can change now, W. */
+function partsIn(s: State, e: EventState, interval: Interval, members: Uint32Array, takes: Uint8Array): Parts {
   const f = s.fleet
-  const k = e.event.intervals.indexOf(interval)
-  let out: Int32Array | undefined
+  const kind = new Uint8Array(members.length)
+  // once the ask is over only the way back is left to hold: links that go or come then take nothing from those who wait their turn
+  const isEnding = s.nowMs >= Math.min(interval.toS, e.cancelledS) * 1000
+  const anyUnmoved = e.unmoved.length > 0
+  let heldW: Map<number, number> | undefined
+  let outsideW = 0
   for (let m = 0; m < members.length; m++) {
     const i = members[m]!
-    if (takes[m] === 0 || isReachable(s, e, interval, i) || isUnmoved(e, i) || f.limitsAtStation[i] === 1) continue
-    if (linkLossOf(f, i) !== 'holds') continue
-    const row = s.pending[i] === NONE ? s.holds[i]! : s.pending[i]!
-    const fromS = Math.max(spanFromS(e, k, i), Math.floor(s.nowMs / 1000))
-    const w = row === UNKNOWN ? -1 : limitThrough(s.rows, row, fromS, spanToS(e, k, i))
-    if (w >= 0) (out ??= new Int32Array(members.length).fill(-1))[m] = w
+    const canBeTold = takes[m] === 1 && (isEnding || s.up[f.station[i]!] === 1)
+    if (canBeTold && !(anyUnmoved && isUnmoved(e, i))) {
+      kind[m] = STEERED
+      continue
+    }
+    const w = canBeTold ? -1 : takes[m] === 1 ? heldOffline(s, e, interval, i) : -1
+    if (w >= 0) (heldW ??= new Map()).set(m, w)
+    kind[m] = canBeTold ? IGNORING : w >= 0 ? HOLDING : OUTSIDE
+    outsideW += w >= 0 ? w : (knownW(e, i) ?? f.maxW[i]!)
   }
-  return out
+  return { kind, heldW, outsideW }
+}
+
+/**
+ * The limit that a charger offline goes on holding through the interval because it accepted it, or was sent it last; -1 if none. One that drops its
+ * limit with the link, ignores it, or whose box shares one, holds nothing.
+ */
+function heldOffline(s: State, e: EventState, interval: Interval, i: number): number {
+  const f = s.fleet
+  if (isUnmoved(e, i) || f.limitsAtStation[i] === 1 || linkLossOf(f, i) !== 'holds') return -1
+  const k = e.event.intervals.indexOf(interval)
+  const row = s.pending[i] === NONE ? s.holds[i]! : s.pending[i]!
+  const fromS = Math.max(spanFromS(e, k, i), Math.floor(s.nowMs / 1000))
+  return row === UNKNOWN ? -1 : limitThrough(s.rows, row, fromS, spanToS(e, k, i))
 }
 
 /** Grants each its amount in drawn order while the budget lasts; who needs nothing gets nothing. */
@@ -137,27 +156,6 @@ function grant(u: Uint32Array, amounts: Int32Array, budget: number): { granted: 
   return { granted, left }
 }
 
-/** Load under the targets that no command of this event can change, W. */
-function uncommandedW(
-  s: State,
-  e: EventState,
-  interval: Interval,
-  members: Uint32Array,
-  takes: Uint8Array,
-  heldW: Int32Array | undefined,
-): number {
-  const f = s.fleet
-  let sumW = 0
-  for (let m = 0; m < members.length; m++) {
-    const i = members[m]!
-    if (takes[m] === 1 && isReachable(s, e, interval, i) && !isUnmoved(e, i)) continue
-    sumW += heldW && heldW[m]! >= 0 ? heldW[m]! : (knownW(e, i) ?? f.maxW[i]!)
-  }
-  return sumW
-}
-/** Once the ask is over only the way back is left to hold: links that go or come then take nothing from those who wait their turn. */
-const isReachable = (s: State, e: EventState, interval: Interval, i: number): boolean =>
-  s.up[s.fleet.station[i]!] === 1 || s.nowMs >= Math.min(interval.toS, e.cancelledS) * 1000
 const isUnmoved = (e: EventState, i: number): boolean => i < e.unmoved.length && e.unmoved[i] === 1
 const knownW = (e: EventState, i: number): number | undefined => (i < e.basisW.length && e.basisW[i]! >= 0 ? e.basisW[i] : undefined)
 
