@@ -108,6 +108,12 @@ describe('status callbacks', () => {
     await dso.dispatch({ id: 'D-1', version: 3, kind: 'stop', stop: { immediate: true } })
     await arrived('received', 'declined', 'received', 'accepted', 'failed', 'received', 'cancelled')
   })
+  it("name the peer's own version, also of what our operator cancelled", async () => {
+    await dso.dispatch(shed)
+    await bridge.submit({ ...bridge.stored[0]!.event, revision: 2, intervals: [], rawHash: 'ours' }, new Uint8Array(0))
+    await arrived('received', 'accepted', 'cancelled')
+    expect(dso.received().map(({ envelope }) => (envelope['data'] as { version: number }).version)).toEqual([1, 1, 1])
+  })
   it('measure no more often than agreed', async () => {
     await dso.dispatch(shed)
     for (let s = 0; s < 180; s++) {

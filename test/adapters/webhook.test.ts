@@ -133,6 +133,25 @@ describe('the DSO dispatch webhook', () => {
       await bridge.registry.put({ aliases: [{ scheme: 'feeder', value: 'BATH-12', targets: [{ kind: 'node', node: 4 }] }] })
       expect((await send(body)).status).toBe(202)
     })
+    it('that no entry of the log can hold is refused for good, leaves what is in force, and may be corrected', async () => {
+      await send(limit)
+      const { submit } = bridge
+      bridge.submit = async () => {
+        throw new RangeError('a signal fact of 70000 bytes does not fit a log entry')
+      }
+      const reply = await send({ ...limit, version: 2 })
+      expect(reply).toMatchObject({ status: 422, body: { code: 'too-large-to-record' } })
+      bridge.submit = submit
+      expect(await send(limit)).toMatchObject({ status: 202, body: { version: 1 } })
+      expect((await send({ ...limit, version: 2, durationS: 60 })).status).toBe(202)
+      expect(bridge.stored.map(({ event }) => event.revision)).toEqual([1, 2])
+    })
+    it('leaves no word of its body in the leaf of a refusal', async () => {
+      await send('{"meterPoint": 1012345678901 x}')
+      await send({ ...limit, programme: 'MPAN 1012345678901' })
+      expect(bridge.notes.map(n => n.about['code'])).toEqual(['not-json', 'programme-not-allowed'])
+      expect(JSON.stringify(bridge.notes.map(n => n.about))).not.toContain('101234')
+    })
     it('of class emergency needs a configured ground', async () => {
       const body: DispatchBody = { ...limit, class: 'emergency', reason: { code: 'overload' } }
       expect((await send(body)).status).toBe(202)
@@ -192,6 +211,17 @@ describe('the DSO dispatch webhook', () => {
       expect(await send(stop(2))).toMatchObject({ status: 202, body: { status: 'accepted', version: 2 } })
       const [started, stopped] = bridge.stored.map(({ event }) => event)
       expect(stopped).toEqual({ ...started, revision: 2, intervals: [], stopAtOnce: true, rawHash: stopped!.rawHash })
+    })
+    it('and an update act although our own operator has cancelled the event in between', async () => {
+      await send(limit)
+      const cancelled = { ...bridge.stored[0]!.event, revision: 2, intervals: [], rawHash: 'ours' }
+      await bridge.submit(cancelled, new Uint8Array(0))
+      // The peer knows nothing of our revisions: its next version is 2 as well.
+      expect(await send({ ...limit, version: 2 })).toMatchObject({ status: 202, body: { version: 2, usable: 7 } })
+      expect(bridge.stored.at(-1)!.event).toMatchObject({ revision: 3, intervals: [{ ask: { kind: 'cap' } }] })
+      expect((await getDispatch(sender(), 'D-1')).body).toMatchObject({ version: 2, state: 'scheduled' })
+      expect(await send(stop(3))).toMatchObject({ status: 202, body: { version: 3 } })
+      expect(bridge.stored.at(-1)!.event).toMatchObject({ revision: 4, intervals: [], stopAtOnce: true })
     })
     it('that overtakes its dispatch is refused, and the dispatch that comes late is the older version', async () => {
       expect(await send(stop(2))).toMatchObject({ status: 422, body: { code: 'nothing-to-stop' } })

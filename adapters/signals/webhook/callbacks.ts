@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { EventNo, GridEvent, Instant } from '../../../src/core/model.ts'
 import type { Bridge, Progress, Runtime } from '../../../src/ports.ts'
 import type { Peer } from './options.ts'
+import { seenStore } from './seen.ts'
 import { signedHeaders } from './signing.ts'
 
 export type World = Pick<Runtime, 'at' | 'random'> & { readonly fetch: typeof globalThis.fetch }
@@ -24,6 +25,7 @@ type Queue = { readonly peer: Peer; readonly letters: Map<string, Letter>; next:
  * redirects are failures, so a peer cannot point us at somebody else.
  */
 export function callbacks(bridge: Bridge, peers: readonly Peer[], world: World): Callbacks {
+  const seen = seenStore(bridge.registry)
   const queues = new Map<string, Queue>()
   const receivedAt = new Map<string, Instant>()
   const measuredAt = new Map<EventNo, Instant>()
@@ -48,10 +50,12 @@ export function callbacks(bridge: Bridge, peers: readonly Peer[], world: World):
     const mark = markOf(event.id, event.revision)
     const received = receivedAt.get(mark)
     receivedAt.delete(mark)
-    if (received !== undefined) write(queue, letterOf(progress, 'received', received))
+    // A revision can be ours (an operator's cancel): the peer is told the version that it knows.
+    const version = seen.get(event.peer, event.upstreamRef)?.version ?? event.revision
+    if (received !== undefined) write(queue, letterOf(progress, 'received', received, version))
     if (kind === 'measured' && !isTelemetryDue(event.no, at, queue.peer.telemetryEveryS)) return
     if (kind === 'verified' || kind === 'cancelled') measuredAt.delete(event.no)
-    write(queue, letterOf(progress, kind, at))
+    write(queue, letterOf(progress, kind, at, version))
     pump(queue)
   }
   /** A second of grace, because turns are whole seconds and must not turn every minute into every other one. */
@@ -154,14 +158,14 @@ const markOf = (id: string, revision: number): string => `${id}#${revision}`
 const onceOnly = new Set(['received', 'accepted', 'declined', 'started', 'completed', 'cancelled'])
 
 /** CloudEvents 1.0. The id follows from what is told, so that the same step told twice is seen to be the same. */
-function letterOf(progress: Progress, status: string, at: Instant): Letter {
+function letterOf(progress: Progress, status: string, at: Instant, version: number): Letter {
   const { event, verification } = progress
   const digest = createHash('sha256').update(JSON.stringify([event.id, event.revision, status, onceOnly.has(status) ? null : at]))
   const id = `msg_${digest.digest('hex').slice(0, 32)}`
   const figures = status === 'received' ? {} : { measuredW: progress.measuredW, baselineW: progress.baselineW, askedW: progress.askedW }
   const data = {
     id: event.upstreamRef,
-    version: event.revision,
+    version,
     status,
     state: event.state,
     class: event.class,

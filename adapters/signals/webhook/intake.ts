@@ -56,10 +56,16 @@ export function intake(bridge: Bridge, onReceived: (event: GridEvent, at: Instan
     const again = before?.version === message.version ? before.event : null
     const event = again === null ? toEvent(message, contextOf(signed, bodyHash, before?.event ?? undefined)) : { ok: again }
     if ('error' in event) return refuseWithMeaning(signed, message, bodyHash, event.error)
-    return take(signed, message, event.ok)
+    return take(signed, message, again === null && before ? above(event.ok) : event.ok, before)
   }
 
-  async function take(signed: Signed, message: DispatchMessage, event: GridEvent): Promise<Answer> {
+  /** An operator's cancel here took a revision that the peer knows nothing of: its next version must be above that too, or it would be no news. */
+  const above = (event: GridEvent): GridEvent => ({
+    ...event,
+    revision: Math.max(event.revision, (bridge.event(event.id)?.revision ?? -1) + 1),
+  })
+
+  async function take(signed: Signed, message: DispatchMessage, event: GridEvent, before: Seen | undefined): Promise<Answer> {
     const record: Seen = {
       version: message.version,
       bodyHash: event.rawHash,
@@ -69,10 +75,24 @@ export function intake(bridge: Bridge, onReceived: (event: GridEvent, at: Instan
     }
     onReceived(event, signed.receivedMs)
     // Begun in this order and awaited together: an emergency does not wait for one disk write after the other.
-    const [, judgement] = await Promise.all([seen.set(signed.peer.name, message.id, record), bridge.submit(event, signed.raw)])
+    const [, judgement] = await Promise.all([seen.set(signed.peer.name, message.id, record), submit(event, signed.raw)])
+    if (judgement === 'tooLarge') {
+      await seen.set(signed.peer.name, message.id, before ?? null)
+      return refuse(signed, failure('too-large-to-record', 'name fewer targets, or a node above them', { pointer: '/target' }), message)
+    }
     const answer = answerOf(message, event, judgement)
     await seen.set(signed.peer.name, message.id, { ...record, answer })
     return answer
+  }
+
+  /** What does not fit an entry of the log never will: the peer must not send it again and again. */
+  async function submit(event: GridEvent, raw: Buffer): Promise<Judgement | 'tooLarge'> {
+    try {
+      return await bridge.submit(event, raw)
+    } catch (error) {
+      if (error instanceof RangeError) return 'tooLarge'
+      throw error
+    }
   }
 
   function answerOf(message: DispatchMessage, event: GridEvent, judgement: Judgement): Answer {
@@ -81,7 +101,7 @@ export function intake(bridge: Bridge, onReceived: (event: GridEvent, at: Instan
     // A repeated submit of what is already in force is no refusal: the first one worked and only its answer was lost.
     const view = bridge.event(event.id)
     const inForce =
-      judgement.kind === 'declined' && judgement.why === 'superseded' && view?.revision === version && view.state !== 'declined'
+      judgement.kind === 'declined' && judgement.why === 'superseded' && view?.revision === event.revision && view.state !== 'declined'
     if (judgement.kind === 'declined' && !inForce)
       return problem(failure('declined', declineTexts[judgement.why], { extra: { id, version, why: judgement.why, statusUrl } }))
     const counts =
@@ -103,7 +123,8 @@ export function intake(bridge: Bridge, onReceived: (event: GridEvent, at: Instan
   }
 
   async function refuse(signed: Signed, error: DispatchError, message: DispatchMessage | null): Promise<Answer> {
-    const about = { peer: signed.peer.name, code: error.code, detail: error.detail, pointer: error.pointer ?? null }
+    // Where, not what: words of the body may be personal, and a leaf stays for ever. The bytes are kept as evidence.
+    const about = { peer: signed.peer.name, code: error.code, pointer: error.pointer ?? null }
     await bridge.note('webhook.refused', { ...about, id: message?.id ?? null, version: message?.version ?? null }, signed.raw)
     return problem(error)
   }
@@ -125,7 +146,7 @@ export function intake(bridge: Bridge, onReceived: (event: GridEvent, at: Instan
   function status(peer: Peer, id: string): Answer {
     const [record, view] = [seen.get(peer.name, id), bridge.event(eventId(peer.name, id))]
     if (record === undefined && view === undefined) return problem(failure('unknown-dispatch', `"${id}" is not known`))
-    const version = view?.revision ?? record!.version
+    const version = record?.version ?? view!.revision
     const answered = record?.answer?.status ?? null
     return json(200, {
       id,

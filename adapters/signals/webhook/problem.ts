@@ -28,6 +28,7 @@ export const problems = {
   'unknown-target': [422, 'A target is not known here'],
   'nothing-to-stop': [422, 'There is no such dispatch to stop'],
   'already-over': [422, 'The dispatch would end before it begins, or is over'],
+  'too-large-to-record': [422, 'The dispatch does not fit an entry of the record'],
   declined: [422, 'The dispatch was declined'],
   internal: [500, 'We failed; the cause is in our log'],
   'not-recorded': [503, 'The message could not be put on record; send it again'],

@@ -23,7 +23,8 @@ export const seenStore = (registry: Registry) => ({
     const text = registry.get(keyOf(peer, id))
     return text === undefined ? undefined : (JSON.parse(text) as Seen)
   },
-  set: (peer: string, id: string, seen: Seen): Promise<void> => registry.set(keyOf(peer, id), JSON.stringify(seen)),
+  set: (peer: string, id: string, seen: Seen | null): Promise<void> =>
+    registry.set(keyOf(peer, id), seen === null ? null : JSON.stringify(seen)),
   /** Forgets what ended before `beforeS`. */
   async prune(beforeS: Second): Promise<void> {
     for (const key of [...registry.keys(prefix)]) {
