@@ -136,6 +136,7 @@ export const metered = (central: Central, link: StationLink, evseId: number, met
     offsetMs: link.offsetMs,
     periodMs: sampleS * 1000,
     alignedMs: (alignedS || 900) * 1000,
+    receivedMs: central.nowMs(),
     stampsStart: stampsStart(link.model),
     phases,
     voltageV,

@@ -25,6 +25,8 @@ export type MeterContext = {
   readonly offsetMs: number
   readonly periodMs: number
   readonly alignedMs: number
+  /** When the message came in, by our clock. */
+  readonly receivedMs: Instant
   /** This model stamps sampled averages at the start of their interval. */
   readonly stampsStart: boolean
   readonly phases: number
@@ -47,6 +49,8 @@ const none = (): Quantity => ({ total: Number.NaN, lines: 0, count: 0, neutrals:
 const registerSpanMs = 55_000
 const registerStepWh = 50
 const skewMs = 60_000
+/** Of clocks that agree within what is followed without a doubt. */
+const aheadMs = 5_000
 /** More than a megawatt on one EVSE is a unit error. */
 const absurdW = 1_000_000
 
@@ -205,11 +209,22 @@ export const decodeMeterValues = (meterValue: unknown, state: MeterState, contex
   return rows
 }
 
+/**
+ * When a reading's interval ends. What a box tells has happened: an interval said to begin at its stamp that would end after the message came in began
+ * before it (many 1.6 boxes stamp clock-aligned values with the moment they send them), and a stamp of the future is a wrong clock. Believed, either
+ * would count as the newest reading until its time comes, and every true one as late.
+ */
+const endOf = (stampMs: Instant, spanMs: number, stampedAtStart: boolean, receivedMs: Instant) => {
+  const latestMs = receivedMs + aheadMs
+  if (stampedAtStart && stampMs + spanMs <= latestMs) return { atStart: true, toMs: stampMs + spanMs }
+  return { atStart: false, toMs: stampMs <= latestMs ? stampMs : receivedMs }
+}
+
 const rowOf = (stampMs: Instant, sample: Sample, state: MeterState, context: MeterContext): MeterRow | null => {
   let flags = Math.abs(context.offsetMs) > skewMs ? quality.clockSkewed : quality.good
   const spanMs = sample.aligned ? context.alignedMs : context.periodMs
-  const atStart = sample.aligned || context.stampsStart
-  const toMs = atStart ? stampMs + spanMs : stampMs
+  const { atStart, toMs } = endOf(stampMs, spanMs, sample.aligned || context.stampsStart, context.receivedMs)
+  if (toMs !== stampMs && !atStart) flags |= quality.clockSkewed
   const direct = sumOf(sample.power)
   const exported = sumOf(sample.exported)
   let powerW = Number.isNaN(direct) ? (Number.isNaN(exported) ? Number.NaN : -exported) : direct - (Number.isNaN(exported) ? 0 : exported)

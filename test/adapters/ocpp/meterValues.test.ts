@@ -8,6 +8,7 @@ const context = (more: Partial<MeterContext> = {}): MeterContext => ({
   offsetMs: 0,
   periodMs: 30_000,
   alignedMs: 900_000,
+  receivedMs: t0 + 86_400_000,
   stampsStart: false,
   phases: 3,
   voltageV: 230,
@@ -117,6 +118,22 @@ describe('where a reading lies in time', () => {
   })
   it('clock-aligned averages carry the start of their interval', () => {
     expect(spans(run([[0, [W(1, { context: 'Sample.Clock' })]]]))).toEqual([[0, 900, 1]])
+  })
+  it('unless that interval is not over: then they were stamped when they were sent, and later samples are not late', () => {
+    const state = newMeterState()
+    const told = (s: number, value: number, more = {}) =>
+      decodeMeterValues([{ timestamp: at(s), sampledValue: [W(value, more)] }], state, context({ receivedMs: t0 + s * 1000 + 300 }))
+    expect(spans([...told(-15, 6)])).toEqual([[-45, -15, 6]])
+    expect(spans([...told(0, 7, { context: 'Sample.Clock' })])).toEqual([[-15, 0, 7]])
+    const [after] = told(15, 8)
+    expect([after!.toMs, after!.quality]).toEqual([t0 + 15_000, quality.good])
+  })
+  it('a stamp of the future is a wrong clock: it counts as now, and does not make the next one late', () => {
+    const state = newMeterState()
+    const told = (stampS: number, nowS: number, value: number) =>
+      decodeMeterValues([{ timestamp: at(stampS), sampledValue: [W(value)] }], state, context({ receivedMs: t0 + nowS * 1000 }))
+    expect(told(3e8, 0, 7_000)).toMatchObject([{ toMs: t0, quality: quality.clockSkewed }])
+    expect(told(30, 30, 6)).toMatchObject([{ fromMs: t0, toMs: t0 + 30_000, quality: quality.good }])
   })
   it('so do sampled ones of a model known for it', () => {
     expect(
