@@ -87,7 +87,8 @@ export function stepsFrom(payload: Fields, spec: ChargerSpec, atS: number): read
 
 /** Limits written in amps are cut to a tenth of one; watts are not. Instants are by the box's clock, which the bridge comes to know by and by. */
 const isSame = (a: readonly Step[], b: readonly Step[], { phases, voltageV = 230, traits }: ChargerSpec): boolean => {
-  const offS = Math.ceil(Math.abs(traits?.clockSkewS ?? 0))
+  const skewS = Math.ceil(Math.abs(traits?.clockSkewS ?? 0))
+  const offS = skewS === 0 ? 0 : skewS + 1
   return (
     a.length === b.length &&
     a.every(
@@ -111,7 +112,7 @@ export function changedMinds(calls: readonly Call[], specs: readonly ChargerSpec
     const atS = Math.ceil(call.atMs / 1000)
     if (before !== undefined) {
       // What ends within the error of the box's clock may be over in the one and not in the other.
-      const lasts = (s: Step) => s.toS > atS + 1 + Math.abs(spec.traits?.clockSkewS ?? 0)
+      const lasts = (s: Step) => s.toS > atS + 2 + Math.abs(spec.traits?.clockSkewS ?? 0)
       const [then, now] = [stepsFrom(before.payload, spec, atS).filter(lasts), stepsFrom(call.payload, spec, atS).filter(lasts)]
       if (!isSame(then, now, spec))
         found.push(`${call.identity}: accepted ${JSON.stringify(then)}, ${call.atMs - before.atMs} ms later told ${JSON.stringify(now)}`)
