@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { LineCounter, parse, parseDocument } from 'yaml'
 import { z } from 'zod'
 import type { Scope } from './api/auth.ts'
-import { envPath, isSecret, type Leaf, leavesOf, merge, nearest, type Origin, type Path, pathText, secretOfFile } from './layers.ts'
+import { envPath, type Leaf, leavesOf, merge, nearest, type Origin, type Path, pathText, redacted, secretOfFile } from './layers.ts'
 
 /** How long the starts and the ends of an event are spread over the fleet where a programme says nothing. */
 export const DEFAULT_SPREAD_S = 600
@@ -313,14 +313,14 @@ function faultsOf(issue: z.core.$ZodIssue, tree: unknown, schema: z.ZodType, ori
     })
   }
   const at = pathText(path)
-  const secret = isSecret(path) ? '(redacted)' : value
+  const shownValue = redacted(path, value)
   if (issue.code === 'invalid_union') {
     const kinds = kindsAt(schema, tree, path.slice(0, -1))
     const meant = nearest(String(value), kinds)
-    return [fault('GB-1004', at, value, `no such kind${from(at)}`, meant ? `did you mean ${meant}?` : `one of: ${kinds.join(', ')}`)]
+    return [fault('GB-1004', at, shownValue, `no such kind${from(at)}`, meant ? `did you mean ${meant}?` : `one of: ${kinds.join(', ')}`)]
   }
   if (value === undefined) return [fault('GB-1005', at, '', 'missing', issue.message)]
-  return [fault('GB-1004', at, secret, `not acceptable${from(at)}`, issue.message)]
+  return [fault('GB-1004', at, shownValue, `not acceptable${from(at)}`, issue.message)]
 }
 const valueAt = (tree: unknown, path: Path): unknown =>
   path.reduce<unknown>((v, key) => (typeof v === 'object' && v !== null ? (v as Record<string | number, unknown>)[key] : undefined), tree)
@@ -397,7 +397,7 @@ export type ConfigLine = { readonly path: string; readonly value: unknown; reado
 export const describeConfig = (loaded: Loaded<object>): ConfigLine[] =>
   leavesOf(loaded.config, p => originAt(loaded.origins, p)).map(({ path, value, origin }) => ({
     path: pathText(path),
-    value: isSecret(path) && !(Array.isArray(value) && value.length === 0) ? '(redacted)' : value,
+    value: redacted(path, value),
     ...origin,
   }))
 /** The nearest origin at or above a path: a default inside a list item of the file is still a default. */
