@@ -235,7 +235,7 @@ export function createEngine(world: World): Engine {
     const out: Input[] = []
     for (const e of state.events.values()) {
       if (verifyAt(e) > nowMs) continue
-      const { fromS } = baselineWindow(e)
+      const { fromS } = baselineWindow(state, e)
       const { toS } = settledWindow(e)
       out.push({ kind: 'metered', event: e.no, readings: await meters.range(membersOf(state, e), fromS * 1000, toS * 1000) })
     }

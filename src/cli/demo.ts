@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path'
 import { DEFAULT_SPREAD_S } from '../config.ts'
 import type { Verification } from '../core/model.ts'
-import { BASELINE_S } from '../core/verify/meterBefore.ts'
+
 import { verifyFile } from './auditVerify.ts'
 import type { Context } from './context.ts'
 import { type DemoResult, reportText } from './demoReport.ts'
@@ -39,9 +39,6 @@ export async function demo(context: Context<DemoOptions>): Promise<ExitCode> {
   const world = await createWorld({ ...options, dir: options.dir, cwd: context.cwd })
   out.note(`API docs while this runs: ${world.bridge.urls.api}/docs`)
   out.note(`Random delay window in this demo: ${DEMO_SPREAD_S} s (a programme's default: ${DEFAULT_SPREAD_S} s).`)
-  const justOverS = beganMs / 1000 - BASELINE_S - ANNOUNCE_BY_S
-  if (world.bridge.engine.bridge.events().some(e => e.toS > justOverS))
-    out.note('▲ An event of an earlier run ended less than five minutes ago: the meter-before baseline will include it and be too low.')
   let played: Played
   let commanded = 0
   const unlisten = world.bridge.engine.listen(facts => {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { ChargerSpec } from '../../simulations/virtual/fleet.ts'
-import { type Ask, chargerVerdicts, nonResponses, type Readings, type Spread } from '../../src/core/model.ts'
+import { type Ask, chargerVerdicts, type GridEvent, nonResponses, type Readings, type Spread } from '../../src/core/model.ts'
+import { baselineWindow } from '../../src/core/verify/meterBefore.ts'
 import { at, bed, during, fleetOfN, one, T } from './bed.ts'
 
-const from = T + 3600
-const to = T + 5400
+const from = T + 10_800
+const to = from + 1_800
 
 type Reading = readonly [charger: number, fromS: number, toS: number, powerW: number]
 const readings = (list: readonly Reading[]): Readings => ({
@@ -101,6 +102,32 @@ describe('the verdict comes from meters alone', () => {
     )
     expect(v.window).toMatchObject({ fromS: from + 600, toS: to, baselineFromS: from - 300, baselineToS: from })
     expect(v.verdict).toBe('delivered')
+  })
+})
+
+describe('the baseline is what was drawn before any event', () => {
+  const readFor = (...others: Partial<GridEvent>[]) => {
+    const b = bed(fleetOfN(8), {}, { perSite: 4 })
+    others.forEach((change, k) => b.signal({ id: `other${k}`, ...change }))
+    b.signal({ id: 'this', ...during(from, to, off) })
+    return baselineWindow(b.s, b.event(others.length))
+  }
+  test.each<[string, Partial<GridEvent>[], number]>([
+    ['nothing went before', [], from],
+    ['an event that ended half an hour ago does not count', [during(from - 3000, from - 1800, off)], from],
+    ['an event that ended two minutes ago: before it', [during(from - 720, from - 120, off)], from - 720],
+    ['one that goes on beyond this one cuts its share with or without it', [during(from - 900, to + 60, off)], from],
+    ['one that ends within this one: before it', [during(from - 900, to - 60, off)], from - 900],
+    ['one that began a minute ago: before it', [during(from - 60, to + 600, off)], from - 60],
+    ['its restore window counts too', [{ ...during(from - 1500, from - 600, off), spread: { ...at, endS: 600 } }], from - 1500],
+    ['two in a row: before the first', [during(from - 700, from - 100, off), during(from - 1600, from - 800, off)], from - 1600],
+    ['a test event moves nobody', [{ ...during(from - 720, from - 120, off), test: true }], from],
+    ['elsewhere in the tree', [{ ...during(from - 720, from - 120, off), targets: [] }], from],
+  ])('%s', (_, others, untilS) => {
+    expect(readFor(...others)).toEqual({ fromS: untilS - 300, toS: untilS })
+  })
+  test('after hours of events there is none, and the event is unverifiable', () => {
+    expect(readFor(during(from - 9000, from - 60, off))).toEqual({ fromS: from, toS: from })
   })
 })
 

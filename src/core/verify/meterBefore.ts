@@ -1,6 +1,7 @@
 import { allocate, UNLIMITED } from '../allocate.ts'
 import { isAbove, membersOf, SETTLE_S } from '../apply.ts'
 import { spanFromS, spanToS } from '../edges.ts'
+import { type Range, rangesOf } from '../members.ts'
 import {
   chargerVerdicts,
   type Decision,
@@ -15,6 +16,8 @@ import { answerOf, type EventState, exclusionOf, firstEndS, firstS, isOptedOut, 
 
 /** The baseline is each charger's mean power in this stretch before the event (meter before / meter after: ERCOT MBMA, GB flexibility "meter-before"). */
 export const BASELINE_S = 300
+/** How far back an undisturbed stretch is looked for. */
+const LOOK_BACK_S = 7_200
 /** Below this share of metered charger-time nothing is said about the event. */
 const MIN_COVERAGE = 0.8
 /** A charger that does as it likes without the link, and was heard for less of the window, is a lost response. */
@@ -33,11 +36,30 @@ export function settledWindow(e: EventState): Window {
   const toS = Math.min(firstEndS(e, last?.toS ?? 0), e.cancelledS)
   return { fromS, toS: Math.max(fromS, toS) }
 }
-/** Where the baseline is read. */
-export function baselineWindow(e: EventState): Window {
-  const toS = Math.max(Math.min(firstS(e), e.cancelledS), 0)
+/**
+ * Where the baseline is read: the last five minutes before the event in which no other event acted on its targets, restore included. An
+ * event that limits through the whole of it and beyond this one's end does not count: what it cuts would be cut without this one too, and is not
+ * credited twice. Meter-before stands for now, so it is looked for no more than two hours back; an empty window then makes the event unverifiable,
+ * which is the truth.
+ */
+export function baselineWindow(s: State, e: EventState): Window {
+  const untilS = Math.max(Math.min(firstS(e), e.cancelledS), 0)
+  const mine = rangesOf(s.fleet, e.event.targets)
+  const others = [...s.events.values()].filter(x => x.no !== e.no && acted(x) && overlaps(mine, rangesOf(s.fleet, x.event.targets)))
+  let toS = untilS
+  const endS = lastS(e)
+  for (let other = disturbing(others, toS, endS); other; other = disturbing(others, toS, endS)) {
+    toS = firstS(other)
+    if (untilS - toS > LOOK_BACK_S) return { fromS: untilS, toS: untilS }
+  }
   return { fromS: toS - BASELINE_S, toS }
 }
+const acted = (x: EventState): boolean => x.status === 'accepted' && !x.event.test && x.cancelledS > firstS(x)
+const disturbing = (others: readonly EventState[], toS: Second, endS: Second): EventState | undefined =>
+  others.find(x => firstS(x) < toS && lastS(x) + SETTLE_S > toS - BASELINE_S && !isSteady(x, toS - BASELINE_S, endS))
+const isSteady = (x: EventState, fromS: Second, endS: Second): boolean =>
+  firstS(x) + x.spread.startS + SETTLE_S <= fromS && Math.min(firstEndS(x, x.event.intervals.at(-1)?.toS ?? 0), x.cancelledS) >= endS
+const overlaps = (a: readonly Range[], b: readonly Range[]): boolean => a.some(x => b.some(y => x.from < y.to && y.from < x.to))
 
 /**
  * Did the load fall? From meters alone, over the settled window: asked and delivered energy against the meter-before baseline, and for each charger
@@ -47,7 +69,7 @@ export function baselineWindow(e: EventState): Window {
  */
 export function verify(s: State, e: EventState, readings: Readings): Verified {
   const window = settledWindow(e)
-  const before = baselineWindow(e)
+  const before = baselineWindow(s, e)
   const members = membersOf(s, e)
   const index = byCharger(readings)
   const limits = limitsOf(s, e, members, window)
