@@ -55,7 +55,8 @@ function reasonAgainst(e: EventState, programme: Programme | undefined, nowS: Se
   if (e.event.class === 'emergency') return null
   // notice is owed of a start: whoever was accepted for this start, or an earlier one, has had it
   const isNews = !e.former || first.fromS < (e.former.event.intervals[0]?.fromS ?? NEVER_S)
-  if (isNews && first.fromS - e.receivedS < programme.minNoticeS) return 'notice'
+  // where none is owed, what began a moment before it got here is in time: a polled event is always late
+  if (programme.minNoticeS > 0 && isNews && first.fromS - e.receivedS < programme.minNoticeS) return 'notice'
   if (last.toS === NEVER_S || last.toS - first.fromS > programme.maxDurationS) return 'duration'
   return null
 }

@@ -6,7 +6,7 @@ import type { BadEvent, CreatedEvent, DistributeEvent, EventEntry, EventResponse
 import { noteChanges } from './exchange.ts'
 import type { Known, KnownEvent } from './known.ts'
 import type { Market } from './options.ts'
-import { eventIdOf, toGridEvent } from './toGridEvent.ts'
+import { eventIdOf, fromNowOn, toGridEvent } from './toGridEvent.ts'
 
 export type JudgeOptions = {
   readonly bridge: Bridge
@@ -83,14 +83,15 @@ export const createJudge = ({ bridge, known, peer, markets, fleet, silentAfterS 
     let verdict: Verdict
     let submitted: GridEvent | null = null
     if (mapped.kind === 'event') {
-      const judgement = await submit(mapped.event, m)
+      const current = fromNowOn(mapped.event, before?.submitted, Math.floor(bridge.now() / 1000))
+      const judgement = await submit(current, m)
       if (judgement === 'tooLarge') {
         if (before) submitted = await stop(before, m)
         verdict = { code: '469', description: 'more intervals or targets than can be recorded here', optType: 'optOut' }
         await bridge.note('openadr2b.tooLarge', { peer, eventID: event.eventID, intervals: mapped.event.intervals.length }, m.raw)
       } else {
         verdict = verdictOf(judgement)
-        submitted = mapped.event
+        submitted = current
       }
       if (mapped.unknownTargets.length > 0) {
         verdict = { ...verdict, description: `${verdict.description}; not known here: ${mapped.unknownTargets.join(', ')}`.slice(0, 500) }

@@ -68,6 +68,19 @@ export const toGridEvent = (event: Oadr20bEvent, context: Context): Mapped => {
   }
 }
 
+/**
+ * The event without what is past when it is heard of: a random start is then counted from now. Counted from `dtstart`, everybody whose delay has
+ * passed would step in the same second. A change keeps the start that its former form has had here. An emergency has no delay, and what is over
+ * altogether stays as it is, to be declined.
+ */
+export const fromNowOn = (event: GridEvent, former: GridEvent | null | undefined, nowS: number): GridEvent => {
+  const [first, last] = [event.intervals[0], event.intervals.at(-1)]
+  if (!first || !last || event.class === 'emergency' || first.fromS >= nowS || last.toS <= nowS) return event
+  const begunS = former?.intervals[0]?.fromS ?? nowS
+  const startS = begunS <= nowS ? Math.max(first.fromS, begunS) : nowS
+  return { ...event, intervals: event.intervals.flatMap(i => (i.toS <= startS ? [] : [{ ...i, fromS: Math.max(i.fromS, startS) }])) }
+}
+
 /** 2.0b: 1 is the highest, 0 or none the lowest [R3]. Ours: 0 is the most urgent. */
 const LOWEST_PRIORITY = 1_000_000
 export const priorityOf = (priority: number | undefined): number =>

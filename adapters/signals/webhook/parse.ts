@@ -105,7 +105,7 @@ function toStart(message: StartMessage, ctx: ParseContext): Read<GridEvent> {
   const programme = message.programme ?? ctx.peer.programme
   const denied = denial(message, eventClass, programme, ctx)
   if (denied !== undefined) return { error: denied }
-  const interval = intervalOf(message, ctx)
+  const interval = intervalOf(message, eventClass, ctx)
   if ('error' in interval) return interval
   const targets = targetsOf(message, ctx)
   if ('error' in targets) return targets
@@ -168,19 +168,24 @@ function spreadOf(message: StartMessage, eventClass: EventClass, restoreWindowS:
   return spread(randomise.windowS, randomise.restoreWindowS ?? randomise.windowS)
 }
 
-/** Whole seconds outwards: a limit that protects a network begins no later and ends no earlier than it says. */
-function intervalOf(message: StartMessage, ctx: ParseContext): Read<Interval> {
+/**
+ * Whole seconds outwards: a limit that protects a network begins no later and ends no earlier than it says. What has begun when it comes in begins
+ * then, and at the same second in its updates: a random delay counted from a past start would let everybody whose delay is over step at once.
+ */
+function intervalOf(message: StartMessage, eventClass: EventClass, ctx: ParseContext): Read<Interval> {
   const nowS = Math.floor(ctx.nowMs / 1000)
-  const fromS = message.from === undefined || message.from === 'now' ? nowS : Math.floor(Date.parse(message.from) / 1000)
-  const toS = endOf(message, fromS)
+  const saidS = message.from === undefined || message.from === 'now' ? nowS : Math.floor(Date.parse(message.from) / 1000)
+  const begunS = ctx.previous?.intervals[0]?.fromS ?? nowS
+  const fromS = saidS >= nowS || eventClass === 'emergency' ? saidS : begunS <= nowS ? Math.max(saidS, begunS) : nowS
+  const toS = endOf(message, saidS)
   for (const [pointer, atS, value] of [
-    ['/from', fromS, message.from],
+    ['/from', saidS, message.from],
     ['/until', toS === NEVER_S ? nowS : toS, message.until],
   ] as const)
     if (Math.abs(atS - nowS) > farS) return { error: failure('invalid', `${pointer}: more than two years from now`, { pointer, value }) }
-  if (toS <= fromS || toS <= nowS) {
+  if (toS <= saidS || toS <= nowS) {
     const pointer = message.until === undefined ? '/durationS' : '/until'
-    const detail = toS <= fromS ? 'it ends before it begins' : 'its end has passed'
+    const detail = toS <= saidS ? 'it ends before it begins' : 'its end has passed'
     return { error: failure('already-over', detail, { pointer, value: message.until ?? message.durationS }) }
   }
   return { ok: { fromS, toS, ask: message.kind === 'limit' ? limitOf(message.limit) : { kind: 'shed', totalW: up(totalW(message.shed)) } } }

@@ -717,10 +717,11 @@ describe.skipIf(!hasSpecs)(`the events that OpenLEADR was recorded with${whySkip
     ])
     expect(bed.submitted.map(e => e.intervals.map(i => [i.toS - i.fromS, i.ask]))).toEqual([
       [
-        [30, { kind: 'cap', totalW: 5_000 }],
+        // It had begun some seconds before it was heard of.
+        [25, { kind: 'cap', totalW: 5_000 }],
         [30, { kind: 'cap', totalW: 0 }],
       ],
-      [[20, { kind: 'cap', totalW: 3_000 }]],
+      [[15, { kind: 'cap', totalW: 3_000 }]],
       [],
     ])
   })
