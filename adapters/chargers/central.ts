@@ -1,7 +1,7 @@
 /**
  * The central system as the message handlers see it, and what OCPP 1.6 and 2.0.1 mean alike: registration, clocks, transactions, readings, tokens.
  */
-import type { ChargerNo, Readings } from '../../src/core/model.ts'
+import { type ChargerNo, quality, type Readings } from '../../src/core/model.ts'
 import type { ChargerSink } from '../../src/ports.ts'
 import { decodeMeterValues, instantOf, type MeterRow, newMeterState } from './meterValues.ts'
 import type { Payload, Reply } from './ocppj/frames.ts'
@@ -73,13 +73,15 @@ export const wentUp = (central: Central, link: StationLink): void => {
   link.up = true
   central.sink.link(link.no, true)
   const { onLinkLoss } = link.capabilities
-  if (onLinkLoss !== 'holds' && link.held.size > 0 && link.heldUntilS * 1000 > link.openedMs)
+  // Also one that is said to hold its profile: that is only what the configuration says of it, and the same profile again does no harm.
+  if ([...link.held.values()].some(untilS => untilS * 1000 > link.openedMs))
     central.sink.doubt(chargersOf(link), `link lost, ${onLinkLoss}`)
   central.discover(link)
 }
 
 const jumpMs = 5_000
 const agreeMs = 2_000
+const apartMs = 10_000
 /**
  * Learns the box's clock from a stamp that was made when the message was sent. Heartbeat.req has no stamp in either version, so status and transaction
  * messages serve. A stamp ahead of us or close to us is believed at once; one behind may have waited in the box's queue and needs a second that agrees.
@@ -90,8 +92,10 @@ export const clockSeen = (central: Central, link: StationLink, timestamp: unknow
   const offsetMs = stampMs - central.nowMs()
   const before = link.clockCandidate
   const agrees = before !== null && stampMs > before.stampMs && Math.abs(offsetMs - before.offsetMs) < agreeMs
-  link.clockCandidate = { stampMs, offsetMs }
-  if (offsetMs < -jumpMs && !agrees) return
+  // Two messages of one moment that waited together come together, and prove nothing: the older one waits for a witness of another time.
+  const isApart = before !== null && stampMs - offsetMs - (before.stampMs - before.offsetMs) >= apartMs
+  if (!agrees || isApart) link.clockCandidate = { stampMs, offsetMs }
+  if (offsetMs < -jumpMs && !(agrees && isApart)) return
   const settled = Math.abs(offsetMs) < agreeMs ? 0 : offsetMs
   if (Math.abs(settled - link.offsetMs) < jumpMs) {
     // Drift: followed, and too small to put a schedule in doubt.
@@ -121,6 +125,26 @@ export const transactionEnded = (central: Central, evse: EvseLink): void => {
   evse.transactionId = null
   evse.startedWith = ''
   void central.sink.registry.set(transactionKey(evse.charger), null)
+}
+
+const idleMs = 1_000
+const nowWithinMs = 60_000
+/**
+ * Nothing is plugged in, or its session is over: 0 W from then on. A box that samples only within a transaction never says so, and its last power would
+ * count as the present one for as long as a reading is fresh. Where there was no reading, none is made.
+ */
+export const drawsNothing = (central: Central, link: StationLink, evse: EvseLink, timestamp: unknown): void => {
+  const { meter } = evse
+  const nowMs = central.nowMs()
+  const stampMs = instantOf(timestamp) - link.offsetMs
+  // One that waited in the box tells of then, not of now.
+  if (meter === null || meter.lastMs === 0) return
+  const toMs = stampMs < nowMs - nowWithinMs ? stampMs : Math.max(nowMs, meter.lastMs + 1)
+  if (toMs <= meter.lastMs) return
+  const fromMs = Math.max(meter.lastMs, toMs - idleMs)
+  meter.lastMs = toMs
+  meter.lastPrint = Number.NaN
+  central.push(evse.charger, { fromMs, toMs, powerW: 0, registerWh: Number.NaN, quality: quality.estimated })
 }
 
 /** Readings of an EVSE. Connector or EVSE 0 is the main meter of the box; it stands for its only EVSE until that shows a meter of its own. */

@@ -41,6 +41,8 @@ export type DispatchPorts = {
   dialectOf(link: StationLink): Dialect
   call(link: StationLink, job: Job<Errand>): void
   withdraw(link: StationLink, job: Job<Errand>): boolean
+  /** Nothing is outstanding and nothing waits. */
+  isQuiet(link: StationLink): boolean
 }
 
 /** Frames written before the loop may read answers again. */
@@ -58,6 +60,7 @@ const withinMs = (work: Promise<void>, ms: number): Promise<void> =>
     })
   })
 const freeForS = 30
+const lapseMarginS = 5
 const nothing = (): null => null
 const none: readonly number[] = []
 
@@ -69,6 +72,8 @@ export const createDispatch = (ports: DispatchPorts) => {
   const normal = new Map<ChargerNo, Command>()
   /** Rungs are shared objects: one entry each, with the models on which they worked. */
   const shown = new Map<Rung, Set<string>>()
+  /** Links on which something of ours lapses sooner or later. */
+  const holding = new Set<StationLink>()
   let draining = false
 
   const tell = (command: Command, kind: OutcomeKind, cause: string): void =>
@@ -157,10 +162,9 @@ export const createDispatch = (ports: DispatchPorts) => {
   }
 
   const hold = (link: StationLink, id: number, untilS: Second): void => {
-    const unknown = link.heldUntilS === Number.POSITIVE_INFINITY
-    // What was cleared may still be there in truth (`isClean`), so its end is kept.
-    link.heldUntilS = unknown && link.held.size === 0 ? untilS : Math.max(link.heldUntilS, untilS)
-    link.held.add(id)
+    link.lapsesS = Math.max(link.lapsesS, untilS)
+    link.held.set(id, untilS)
+    holding.add(link)
   }
 
   /** Each refusal is recorded; a first success per model and rung too, not every box of ten thousand. */
@@ -250,6 +254,37 @@ export const createDispatch = (ports: DispatchPorts) => {
     attempt(errand)
   }
 
+  /**
+   * What has lapsed by our clock is cleared too. A box whose clock is far off, and has not told so, would hold an emergency's limit hours too long, or begin
+   * to hold another one hours after its event. Only on a link that is quiet: the call is out before any newer limit under the same id can be.
+   */
+  const clearLapsed = (nowS: Second): void => {
+    let frames = 0
+    for (const link of holding) {
+      if (frames >= sliceFrames) return
+      if (!link.up || !ports.isQuiet(link) || link.evses.some(evse => active.has(evse.charger))) continue
+      let left = false
+      let lapsed: number | undefined
+      for (const [id, untilS] of link.held) {
+        if (untilS === Number.POSITIVE_INFINITY) continue
+        if (untilS + lapseMarginS < nowS) lapsed = id
+        else left = true
+      }
+      if (lapsed === undefined) {
+        if (!left) holding.delete(link)
+        continue
+      }
+      frames++
+      void clearOnce(link, lapsed)
+    }
+  }
+  const clearOnce = async (link: StationLink, id: number): Promise<void> => {
+    const answer = await central.call(link, 'ClearChargingProfile', ports.dialectOf(link).clear(id), priority.poll)
+    if (isCleared(answer)) link.held.delete(id)
+    // Asked once: it has lapsed, and a box that cannot clear must not be asked for ever.
+    else holding.delete(link)
+  }
+
   // --- taking commands ---
 
   const begin = (command: Command): void => {
@@ -337,6 +372,7 @@ export const createDispatch = (ports: DispatchPorts) => {
 
   return {
     learnForeign,
+    clearLapsed,
     /** Takes commands in their order, urgent ones before all others, in slices so that answers are read in between. */
     send(commands: readonly Command[]): void {
       for (const command of commands) {

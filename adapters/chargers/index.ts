@@ -250,6 +250,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
             oddSinceMs = nowMs
             oddities = 0
           }
+          dispatch.clearLapsed(Math.floor(nowMs / 1000))
           for (const link of unregistered) if (nowMs - link.openedMs > registerWithinMs) void askToRegister(link)
         },
       },
@@ -270,6 +271,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
       linkOf: linkAt,
       dialectOf,
       call: (link, job) => (link.peer === null ? job.done(job, { kind: 'offline', sent: false }) : transport.call(link.peer, job as Job)),
+      isQuiet: ({ peer }) => peer !== null && peer.socket !== null && peer.job === null && peer.queue === null,
       withdraw: (link, job) => link.peer !== null && transport.withdraw(link.peer, job as Job),
     })
 

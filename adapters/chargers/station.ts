@@ -41,10 +41,10 @@ export type StationLink = {
   foreign: Foreign | null
   rungs: readonly Rung[]
   rung: number
-  /** Profile ids of ours that may be on the box: every candidate after a restart of ours, none on a box never met before. */
-  readonly held: Set<number>
-  /** When the last of what we have set lapses, cleared or not; Infinity: unknown. */
-  heldUntilS: Second
+  /** Profile ids of ours that may be on the box, with the instant when each lapses, Infinity if unknown: every candidate after a restart of ours, none on a box never met before. */
+  readonly held: Map<number, Second>
+  /** When the last of what we have set in this life lapses, cleared or not. */
+  lapsesS: Second
   discovery: 'none' | 'waiting' | 'running' | 'done'
   /** Reports that GetChargingProfiles asked for, by request id. */
   reports: Map<
@@ -103,8 +103,10 @@ export const linkOf = (station: Station, registry: Registry): StationLink => {
     foreign: parsed<Foreign>(registry.get(ceilingKey(station.no))) ?? null,
     rungs: [],
     rung: 0,
-    held: new Set(before === undefined ? [] : candidateIds(station.evses.map(evse => evse.evseId))),
-    heldUntilS: before === undefined ? 0 : Number.POSITIVE_INFINITY,
+    held: new Map(
+      before === undefined ? [] : candidateIds(station.evses.map(evse => evse.evseId)).map(id => [id, Number.POSITIVE_INFINITY]),
+    ),
+    lapsesS: 0,
     discovery: 'none',
     reports: null,
     noted: null,
@@ -150,6 +152,6 @@ const lapsedS = 120
  * counts until some time after it. A composite schedule read too early would show our own limit as an installer's, for ever.
  */
 export const isClean = (link: StationLink, nowS: Second): boolean =>
-  link.heldUntilS === Number.POSITIVE_INFINITY ? link.held.size === 0 : link.heldUntilS === 0 || link.heldUntilS + lapsedS < nowS
+  link.lapsesS + lapsedS < nowS && [...link.held.values()].every(untilS => untilS + lapsedS < nowS)
 /** How many EVSEs share what is limited there. */
 export const sharing = (link: StationLink, evseId: number): number => (evseId === 0 && isWhole(link) ? link.evses.length : 1)

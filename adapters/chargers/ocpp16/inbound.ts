@@ -3,6 +3,7 @@ import {
   booted,
   clockSeen,
   dataTransferred,
+  drawsNothing,
   type Handler,
   type Handlers,
   isKnownToken,
@@ -58,7 +59,10 @@ const statusNotification: Handler = (central, link, payload) => {
   clockSeen(central, link, payload['timestamp'])
   const evse = evseOf(link, connector(payload))
   if (evse !== undefined) {
+    const was = evse.status
     evse.status = text(payload['status'])
+    if (evse.status !== was && (evse.status === 'Available' || evse.status === 'Finishing'))
+      drawsNothing(central, link, evse, payload['timestamp'])
     if (evse.status === 'Available') transactionEnded(central, evse)
   }
   return empty

@@ -3,6 +3,7 @@ import {
   booted,
   clockSeen,
   dataTransferred,
+  drawsNothing,
   type Handler,
   type Handlers,
   isKnownToken,
@@ -36,7 +37,10 @@ const transactionEvent: Handler = (central, link, payload) => {
     if (typeof state === 'string') evse.status = state
     if (payload['eventType'] !== 'Ended' && transactionId !== '') transactionBegan(central, link, evse, transactionId, '')
     if (payload['meterValue'] !== undefined) metered(central, link, evse.evseId, payload['meterValue'])
-    if (payload['eventType'] === 'Ended') transactionEnded(central, evse)
+    if (payload['eventType'] === 'Ended') {
+      drawsNothing(central, link, evse, payload['timestamp'])
+      transactionEnded(central, evse)
+    }
   }
   if (payload['idToken'] === undefined) return empty
   return { idTokenInfo: { status: allowedToken(central, object(payload['idToken'])) ? 'Accepted' : 'Unknown' } }
@@ -91,7 +95,10 @@ const statusNotification: Handler = (central, link, payload) => {
   const evse = evseOf(link, Number(payload['evseId']))
   if (evse !== undefined) {
     evse.status = text(payload['connectorStatus'])
-    if (evse.status === 'Available') transactionEnded(central, evse)
+    if (evse.status === 'Available') {
+      drawsNothing(central, link, evse, payload['timestamp'])
+      transactionEnded(central, evse)
+    }
   }
   return empty
 }

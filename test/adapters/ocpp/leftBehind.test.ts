@@ -219,3 +219,137 @@ it('the ladder grows shorter while a call is out: the answer still finds its run
   expect(await outcomeOf(b.seen, wanted)).toMatchObject({ kind: 'accepted' })
   expect(b.seen.notes.filter(n => n.about['answer'] === 'Accepted').map(n => n.about['rung'])).toEqual(['tx@evse W zero'])
 })
+
+/** Time as the link sees it, moved at will. */
+const movable = () => {
+  let shiftMs = 0
+  const every = (ms: number, job: () => void) => {
+    const timer = setInterval(job, ms)
+    return () => clearInterval(timer)
+  }
+  return { timers: { now: () => Date.now() + shiftMs, every }, pass: (ms: number) => void (shiftMs += ms) }
+}
+
+describe('what has lapsed by our clock', () => {
+  it('is cleared as well: the clock of the box may be hours behind', async () => {
+    const { timers, pass } = movable()
+    const b = await open(undefined, { timers, callTimeoutMs: 100 })
+    const point = await connect(b)
+    const wanted = command(1, [{ fromS: nowS() - 5, toS: nowS() + 600, limitW: 11_040 }], { urgent: true })
+    b.link.send([wanted])
+    await outcomeOf(b.seen, wanted)
+    const cleared = () => point.calls.filter(c => c.action === 'ClearChargingProfile').map(c => c.params['id'])
+    await new Promise(resolve => setTimeout(resolve, 100)) // a few ticks: what must not happen cannot be awaited
+    expect(cleared()).toEqual([])
+    pass(606_000)
+    await until('it is cleared', () => cleared().length === 1)
+    expect(cleared()).toEqual([7_000_001])
+    await new Promise(resolve => setTimeout(resolve, 100))
+    expect(cleared()).toHaveLength(1)
+  })
+  it('and asked once only of a box that cannot clear', async () => {
+    const { timers, pass } = movable()
+    const b = await open(undefined, { timers, callTimeoutMs: 100 })
+    const point = await connect(b)
+    point.answer('ClearChargingProfile', () => Promise.reject(Object.assign(new Error(), { rpcErrorCode: 'NotSupported' })))
+    const wanted = limit()
+    b.link.send([wanted])
+    await outcomeOf(b.seen, wanted)
+    pass(606_000)
+    const clears = () => point.calls.filter(c => c.action === 'ClearChargingProfile').length
+    await until('it is asked', () => clears() === 1)
+    await new Promise(resolve => setTimeout(resolve, 150))
+    expect(clears()).toBe(1)
+  })
+})
+
+it('a box that comes back within its limit is told again, though its configuration says that it holds it', async () => {
+  const b = await open()
+  const point = await connect(b)
+  const wanted = limit()
+  b.link.send([wanted])
+  await outcomeOf(b.seen, wanted)
+  await point.close()
+  await until('it is down', () => b.seen.links.at(-1)?.up === false)
+  expect(b.seen.doubts).toEqual([])
+  await rawPoint(b.url, 'A')
+  await until('it is in doubt', () => b.seen.doubts.length === 1)
+  expect(b.seen.doubts[0]).toEqual({ chargers: [1], why: 'link lost, holds' })
+})
+
+it('messages that waited together in a box prove no clock, however well they agree', async () => {
+  const { timers, pass } = movable()
+  const b = await open(undefined, { timers })
+  const point = await booted(b.url, 'A')
+  const hourAgo = (s: number) => ({
+    connectorId: 1,
+    errorCode: 'NoError',
+    status: 'Charging',
+    timestamp: new Date(timers.now() - 3_600_000 + s * 1000).toISOString(),
+  })
+  await point.ask('StatusNotification', hourAgo(0))
+  await point.ask('StatusNotification', hourAgo(0.5))
+  await point.ask('StatusNotification', hourAgo(1))
+  expect(b.seen.doubts).toEqual([])
+  // One that is an hour behind says so again later, by as much.
+  pass(20_000)
+  await point.ask('StatusNotification', hourAgo(0))
+  expect(b.seen.doubts).toEqual([{ chargers: [1], why: 'clock jumped' }])
+})
+
+describe('a car that has left', () => {
+  const charge = async (b: Bed) => {
+    const point = await booted(b.url, 'A')
+    await point.ask('StartTransaction', { connectorId: 1, idTag: 'T', meterStart: 0, timestamp: new Date().toISOString() })
+    const meterValue = [{ timestamp: new Date().toISOString(), sampledValue: [{ value: '7000', measurand: 'Power.Active.Import' }] }]
+    await point.ask('MeterValues', { connectorId: 1, meterValue })
+    await until('the reading is in', () => b.seen.readings.length === 1)
+    return point
+  }
+  const status = (name: string, agoS = 0) => ({
+    connectorId: 1,
+    errorCode: 'NoError',
+    status: name,
+    timestamp: new Date(Date.now() - agoS * 1000).toISOString(),
+  })
+  it.each(['Available', 'Finishing'])('%s: it draws nothing from then on, and its last power is not the newest', async name => {
+    const b = await open()
+    const point = await charge(b)
+    await point.ask('StatusNotification', status(name))
+    await until('the reading is in', () => b.seen.readings.length === 2)
+    const [before, after] = b.seen.readings
+    expect(after).toMatchObject({ charger: 1, powerW: 0, quality: 1 })
+    expect(after!.toMs).toBeGreaterThan(before!.toMs)
+    expect(after!.fromMs).toBeGreaterThanOrEqual(before!.toMs)
+    await point.ask('StatusNotification', status(name))
+    await point.ask('Heartbeat', {})
+    expect(b.seen.readings).toHaveLength(2)
+  })
+  it('a status that waited in the box tells nothing of now, and one of a paused car nothing of its power', async () => {
+    const b = await open()
+    const point = await charge(b)
+    await point.ask('StatusNotification', status('Available', 600))
+    await point.ask('StatusNotification', status('SuspendedEVSE'))
+    await new Promise(resolve => setTimeout(resolve, 30)) // readings are handed on once per pass of the loop
+    expect(b.seen.readings).toHaveLength(1)
+  })
+  it('2.0.1: the end of its transaction says so', async () => {
+    const b = await open()
+    const point = await rawPoint(b.url, 'A', 'ocpp2.0.1')
+    await point.ask('BootNotification', { reason: 'PowerUp', chargingStation: { vendorName: 'Raw', model: 'Box' } })
+    const event = (eventType: string, value: number) =>
+      point.ask('TransactionEvent', {
+        eventType,
+        timestamp: new Date().toISOString(),
+        triggerReason: 'MeterValuePeriodic',
+        seqNo: 0,
+        transactionInfo: { transactionId: 't' },
+        evse: { id: 1 },
+        meterValue: [{ timestamp: new Date().toISOString(), sampledValue: [{ value, measurand: 'Power.Active.Import' }] }],
+      })
+    await event('Started', 7_000)
+    await event('Ended', 6_900)
+    await until('three readings are in', () => b.seen.readings.length === 3)
+    expect(b.seen.readings.map(r => r.powerW)).toEqual([7_000, 6_900, 0])
+  })
+})
