@@ -56,6 +56,13 @@ const tls = z.strictObject({
   clientCaFile: z.string().optional(),
 })
 
+const override = z.strictObject({
+  /** Sources in NotifyChargingLimit (OCPP 2.0.1). */
+  limitSources: z.array(z.enum(['EMS', 'Other', 'SO', 'CSO'])).default([]),
+  /** DataTransfer of this maker; without `messageId`, any of it. */
+  dataTransfer: z.array(z.strictObject({ vendorId: name, messageId: z.string().min(1).max(50).optional() })).default([]),
+})
+
 const ocpp = z.strictObject({
   host: z.string().default('0.0.0.0'),
   port: port.default(DEFAULT_OCPP_PORT),
@@ -68,7 +75,18 @@ const ocpp = z.strictObject({
   authorize: z.enum(['known', 'all']).default('known'),
   tokens: z.array(z.string().min(1)).default([]),
   heartbeatS: z.int().min(10).max(86_400).default(300),
+  /** How long an answer is waited for; also the longest that an emergency waits for a call under way. */
   callTimeoutS: z.int().min(1).max(300).default(20),
+  /** Clock-aligned metering interval that chargers are asked for; 0: what they have is left alone. */
+  alignedS: seconds(86_400).default(0),
+  /** WebSocket ping interval; a link that misses two is dropped. */
+  pingS: z.int().min(5).max(3600).default(45),
+  /** New connections a second, twice that in a burst; more are told to come back later. */
+  acceptPerS: z.int().min(1).max(100_000).default(1000),
+  /** Messages a second of one charger, ten times that in a burst; more are read later. */
+  messagesPerS: z.int().min(1).max(10_000).default(50),
+  /** Which messages of a charger mean that its driver took it back. None unless listed: makers differ. */
+  override: override.prefault({}),
 })
 
 /** What a token may do. The API refuses everything else. */

@@ -71,6 +71,49 @@ describe('precedence: flag > environment > file > default', () => {
   })
 })
 
+describe('chargers', () => {
+  test('metering, pings, admission and what counts as an override have defaults that change nothing at a charger', () => {
+    expect(load(null).config.ocpp).toMatchObject({
+      alignedS: 0,
+      pingS: 45,
+      acceptPerS: 1000,
+      messagesPerS: 50,
+      override: { limitSources: [], dataTransfer: [] },
+    })
+  })
+  test('and are taken from the file and the environment', () => {
+    const yaml = [
+      'ocpp:',
+      '  alignedS: 900',
+      '  messagesPerS: 20',
+      '  override:',
+      '    limitSources: [Other]',
+      '    dataTransfer: [{ vendorId: Maker, messageId: BoostNow }, { vendorId: Second }]',
+    ].join('\n')
+    const { ocpp } = load(yaml, { env: { GRIDBRIDGE_OCPP__PING_S: '20', GRIDBRIDGE_OCPP__ACCEPT_PER_S: '5' } }).config
+    expect(ocpp).toMatchObject({ alignedS: 900, messagesPerS: 20, pingS: 20, acceptPerS: 5 })
+    expect(ocpp.override).toEqual({
+      limitSources: ['Other'],
+      dataTransfer: [{ vendorId: 'Maker', messageId: 'BoostNow' }, { vendorId: 'Second' }],
+    })
+  })
+  test.each([
+    ['ocpp: { alignedS: -1 }', 'ocpp.alignedS'],
+    ['ocpp: { pingS: 0 }', 'ocpp.pingS'],
+    ['ocpp: { acceptPerS: 0 }', 'ocpp.acceptPerS'],
+    ['ocpp: { messagesPerS: 0 }', 'ocpp.messagesPerS'],
+    ['ocpp: { override: { limitSources: [Driver] } }', 'ocpp.override.limitSources[0]'],
+  ])('%s is refused', (yaml, path) => {
+    expect(faults(() => load(yaml))[0]).toMatchObject({ code: 'GB-1004', path })
+  })
+  test('a maker without a name is refused', () => {
+    expect(faults(() => load('ocpp: { override: { dataTransfer: [{ messageId: x }] } }'))[0]).toMatchObject({
+      code: 'GB-1005',
+      path: 'ocpp.override.dataTransfer[0].vendorId',
+    })
+  })
+})
+
 describe('where a file is looked for', () => {
   test.each([
     ['here first', { '/here/gridbridge.yaml': 'dataDir: a', '/x/gridbridge/gridbridge.yaml': 'dataDir: b' }, 'a'],

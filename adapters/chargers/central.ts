@@ -21,7 +21,7 @@ export type Settings = {
 export type OverrideRules = {
   /** Sources in NotifyChargingLimit (`EMS`, `Other`, `SO`, `CSO`). */
   readonly limitSources: readonly string[]
-  readonly dataTransfer: readonly { readonly vendorId: string; readonly messageId?: string }[]
+  readonly dataTransfer: readonly { readonly vendorId: string; readonly messageId?: string | undefined }[]
 }
 
 export type Note = Readonly<Record<string, string | number | boolean | null>>
