@@ -1,7 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { start } from '../cli/built.ts'
 import { until } from './support/until.ts'
 import { configText, freePort, insist, letter, startWorld, type World } from './support/world.ts'
 
@@ -20,7 +19,7 @@ describe('a second serve on the data of a running one', () => {
         where === 'on the same ports' ? world.ports : { ocpp: await freePort(), api: await freePort(), webhook: await freePort() }
       writeFileSync(join(world.dir, 'second.yaml'), configText(ports, world.dso.callbackUrl))
       const kept = await world.keepCheckpoint(`${id}.checkpoint`)
-      const second = start(world.bin, ['serve', '--config', 'second.yaml', '--json'], { cwd: world.dir })
+      const second = world.start('serve', '--config', 'second.yaml', '--json')
       try {
         const ended = await second.done
         expect(ended).toMatchObject({ code: 1, stdout: '' })
@@ -50,7 +49,7 @@ describe('a second serve on the data of a running one', () => {
     rmSync(join(world.dir, 'data', 'gridbridge.lock'))
     const ports = { ocpp: await freePort(), api: await freePort(), webhook: await freePort() }
     writeFileSync(join(world.dir, 'third.yaml'), configText(ports, world.dso.callbackUrl))
-    const [first, third] = [world.bridge(), start(world.bin, ['serve', '--config', 'third.yaml', '--json'], { cwd: world.dir })]
+    const [first, third] = [world.bridge(), world.start('serve', '--config', 'third.yaml', '--json')]
     try {
       await third.seen(/"event":"listening"/)
       const { stderr, code } = await Promise.race([first.done, third.done])

@@ -45,6 +45,8 @@ export type World = {
   fleet(): Running
   /** Starts `serve` on the same data and the same ports; resolves when it listens. */
   serve(): Promise<Running>
+  /** Any other command as a process that does not outlive this world. */
+  start(...args: string[]): Running
   /** `kill -9`; resolves when it is dead. */
   kill(): Promise<void>
   cli(...args: string[]): Promise<Ran>
@@ -141,6 +143,7 @@ export async function startWorld(o: WorldOptions): Promise<World> {
     bridge: () => bridge,
     fleet: () => fleetProcess,
     serve,
+    start: (...args) => keep(start(bin, args, { cwd: dir })),
     async kill() {
       bridge.child.kill('SIGKILL')
       await bridge.done
