@@ -40,7 +40,10 @@ export function shortfall(s: State, e: EventState, seen: Observed, nowS: Second)
   return { kind: 'shortfall', event: e.no, missingW: Math.ceil(missing), unmoved }
 }
 
-const inFlight = (s: State, who: Uint32Array): boolean => who.some(i => s.pending[i] !== NONE && s.up[s.fleet.station[i]!] === 1)
+/** Sent once and once again without an answer (45 s): in any fleet somebody never answers, and must not keep the rest from making good what is missing. */
+const HEARD_WITHIN = 2
+const inFlight = (s: State, who: Uint32Array): boolean =>
+  who.some(i => s.pending[i] !== NONE && s.attempt[i]! < HEARD_WITHIN && s.up[s.fleet.station[i]!] === 1)
 
 /**
  * Watts between what was asked of the targets and what their meters show; 0 inside the deadband, and where the ask is about each charger alone. Who

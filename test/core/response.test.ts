@@ -38,11 +38,34 @@ describe('a shortfall', () => {
   test('is not declared while commands are in flight, nor twice within a minute', () => {
     const b = running(asked, [7_000, 7_000, 7_000, 7_000])
     const idle = [7_000, 7_000, 7_000, 7_000].map((w, i) => (i === limited(b)[0] ? 0 : w))
+    const first = limited(b)
     expect(one(b.seenAt(60, idle), 'shortfall')).toBeDefined()
     expect(one(b.seenAt(90, idle), 'shortfall')).toBeUndefined()
+    b.answer('accepted')
+    for (const i of limited(b)) if (!first.includes(i)) idle[i] = 0
     // by now it is proven which charger ignores its limit: what was asked for it comes back, for the plan finds it itself
     expect(one(b.seenAt(130, idle), 'shortfall')).toMatchObject({ missingW: -7_000 })
     expect([b.event().extraW, limited(b).length]).toEqual([0, 3])
+  })
+  test('waits for an answer for a while, not for a charger that never gives one', () => {
+    const b = running({ kind: 'shed', totalW: 21_000 }, [7_000, 7_000, 7_000, 7_000, 7_000])
+    const [silent] = limited(b)
+    const now = b.everyone.map(i => (i === silent || !limited(b).includes(i) ? 7_000 : 0))
+    // what it holds is in doubt, it is told again, and says nothing
+    b.turn({ kind: 'doubt', who: Uint32Array.of(silent!), why: 'rebooted' })
+    const declared: number[] = []
+    for (let s = 10; s <= 300; s += 10) {
+      b.until(T + s)
+      if (b.s.pending[silent!] !== 0xffffffff) b.answer('unknown', [silent!])
+      if (one(b.observed(now), 'shortfall')) declared.push(s)
+      b.answer(
+        'accepted',
+        b.everyone.filter(i => i !== silent && b.s.pending[i] !== 0xffffffff),
+      )
+    }
+    expect(declared[0]).toBeGreaterThanOrEqual(40)
+    expect(declared[0]).toBeLessThanOrEqual(60)
+    expect(b.event().extraW).toBeGreaterThan(0)
   })
   test('within the tolerance of the programme is none', () => {
     const b = running(asked, [7_000, 7_000, 7_000, 7_000])
