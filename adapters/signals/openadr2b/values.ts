@@ -60,7 +60,7 @@ export const durationOf = (el: El): number => {
   return checked(inner, parseDurationS(inner.text))
 }
 export const numberOf = (el: El): number =>
-  checked(el, /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(el.text) ? finite(Number(el.text)) : undefined)
+  checked(el, /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(el.text) ? finite(Number(el.text)) : undefined)
 /** 1e999 is written like a number and is none: in the record it would become null. */
 const finite = (n: number): number | undefined => (Number.isFinite(n) ? n : undefined)
 export const countOf = (el: El): number =>

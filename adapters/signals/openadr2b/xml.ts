@@ -17,7 +17,17 @@ export const NS = {
 } as const
 export type Prefix = keyof typeof NS
 
-export type WireCode = 'tooLarge' | 'notUtf8' | 'doctype' | 'tooDeep' | 'tooManyElements' | 'notXml' | 'notOpenAdr' | 'missing' | 'badValue'
+export type WireCode =
+  | 'tooLarge'
+  | 'notUtf8'
+  | 'doctype'
+  | 'tooDeep'
+  | 'tooManyElements'
+  | 'tooManyAttributes'
+  | 'notXml'
+  | 'notOpenAdr'
+  | 'missing'
+  | 'badValue'
 
 /** What a peer sent could not be read. Names the adapter, where in the message (element path) and the value found there. */
 export class WireError extends Error {
@@ -35,7 +45,7 @@ export class WireError extends Error {
 }
 
 /** Caps on what we are willing to parse. 1 MB holds an event with thousands of intervals. */
-export const LIMITS = { bodyBytes: 1_000_000, depth: 64, elements: 50_000 } as const
+export const LIMITS = { bodyBytes: 1_000_000, depth: 64, elements: 50_000, attributes: 100 } as const
 
 export type El = {
   readonly ns: string
@@ -48,7 +58,7 @@ export type El = {
 
 /**
  * Parse one XML document to a tree. Throws WireError: body over 1 MB, not UTF-8, a DOCTYPE or ENTITY (refused before any
- * parser sees it), nesting deeper than 64, more than 50,000 elements, or not well-formed.
+ * parser sees it), nesting deeper than 64, more than 50,000 elements or 100 attributes in one, or not well-formed.
  */
 export const parseXml = (body: string | Uint8Array): El => {
   const xml = toText(body)
@@ -96,7 +106,7 @@ const decode = (body: Uint8Array): string => {
   }
 }
 
-/** One linear pass before the parser: declarations, depth and number of elements. */
+/** One linear pass before the parser: declarations, depth, number of elements and, for what a parser does with namespaces, of attributes. */
 const refuseDangerous = (xml: string): void => {
   const declaration = /<!\s*(DOCTYPE|ENTITY|ELEMENT|ATTLIST|NOTATION)/i.exec(xml)
   if (declaration) throw new WireError('doctype', '', declaration[0])
@@ -124,14 +134,16 @@ const after = (xml: string, mark: string, from: number): number => {
   return at + mark.length
 }
 
-/** Index of the `>` that ends the tag, ignoring those inside quoted attribute values. */
+/** Index of the `>` that ends the tag, ignoring those inside quoted attribute values. Refuses a tag with too many attributes. */
 const tagEnd = (xml: string, from: number): number => {
   let quote = ''
+  let attributes = 0
   for (let i = from + 1; i < xml.length; i++) {
     const c = xml[i]!
     if (quote) quote = c === quote ? '' : quote
     else if (c === '"' || c === "'") quote = c
     else if (c === '>') return i
+    else if (c === '=' && ++attributes > LIMITS.attributes) throw new WireError('tooManyAttributes', '', `> ${LIMITS.attributes}`)
   }
   throw new WireError('notXml', '', 'unclosed tag')
 }
