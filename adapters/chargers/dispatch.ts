@@ -83,6 +83,7 @@ export const createDispatch = (ports: DispatchPorts) => {
     const { charger } = errand.command
     active.delete(charger)
     errand.job = null
+    if (kind === 'accepted' || kind === 'rejected') errand.evse.lateTold = false
     tell(errand.command, kind, cause)
     if (errand.waiting !== null) begin(errand.waiting)
   }
@@ -93,8 +94,13 @@ export const createDispatch = (ports: DispatchPorts) => {
     ports.call(errand.link, job)
   }
 
-  /** The box answered after we had given up: it may hold the one or the other. */
-  const onLate = (job: Job<Errand>): void => sink.doubt([job.context.command.charger], 'late answer')
+  /** The box answered after we had given up: it may hold the one or the other. One that is always late is not told anew at once each time. */
+  const onLate = (job: Job<Errand>): void => {
+    const { evse, command } = job.context
+    if (evse.lateTold) return
+    evse.lateTold = true
+    sink.doubt([command.charger], 'late answer')
+  }
 
   // --- setting ---
 

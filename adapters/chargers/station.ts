@@ -18,6 +18,8 @@ export type EvseLink = {
   /** The rung on which its last limit was accepted, until the meter has judged it. */
   actsOn: Rung | null
   status: string
+  /** A late answer has put it in doubt, and nothing has been known of it since. */
+  lateTold: boolean
 }
 
 export type StationLink = {
@@ -127,6 +129,7 @@ const evsesOf = (station: Station, registry: Registry, old: readonly EvseLink[])
         ownMeter: false,
         actsOn: null,
         status: '',
+        lateTold: false,
       },
   )
 

@@ -353,3 +353,23 @@ describe('a car that has left', () => {
     expect(b.seen.readings.map(r => r.powerW)).toEqual([7_000, 6_900, 0])
   })
 })
+
+it('a box that always answers late is told anew at once the first time; then the retries of the core have their pauses', async () => {
+  const b = await open()
+  const point = await booted(b.url, 'A')
+  let sent = 0
+  const send = async (answered: 'late' | 'in time') => {
+    const wanted = limit()
+    b.link.send([wanted])
+    if (sent === 0) await answerComposites(point)
+    const [, id] = await point.called('SetChargingProfile', ++sent)
+    if (answered === 'late') expect(await outcomeOf(b.seen, wanted)).toMatchObject({ kind: 'unknown', cause: 'timeout' })
+    point.send([3, id, { status: 'Accepted' }])
+    if (answered === 'in time') expect(await outcomeOf(b.seen, wanted)).toMatchObject({ kind: 'accepted' })
+    await point.ask('Heartbeat', {})
+    return b.seen.doubts.length
+  }
+  expect([await send('late'), await send('late'), await send('late')]).toEqual([1, 1, 1])
+  // Once it is known again what it holds, a late answer puts that in doubt.
+  expect([await send('in time'), await send('late')]).toEqual([1, 2])
+})
