@@ -33,7 +33,7 @@ export function plan(s: State, nowS: Second): Planned {
   const parts = planningEvents(s, nowS).flatMap(e => partsOf(s, e, nowS, unreachable))
   // room for everyone under an event, or growing would copy a million rows twenty times
   const covered = parts.reduce((n, p) => n + p.to - p.from, 0)
-  const draft = newDraft(Math.max(64, Math.min(s.fleet.chargers, covered)))
+  const draft = newDraft(Math.max(64, Math.min(s.fleet.chargers, covered)), Math.max(64, covered))
   const pads = newPads(parts)
   for (const stretch of stretches(s.fleet, parts)) {
     if (stretch.parts.length === 0) freeAll(s, stretch, nowS, draft)

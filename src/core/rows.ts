@@ -139,15 +139,15 @@ export function becauseAt(rows: Rows, row: number, atS: Second): EventNo {
 
 /** A schedule-columns builder that grows; for plans and fitted sends. */
 export type Draft = { -readonly [K in keyof ScheduleColumns]: ScheduleColumns[K] } & { count: number; segments: number }
-export const newDraft = (capacity = 64): Draft => ({
+export const newDraft = (capacity = 64, segments = capacity): Draft => ({
   count: 0,
   segments: 0,
   who: new Uint32Array(capacity),
   ends: new Uint32Array(capacity),
-  fromS: new Uint32Array(capacity),
-  toS: new Uint32Array(capacity),
-  limitW: new Int32Array(capacity),
-  because: new Uint32Array(capacity),
+  fromS: new Uint32Array(segments),
+  toS: new Uint32Array(segments),
+  limitW: new Int32Array(segments),
+  because: new Uint32Array(segments),
 })
 export function draftSegment(d: Draft, fromS: Second, toS: Second, limitW: number, because: EventNo): void {
   const k = d.segments
