@@ -24,6 +24,7 @@ export type WireCode =
   | 'tooDeep'
   | 'tooManyElements'
   | 'tooManyAttributes'
+  | 'tooManyNamespaces'
   | 'notXml'
   | 'notOpenAdr'
   | 'missing'
@@ -44,8 +45,11 @@ export class WireError extends Error {
   }
 }
 
-/** Caps on what we are willing to parse. 1 MB holds an event with thousands of intervals. */
-export const LIMITS = { bodyBytes: 1_000_000, depth: 64, elements: 50_000, attributes: 100 } as const
+/**
+ * Caps on what we are willing to parse. 1 MB holds an event with thousands of intervals. `namespaces`: those in scope, summed over all elements,
+ * because the parser goes through all of them at each.
+ */
+export const LIMITS = { bodyBytes: 1_000_000, depth: 64, elements: 50_000, attributes: 100, namespaces: 500_000 } as const
 
 export type El = {
   readonly ns: string
@@ -110,18 +114,24 @@ const decode = (body: Uint8Array): string => {
 const refuseDangerous = (xml: string): void => {
   const declaration = /<!\s*(DOCTYPE|ENTITY|ELEMENT|ATTLIST|NOTATION)/i.exec(xml)
   if (declaration) throw new WireError('doctype', '', declaration[0])
-  let depth = 0
   let elements = 0
+  let namespaces = 0
+  /** Of the open elements, the namespaces in scope. */
+  const scopes: number[] = []
   for (let at = xml.indexOf('<'); at >= 0; at = xml.indexOf('<', at)) {
     if (xml.startsWith('<!--', at)) at = after(xml, '-->', at + 4)
     else if (xml.startsWith('<![CDATA[', at)) at = after(xml, ']]>', at + 9)
     else if (xml.startsWith('<?', at)) at = after(xml, '?>', at + 2)
     else {
       const end = tagEnd(xml, at)
-      if (xml[at + 1] === '/') depth--
+      if (xml[at + 1] === '/') scopes.pop()
       else {
         if (++elements > LIMITS.elements) throw new WireError('tooManyElements', '', `> ${LIMITS.elements}`)
-        if (xml[end - 1] !== '/' && ++depth > LIMITS.depth) throw new WireError('tooDeep', '', `> ${LIMITS.depth}`)
+        const declared = xml.slice(at, end).match(/\sxmlns[:=]/g)?.length ?? 0
+        const scope = (scopes.at(-1) ?? 0) + declared
+        namespaces += scope
+        if (namespaces > LIMITS.namespaces) throw new WireError('tooManyNamespaces', '', `> ${LIMITS.namespaces}`)
+        if (xml[end - 1] !== '/' && scopes.push(scope) > LIMITS.depth) throw new WireError('tooDeep', '', `> ${LIMITS.depth}`)
       }
       at = end + 1
     }

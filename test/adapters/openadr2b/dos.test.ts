@@ -29,6 +29,19 @@ describe('a document made to cost time is refused before it does', () => {
     },
     2_000,
   )
+  it('many namespaces on each level, and one more in each child', () => {
+    const levels = many(60, d => `<r ${many(90, i => `xmlns:a${d}x${i}="u"`)}>`)
+    const xml = levels + '<a xmlns:b="c"/>'.repeat(4_000) + '</r>'.repeat(60)
+    expect(codeOf(() => parseXml(xml))).toBe('tooManyNamespaces')
+  }, 2_000)
+  it('many namespaces on each level and children that declare none', () => {
+    const levels = many(60, d => `<r ${many(90, i => `xmlns:a${d}x${i}="u"`)}>`)
+    expect(codeOf(() => parseXml(levels + '<a/>'.repeat(40_000) + '</r>'.repeat(60)))).toBe('tooManyNamespaces')
+  }, 2_000)
+  it('a thousand intervals that each repeat all namespaces, as some serialisers write them, are read', () => {
+    const xml = `<r>${`<a ${many(13, i => `xmlns:p${i}="u${i}"`)}/>`.repeat(1_000)}</r>`
+    expect(codeOf(() => parseXml(xml))).toBe('read')
+  })
   it('as many as real messages have are read, and an equals sign within a value is none', () => {
     expect(codeOf(() => parseXml(`<r ${many(60, i => `a${i}="${'='.repeat(200)}"`)}/>`))).toBe('read')
   })
