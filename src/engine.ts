@@ -398,7 +398,7 @@ export function createEngine(world: World): Engine {
         toS: overrideUntilS(charger),
         reason: 'driver',
       })
-      inbox.inputs.push({ kind: 'noted', what: 'override', about: { charger, reason } })
+      inbox.inputs.push({ kind: 'noted', what: 'override', about: shortened({ charger, reason }) })
       soon()
     },
     note(what, about) {

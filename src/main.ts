@@ -79,14 +79,21 @@ async function assemble(
   closers: (() => unknown)[],
   close: () => Promise<void>,
 ): Promise<BridgeProcess> {
-  const [{ createEngine }, { createOperations }, { createApi }, { createNotices }, { ocppLink, hashPassword, checkPassword }] =
-    await Promise.all([
-      import('./engine.ts'),
-      import('./operations/index.ts'),
-      import('./api/server.ts'),
-      import('./api/notices.ts'),
-      import('../adapters/chargers/index.ts'),
-    ])
+  const [
+    { createEngine },
+    { createOperations },
+    { createApi },
+    { errorLog },
+    { createNotices },
+    { ocppLink, hashPassword, checkPassword },
+  ] = await Promise.all([
+    import('./engine.ts'),
+    import('./operations/index.ts'),
+    import('./api/server.ts'),
+    import('./api/log.ts'),
+    import('./api/notices.ts'),
+    import('../adapters/chargers/index.ts'),
+  ])
   const dataDir = resolve(config.dataDir)
   const runtime = overrides.runtime ?? (await systemRuntime(closers))
   const store = overrides.store ?? (await sqliteStore(dataDir, config, runtime, closers))
@@ -126,6 +133,7 @@ async function assemble(
     notices,
     tokens: config.api.tokens,
     version: packageVersion(),
+    logger: errorLog(line => process.stderr.write(`${line}\n`)),
     checks: { ocpp: () => ocppCheck(portOf(chargers)) },
   })
   closers.push(() => notices.stop())

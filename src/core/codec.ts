@@ -14,6 +14,8 @@ const INLINE_BYTES = 1_024
 const SALT_BYTES = 16
 /** Always outside the leaf: secret until an event is over (`seed`), evidence that can hold an MPAN (`raw`), power of single homes. */
 const ALWAYS_BLOB = new Set(['seed', 'raw', 'powerW', 'registerWh', 'readings'])
+/** Who is to move when: as secret as the seed while the event runs, or the stagger could be read from the log. Needed by the fold, so never expired. */
+const SECRET = new Set(['startRank', 'endRank', 'fromS', 'toS'])
 
 /** What lies within evidence is evidence as a whole: readings expire with all their columns. */
 const ofEvidence = (key: string, inner: string): string => (ALWAYS_BLOB.has(key) ? key : inner)
@@ -30,7 +32,8 @@ export function encode({ turn, at, fact }: Entry, salt: () => Uint8Array): Encod
   const blobs: { hash: HashHex; salted: Uint8Array }[] = []
   const column = (key: string, value: Column): unknown => {
     const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-    if (bytes.length <= INLINE_BYTES && !ALWAYS_BLOB.has(key)) return { $b64: Buffer.from(bytes).toString('base64'), $t: typeOf(value) }
+    if (bytes.length <= INLINE_BYTES && !ALWAYS_BLOB.has(key) && !SECRET.has(key))
+      return { $b64: Buffer.from(bytes).toString('base64'), $t: typeOf(value) }
     const salted = Buffer.concat([salt(), bytes])
     const hash = createHash('sha256').update(salted).digest('hex')
     blobs.push({ hash, salted })

@@ -270,3 +270,17 @@ describe('schedules', () => {
 test('a state without facts is empty', () => {
   expect(stateDigest(emptyState())).toBe(stateDigest(fromBytes(toBytes(emptyState()))))
 })
+
+describe('who moves when is as secret as the seed', () => {
+  test('a plan of two chargers stands in the leaf without its instants, and folds from its blobs', () => {
+    const columns = { who: Uint32Array.of(1, 2), ends: Uint32Array.of(1, 2), limitW: Int32Array.of(0, 0), because: Uint32Array.of(0, 0) }
+    const schedules = { ...columns, fromS: Uint32Array.of(1_700_000_017, 1_700_000_311), toS: Uint32Array.of(1_700_003_600, 1_700_003_700) }
+    const planned = { kind: 'planned', generation: 1, algorithm: 'plan-1', schedules, unreachable: [] } as const
+    const { leaf, blobs } = encode({ turn: 1, at: 0, fact: planned }, () => new Uint8Array(16).fill(9))
+    const shown = JSON.parse(Buffer.from(leaf).toString()).fact.schedules
+    expect(Object.keys(shown.fromS)).toEqual(['$blob', '$t'])
+    expect(Object.keys(shown.toS)).toEqual(['$blob', '$t'])
+    expect(decode(leaf, hash => blobs.find(b => b.hash === hash)?.salted.subarray(16)).fact).toEqual(planned)
+    expect(() => decode(leaf, () => undefined)).toThrow(MissingBlob)
+  })
+})

@@ -31,7 +31,7 @@ const marketSchema = z
     endSpreadS: z.int().min(0).max(1800).default(600),
     /** A cancelled event without startafter releases everybody at once instead of over the restore window. */
     stopAtOnce: z.boolean().default(false),
-    /** Limit per charger when the VTN falls silent in mid-event; absent: the event finishes as known. */
+    /** Limit per charger when the VTN falls silent in mid-event; absent: the event finishes as known. Recorded with the event, not applied yet. */
     failsafeW: z.int().min(0).optional(),
   })
   .refine(m => m.basis === undefined || m.class === 'emergency', { path: ['basis'], message: 'only an emergency has a basis' })

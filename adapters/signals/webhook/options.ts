@@ -40,7 +40,7 @@ const peerSchema = z.strictObject({
   restoreWindowS: z.int().min(0).max(1800).default(600),
   /** Absent: the peer sends no heartbeat and is never called stale. Stale is two missed ones. */
   heartbeatS: z.int().min(5).max(3600).optional(),
-  /** Limit per charger when the peer falls silent in mid-event; null lets the event finish as known. */
+  /** Limit per charger when the peer falls silent in mid-event; null lets the event finish as known. Recorded with the event, not applied yet: today every event finishes as known. */
   failsafeW: z.int().min(0).nullable().default(null),
   telemetryEveryS: z.int().min(10).max(3600).default(60),
   /** Where progress is reported; `secret` defaults to the first of `secrets`. Nothing in a message can change the address. */
