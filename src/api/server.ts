@@ -47,6 +47,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     ...(logger ? { loggerInstance: logger } : {}),
     bodyLimit: maxBodyBytes,
     requestTimeout: 120_000,
+    // who does not say what he wants within ten seconds is sent away
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 },
     routerOptions: { maxParamLength: 1000 },
     frameworkErrors: (error, request, reply) => answer(error, request, reply),
     clientErrorHandler(error, socket) {

@@ -4,6 +4,7 @@ import { changedMinds } from './support/fleetLog.ts'
 import { reached, sleep, until } from './support/until.ts'
 import { type Asked, insist, isLong, letter, startWorld, version, type World } from './support/world.ts'
 
+const CHARGERS = 60
 const KILLS = 2
 const WINDOW_S = 8
 const DURATION_S = 16
@@ -41,7 +42,7 @@ describe(`kill -9 of serve during the stagger, ${KILLS * stories.reduce((n, s) =
     const acknowledged: string[] = []
     let world: World
     beforeAll(async () => {
-      world = await startWorld({ chargers: 60, fleet })
+      world = await startWorld({ chargers: CHARGERS, fleet })
     }, 120_000)
     afterAll(() => world?.close())
 
@@ -86,7 +87,10 @@ describe(`kill -9 of serve during the stagger, ${KILLS * stories.reduce((n, s) =
           15_000,
         )
         const calls = world.log.calls().filter(c => c.atMs >= beganMs)
-        expect(changedMinds(calls, world.specs), `killed at ${moments.map(Math.round)} ms`).toEqual([])
+        // Under a total the closed loop may move a few shares, when meters show that those who lag keep the load above it; a restart moves none.
+        const changed = changedMinds(calls, world.specs)
+        if ('totalKw' in ask) expect(changed.length, changed.join('\n')).toBeLessThanOrEqual(CHARGERS / 10)
+        else expect(changed, `killed at ${moments.map(Math.round)} ms`).toEqual([])
         const obeyed = new Set(calls.filter(c => c.answer?.['status'] === 'Accepted').map(c => c.identity))
         expect(obeyed.size).toBeGreaterThanOrEqual('shedKw' in ask ? 8 : 20)
         await verifyPasses(kept)

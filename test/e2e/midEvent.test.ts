@@ -85,7 +85,9 @@ describe(`in the middle of an event (${version})`, () => {
       expect(body).toMatchObject({ status: response.status, code: expect.stringMatching(/^[a-z-]+$/) })
       return response.status
     }
-    for (let k = 0; k < RUBBISH; k++) expect(await throwAt(world.ports.api, noise(1 + k * 997))).toMatch(/^HTTP\/1.1 400|^$/)
+    for (let k = 0; k < RUBBISH; k++) expect(await throwAt(world.ports.api, noise(1 + k * 997))).toMatch(/^HTTP\/1.1 40[08]|^$/)
+    // a stranger who begins a request and says no more
+    expect(await throwAt(world.ports.api, 'GET ')).toMatch(/^HTTP\/1.1 408|^$/)
     expect(await ask('/v1/events')).toBe(401)
     expect(await ask('/v1/nothing', { headers })).toBe(404)
     expect(await ask('/v1/opt-outs', { method: 'POST', headers, body: '{"chargers": [' })).toBe(400)
@@ -107,7 +109,7 @@ describe(`in the middle of an event (${version})`, () => {
       return [response.status, ((await response.json()) as { code: string }).code]
     }
     const signed = (body: string | Buffer) => ({ ...json, ...signedBytes(`msg_${randomUUID()}`, body) })
-    for (let k = 0; k < RUBBISH; k++) expect(await throwAt(world.ports.webhook, noise(1 + k * 997))).toMatch(/^HTTP\/1.1 400|^$/)
+    for (let k = 0; k < RUBBISH; k++) expect(await throwAt(world.ports.webhook, noise(1 + k * 997))).toMatch(/^HTTP\/1.1 40[08]|^$/)
     expect(await ask(json, '{}')).toEqual([401, 'unsigned'])
     expect(await ask(json, '{}', '/elsewhere')).toEqual([404, 'not-found'])
     expect(await ask({ 'content-type': 'text/plain' }, '{}')).toEqual([415, 'content-type'])
