@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
 
 // The end-to-end suites start the built product as processes, kill it and wait for real seconds: minutes, not seconds. GRIDBRIDGE_LONG=1 runs them,
@@ -11,5 +12,7 @@ export default defineConfig({
     globalSetup: endToEnd ? [] : ['test/notice.ts'],
     testTimeout: 20_000,
     pool: 'forks',
+    // the default leaves one core idle, half of a small machine; the end-to-end suites mostly wait
+    maxWorkers: Math.max(endToEnd ? 3 : 2, availableParallelism()),
   },
 })
