@@ -39,6 +39,9 @@ export type Step =
 export type Scenario = {
   readonly seed: string
   readonly steps: readonly Step[]
+  readonly dies?: { readonly atAppend: number; readonly written: boolean }
+  /** Gets the number of appends of the run. */
+  readonly counted?: (appends: number) => void
   readonly faultShare: number
   readonly rejecting: readonly number[]
   readonly ignoring: readonly number[]
@@ -57,6 +60,20 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
   const runtime = createVirtualRuntime(startMs, scenario.seed)
   const store = createMemoryStore()
   const journal = createMemoryJournal(store)
+  let appends = 0
+  let died = false
+  /** The process dies in its n-th append: before anything was written, or after all of it was. */
+  const deadly: typeof journal = {
+    ...journal,
+    async append(after, leaves, blobs) {
+      if (++appends !== scenario.dies?.atAppend) return journal.append(after, leaves, blobs)
+      if (scenario.dies.written) await journal.append(after, leaves, blobs)
+      died = true
+      kill()
+      sim.orphan()
+      throw Object.assign(new Error('died in an append'), { code: 'injected' })
+    },
+  }
   const specs = Array.from({ length: chargerCount }, (_, i) => ({
     phases: (i % 3 === 2 ? 3 : 1) as 1 | 3,
     maxA: i % 2 === 0 ? 32 : 16,
@@ -91,7 +108,7 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
     kill = life.kill
     const engine = createEngine({
       runtime: life.runtime,
-      journal,
+      journal: deadly,
       meters: createMemoryMeters(),
       registry: createMemoryRegistry(),
       chargers: sim.link,
@@ -108,9 +125,6 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
     }
   }
   let engine = await born()
-  await engine.handle(fleet, { kind: 'programme', programme: testProgramme() }, everyoneEnrolled(chargerCount))
-  for (const c of chargers) sim.setLink(c.station, true)
-
   const sent = new Map<string, GridEvent>()
   const submit = async (event: GridEvent) => {
     for (let tries = 0; tries < 3; tries++) {
@@ -118,15 +132,17 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
         return await engine.bridge.submit(event, rawOf(event))
       } catch (error) {
         if ((error as { code?: string }).code !== 'injected') throw error
+        await revive()
       }
     }
   }
-  const handle = async (input: Input) => {
+  const handle = async (...inputs: Input[]) => {
     for (let tries = 0; tries < 3; tries++) {
       try {
-        return await engine.handle(input)
+        return await engine.handle(...inputs)
       } catch (error) {
         if ((error as { code?: string }).code !== 'injected') throw error
+        await revive()
       }
     }
   }
@@ -134,14 +150,33 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
   const settles = async () => {
     let wrong: string | undefined
     for (const waitS of [720, 25, 25, 25]) {
-      await runtime.advance(waitS * 1000)
+      await reach(runtime.now() + waitS * 1000)
       wrong = settledWrong(engine, sim, chargers)
       if (!wrong) return undefined
     }
     return wrong
   }
+  /** Lets time pass; who died comes back within seconds, and what comes next is a change. */
+  const reach = async (atMs: number) => {
+    await revive()
+    if (scenario.dies)
+      for (let t = runtime.now(); t < atMs; t = runtime.now()) await runtime.runUntil(Math.min(t + 10_000, atMs)).then(revive)
+    else await runtime.runUntil(Math.max(runtime.now(), atMs))
+  }
+  const revive = async () => {
+    if (!died) return
+    died = false
+    engine = await born()
+    await cancelLast()
+  }
+  const cancelLast = async () => {
+    const last = [...sent.values()].at(-1)
+    if (last) await submit({ ...last, revision: last.revision + 50, intervals: [], rawHash: hashOf(`${last.id} cancelled`) })
+  }
+  await handle(fleet, { kind: 'programme', programme: testProgramme() }, everyoneEnrolled(chargerCount))
+  for (const c of chargers) sim.setLink(c.station, true)
   for (const step of scenario.steps.toSorted((a, b) => a.atMin - b.atMin)) {
-    await runtime.runUntil(Math.max(runtime.now(), startMs + step.atMin * minute))
+    await reach(startMs + step.atMin * minute)
     if (step.kind === 'signal') {
       const event = eventOf(step)
       sent.set(step.id, event)
@@ -182,14 +217,14 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
         test: false,
       } as const
       await submit(eventOf(flip))
-      await runtime.advance(step.afterS * 1000)
+      await reach(runtime.now() + step.afterS * 1000)
       if (step.linksDrop) for (const c of chargers) sim.setLink(c.station, false)
       if (step.crash) {
         sim.orphan()
         engine = await born()
       }
       await submit(eventOf({ ...flip, revision: 2, cancelled: true }))
-      await runtime.advance(2_000)
+      await reach(runtime.now() + 2_000)
       if (step.linksDrop) for (const c of chargers) sim.setLink(c.station, true)
     }
     if (step.kind === 'quiet') {
@@ -203,16 +238,17 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
   }
   faulty = false
   for (const c of chargers) sim.setLink(c.station, true)
-  await runtime.runUntil(Math.max(runtime.now(), startMs + 150 * minute))
+  await reach(startMs + 150 * minute)
   const wrong = await settles()
   if (wrong) return wrong
-  await runtime.runUntil(startMs + 300 * minute)
+  await reach(startMs + 300 * minute)
   for (const c of chargers) {
     const limit = sim.limitW(c.no)
     if (limit !== null) return `charger ${c.no} ends capped at ${limit} W`
     for (let k = 1; k < c.applied.length; k++)
       if (c.applied[k]! < c.applied[k - 1]!) return `charger ${c.no}: command ${c.applied[k]} overtook ${c.applied[k - 1]}`
   }
+  scenario.counted?.(appends)
   // a turn without facts leaves no entry: compare after one that has some
   await handle({ kind: 'noted', what: 'compared', about: {} })
   const again = await fold(emptyState(), entries(journal, 0))
