@@ -111,8 +111,8 @@ export function changedMinds(calls: readonly Call[], specs: readonly ChargerSpec
     const before = accepted.get(call.identity)
     const atS = Math.ceil(call.atMs / 1000)
     if (before !== undefined) {
-      // What ends within the error of the box's clock may be over in the one and not in the other.
-      const lasts = (s: Step) => s.toS > atS + 2 + Math.abs(spec.traits?.clockSkewS ?? 0)
+      // What ends within the error of the box's clock, which a restarted bridge learns anew, may be over in the one and not in the other.
+      const lasts = (s: Step) => s.toS > atS + 5 + Math.abs(spec.traits?.clockSkewS ?? 0)
       const [then, now] = [stepsFrom(before.payload, spec, atS).filter(lasts), stepsFrom(call.payload, spec, atS).filter(lasts)]
       if (!isSame(then, now, spec))
         found.push(`${call.identity}: accepted ${JSON.stringify(then)}, ${call.atMs - before.atMs} ms later told ${JSON.stringify(now)}`)
