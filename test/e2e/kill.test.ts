@@ -92,7 +92,14 @@ describe(`kill -9 of serve during the stagger, ${KILLS * stories.reduce((n, s) =
         // Under a total the closed loop may move a few shares, when meters show that those who lag keep the load above it; a restart moves none.
         const changed = changedMinds(calls, world.specs)
         if ('totalKw' in ask) expect(changed.length, changed.join('\n')).toBeLessThanOrEqual(CHARGERS / 10)
-        else expect(changed, `killed at ${moments.map(Math.round)} ms`).toEqual([])
+        else
+          expect(
+            changed,
+            `${calls
+              .filter(c => changed.some(x => x.startsWith(c.identity)))
+              .map(c => JSON.stringify(c))
+              .join('\n')}\nkilled at ${moments.map(Math.round)} ms`,
+          ).toEqual([])
         const obeyed = new Set(calls.filter(c => c.answer?.['status'] === 'Accepted').map(c => c.identity))
         expect(obeyed.size).toBeGreaterThanOrEqual('shedKw' in ask ? 3 : 20)
         await verifyPasses(kept)
