@@ -89,7 +89,7 @@ describe(`kill -9 of serve during the stagger, ${KILLS * stories.reduce((n, s) =
           15_000,
         )
         const calls = world.log.calls().filter(c => c.atMs >= beganMs)
-        // Under a total the closed loop may move a few shares, when meters show that those who lag keep the load above it; a restart moves none.
+        // Not yet held to the letter under a total: two of sixty shares were seen to move, why is not established. A wider bound than it should be.
         const changed = changedMinds(calls, world.specs)
         if ('totalKw' in ask) expect(changed.length, changed.join('\n')).toBeLessThanOrEqual(CHARGERS / 10)
         else
