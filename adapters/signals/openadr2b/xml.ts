@@ -161,18 +161,30 @@ const tagEnd = (xml: string, from: number): number => {
 type Raw = {
   $ns?: { uri: string; local: string }
   $?: Record<string, { local: string; uri: string; value: string }>
-  _?: string
+  '#text'?: string
   $$?: Raw[]
 }
 
 const runParser = (xml: string): Raw => {
   let failure: Error | undefined
   let root: Record<string, Raw> | undefined
-  const parser = new Parser({ xmlns: true, explicitArray: true, explicitChildren: true, preserveChildrenOrder: true, trim: true })
-  parser.parseString(xml.replace(/^\uFEFF/, ''), (error: Error | null, result: Record<string, Raw>) => {
-    if (error) failure ??= error
-    else root = result
+  // the default key of an element's text, `_`, is also a lawful name of an element; `#` can begin none
+  const parser = new Parser({
+    xmlns: true,
+    explicitArray: true,
+    explicitChildren: true,
+    preserveChildrenOrder: true,
+    trim: true,
+    charkey: '#text',
   })
+  try {
+    parser.parseString(xml.replace(/^\uFEFF/, ''), (error: Error | null, result: Record<string, Raw>) => {
+      if (error) failure ??= error
+      else root = result
+    })
+  } catch (error) {
+    failure ??= error as Error
+  }
   const top = root && Object.values(root)[0]
   if (failure || !top) throw new WireError('notXml', '', failure?.message.split('\n')[0] ?? 'empty')
   return top
@@ -187,7 +199,7 @@ const toEl = (raw: Raw, parent: string, nth: number): El => {
     ns: raw.$ns?.uri ?? '',
     name,
     path,
-    text: (raw._ ?? '').trim(),
+    text: (raw['#text'] ?? '').trim(),
     attrs: new Map(Object.values(raw.$ ?? {}).map(a => [a.local, a.value])),
     children: (raw.$$ ?? []).filter(c => c.$ns).map(c => toEl(c, path, nthOf(c.$ns!.local))),
   }

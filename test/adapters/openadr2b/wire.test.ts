@@ -122,6 +122,8 @@ describe('a hostile or broken body', () => {
     ['a 2.0a message', '<o:oadrPoll xmlns:o="http://openadr.org/oadr-2.0a/2012/07"/>', 'notOpenAdr'],
     ['a name of the object prototype', '<o:constructor xmlns:o="http://openadr.org/oadr-2.0b/2012/07"/>', 'notOpenAdr'],
     ['no venID', wrap(''), 'missing'],
+    ['elements named as a parser names texts', wrap('<_>a<_/></_>a<_>b</_>'), 'missing'],
+    ['the same, cut off', `<a>x</_><_`, 'notXml'],
   ])('%s is refused', (_, body, code) => {
     expect(refusal(body).code).toBe(code)
   })
