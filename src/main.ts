@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { type ListeningSource, makeSignal, type SignalConfig, signalSchemas } from '../adapters/index.ts'
 import type { Api } from './api/context.ts'
 import type { LogReader } from './audit/verify.ts'
 import { type ConfigOf, type Loaded, loadConfig, type ProgrammeConfig, type Sources } from './config.ts'
 import type { Programme } from './core/model.ts'
+import type { State } from './core/state.ts'
 import type { Engine } from './engine.ts'
 import type { Operations } from './operations/index.ts'
 import type { ChargerLink, Journal, Meters, Registry, Runtime, SignalSource } from './ports.ts'
@@ -98,7 +100,8 @@ async function assemble(
   const runtime = overrides.runtime ?? (await systemRuntime(closers))
   const store = overrides.store ?? (await sqliteStore(dataDir, config, runtime, closers))
   closers.push(() => store.close())
-  const chargers = overrides.chargers ?? ocppLink(ocppOptions(config))
+  const chargers =
+    overrides.chargers ?? ocppLink({ ...ocppOptions(config), authorizeFor: charger => authorizeOf(config, engine.state(), charger) })
   const sources: ListeningSource[] = []
   for (const signal of config.signals) sources.push(await makeSignal(signal as SignalConfig, runtime))
   const engine: Engine = createEngine({
@@ -173,6 +176,16 @@ const RANDOM_KEY_CHARS = 16
 
 const NOTICE_TIMEOUT_MS = 10_000
 
+/** Who may start a session at a charger: the strictest of the programmes that it is enrolled in, each by its own word or else by the bridge's. */
+export function authorizeOf(
+  { programmes, ocpp }: Pick<Config, 'programmes' | 'ocpp'>,
+  { enrolments }: Pick<State, 'enrolments'>,
+  charger: number,
+): 'known' | 'all' {
+  const own = programmes.filter(p => (enrolments.get(p.id)?.[charger] ?? 0) !== 0).map(p => p.authorize ?? ocpp.authorize)
+  return own.length === 0 ? ocpp.authorize : own.includes('known') ? 'known' : 'all'
+}
+
 /** Declared as the first source of all, so that no event is judged before the programmes are known. Only what changed becomes a fact. */
 function programmes(engine: () => Engine, configured: readonly ProgrammeConfig[]): SignalSource {
   return {
@@ -185,9 +198,9 @@ function programmes(engine: () => Engine, configured: readonly ProgrammeConfig[]
     async stop() {},
   }
 }
-/** The next version of a programme; undefined where the present one says the same. */
-function versioned(p: ProgrammeConfig, present: Programme | undefined): Programme | undefined {
-  const same = present !== undefined && (Object.keys(p) as (keyof ProgrammeConfig)[]).every(key => present[key] === p[key])
+/** The next version of a programme; undefined where the present one says the same. Who may start a session is no matter of the plan. */
+function versioned({ authorize: _, ...p }: ProgrammeConfig, present: Programme | undefined): Programme | undefined {
+  const same = present !== undefined && (Object.keys(p) as (keyof typeof p)[]).every(key => isDeepStrictEqual(present[key], p[key]))
   return same ? undefined : { ...p, version: (present?.version ?? 0) + 1 }
 }
 

@@ -8,11 +8,13 @@ import type { Payload, Reply } from './ocppj/frames.ts'
 import type { Answer } from './ocppj/transport.ts'
 import { chargersOf, type EvseLink, evseOf, type StationLink, stationKey, tokenKey, transactionKey } from './station.ts'
 
+/** Who may start a session: drivers with known tokens, or anybody. */
+export type Authorize = 'known' | 'all'
 export type Settings = {
   readonly heartbeatS: number
   readonly sampleS: number
   readonly alignedS: number
-  readonly authorize: 'known' | 'all'
+  readonly authorizeOf: (charger: ChargerNo) => Authorize
   readonly tokens: ReadonlySet<string>
   readonly override: OverrideRules
   readonly stampsStart: (model: string) => boolean
@@ -107,9 +109,14 @@ export const clockSeen = (central: Central, link: StationLink, timestamp: unknow
   if (link.up) central.sink.doubt(chargersOf(link), 'clock jumped')
 }
 
-export const isKnownToken = (central: Central, token: string): boolean => {
-  const { authorize, tokens } = central.settings
-  return authorize === 'all' || (token !== '' && (tokens.has(token) || central.sink.registry.get(tokenKey(token)) !== undefined))
+/**
+ * May this token charge at these chargers? Authorize names no connector in either version, so it is asked of all chargers of the box, and the strictest
+ * policy among them decides; a start names its own.
+ */
+export const mayCharge = (central: Central, token: string, chargers: readonly ChargerNo[]): boolean => {
+  const { authorizeOf, tokens } = central.settings
+  if (token !== '' && (tokens.has(token) || central.sink.registry.get(tokenKey(token)) !== undefined)) return true
+  return chargers.length > 0 && chargers.every(charger => authorizeOf(charger) === 'all')
 }
 
 export const transactionBegan = (central: Central, link: StationLink, evse: EvseLink, id: string | number, startedWith: string): void => {

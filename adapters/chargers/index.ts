@@ -3,7 +3,7 @@
  */
 import type { ChargerNo, NodeNo } from '../../src/core/model.ts'
 import type { Capabilities, ChargerLink, ChargerSink } from '../../src/ports.ts'
-import { type Central, type Note, type OverrideRules, readingBatches, type Settings, wentUp } from './central.ts'
+import { type Authorize, type Central, type Note, type OverrideRules, readingBatches, type Settings, wentUp } from './central.ts'
 import { accepted, type Dialect } from './dialect.ts'
 import { createDispatch } from './dispatch.ts'
 import { ceilingW, unread } from './foreign.ts'
@@ -47,7 +47,9 @@ export type OcppOptions = {
   /** Clock-aligned interval asked of the boxes. Default 0: leave it alone. */
   readonly alignedS?: number
   /** `known` (default): tokens in `tokens` and in the registry under `ocpp.token:<id>`. */
-  readonly authorize?: 'known' | 'all'
+  readonly authorize?: Authorize
+  /** The policy for one charger where it differs, e.g. by programme; undefined: `authorize`. */
+  readonly authorizeFor?: (charger: ChargerNo) => Authorize | undefined
   readonly tokens?: readonly string[]
   readonly override?: Partial<OverrideRules>
   /** Models (as `vendor model|firmware`) that stamp sampled averages with the start of their interval. */
@@ -79,7 +81,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
     heartbeatS: options.heartbeatS ?? 300,
     sampleS: options.sampleS || 30,
     alignedS: options.alignedS ?? 0,
-    authorize: options.authorize ?? 'known',
+    authorizeOf: charger => options.authorizeFor?.(charger) ?? options.authorize ?? 'known',
     tokens: new Set(options.tokens ?? []),
     override: { limitSources: options.override?.limitSources ?? [], dataTransfer: options.override?.dataTransfer ?? [] },
     stampsStart: options.stampsStart ?? (() => false),

@@ -81,7 +81,7 @@ const ours =
         heartbeatS: 300,
         sampleS: 60,
         alignedS: 0,
-        authorize: 'all',
+        authorizeOf: () => 'all',
         tokens: new Set(),
         override: { limitSources: [], dataTransfer: [] },
         stampsStart: () => false,

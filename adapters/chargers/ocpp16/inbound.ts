@@ -6,7 +6,7 @@ import {
   drawsNothing,
   type Handler,
   type Handlers,
-  isKnownToken,
+  mayCharge,
   metered,
   nowText,
   text,
@@ -14,7 +14,7 @@ import {
   transactionEnded,
 } from '../central.ts'
 import type { Payload } from '../ocppj/frames.ts'
-import { evseOf } from '../station.ts'
+import { chargersOf, evseOf } from '../station.ts'
 
 const empty: Payload = {}
 const acknowledge: Handler = () => empty
@@ -26,7 +26,7 @@ const startTransaction: Handler = (central, link, payload) => {
   const token = text(payload['idTag'])
   clockSeen(central, link, payload['timestamp'])
   if (evse === undefined) return { fault: 'PropertyConstraintViolation', why: 'connectorId' }
-  const allowed = isKnownToken(central, token)
+  const allowed = mayCharge(central, token, [evse.charger])
   // A charge point repeats what was not answered, perhaps under another message id: the same start is the same transaction.
   const startedWith = `${payload['timestamp']} ${payload['meterStart']}`
   const id = evse.startedWith === startedWith && typeof evse.transactionId === 'number' ? evse.transactionId : central.nextTransactionId()
@@ -74,8 +74,8 @@ export const inbound16: Handlers = {
     booted(central, link, text(payload['chargePointVendor']), text(payload['chargePointModel']), text(payload['firmwareVersion'])),
   Heartbeat: central => ({ currentTime: nowText(central) }),
   StatusNotification: statusNotification,
-  Authorize: (central, _link, payload) => ({
-    idTagInfo: { status: isKnownToken(central, text(payload['idTag'])) ? 'Accepted' : 'Invalid' },
+  Authorize: (central, link, payload) => ({
+    idTagInfo: { status: mayCharge(central, text(payload['idTag']), chargersOf(link)) ? 'Accepted' : 'Invalid' },
   }),
   StartTransaction: startTransaction,
   StopTransaction: stopTransaction,

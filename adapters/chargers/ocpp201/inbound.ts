@@ -1,12 +1,14 @@
 /** OCPP 2.0.1: what a charging station sends, and our answers. Use case numbers are those of part 2. */
+import type { ChargerNo } from '../../../src/core/model.ts'
 import {
   booted,
+  type Central,
   clockSeen,
   dataTransferred,
   drawsNothing,
   type Handler,
   type Handlers,
-  isKnownToken,
+  mayCharge,
   metered,
   nowText,
   object,
@@ -20,9 +22,9 @@ import { chargersOf, evseOf, type StationLink } from '../station.ts'
 const empty: Payload = {}
 const acknowledge: Handler = () => empty
 
-/** NoAuthorization and Central are tokens of free vending and of a start by us: no one's card. */
-const allowedToken = (central: Parameters<Handler>[0], idToken: Payload): boolean =>
-  idToken['type'] === 'NoAuthorization' || isKnownToken(central, text(idToken['idToken']))
+/** NoAuthorization (C15 and free vending) is no one's card: the box was set up to ask nobody. */
+const allowedToken = (central: Central, idToken: Payload, chargers: readonly ChargerNo[]): boolean =>
+  idToken['type'] === 'NoAuthorization' || mayCharge(central, text(idToken['idToken']), chargers)
 
 const evseWith = (link: StationLink, transactionId: string, evse: Payload) =>
   evseOf(link, Number(evse['id'])) ?? link.evses.find(e => e.transactionId === transactionId)
@@ -43,7 +45,8 @@ const transactionEvent: Handler = (central, link, payload) => {
     }
   }
   if (payload['idToken'] === undefined) return empty
-  return { idTokenInfo: { status: allowedToken(central, object(payload['idToken'])) ? 'Accepted' : 'Unknown' } }
+  const chargers = evse === undefined ? chargersOf(link) : [evse.charger]
+  return { idTokenInfo: { status: allowedToken(central, object(payload['idToken']), chargers) ? 'Accepted' : 'Unknown' } }
 }
 
 const reportChargingProfiles: Handler = (_central, link, payload) => {
@@ -118,8 +121,8 @@ export const inbound201: Handlers = {
   },
   Heartbeat: central => ({ currentTime: nowText(central) }),
   StatusNotification: statusNotification,
-  Authorize: (central, _link, payload) => ({
-    idTokenInfo: { status: allowedToken(central, object(payload['idToken'])) ? 'Accepted' : 'Unknown' },
+  Authorize: (central, link, payload) => ({
+    idTokenInfo: { status: allowedToken(central, object(payload['idToken']), chargersOf(link)) ? 'Accepted' : 'Unknown' },
   }),
   TransactionEvent: transactionEvent,
   MeterValues: (central, link, payload) => {

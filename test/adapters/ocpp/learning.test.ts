@@ -345,6 +345,40 @@ describe('what a box and its driver say', () => {
     expect(await ask(await open(undefined, { authorize: 'all' }), 'STRANGER')).toBe('Accepted')
   })
 
+  it.each(both)('%s: a programme lets anybody in, another only whom it knows', async protocol => {
+    const b = await open([station(1, 'A', { evses: [1, 2].map(evseId => ({ charger: evseId, evseId })) })], {
+      authorize: 'known',
+      tokens: ['FRIEND'],
+      authorizeFor: charger => (charger === 1 ? 'all' : undefined),
+    })
+    const point = await connect(b, protocol)
+    const asked = async (token: string): Promise<string> => {
+      const answer = await (protocol === 'ocpp1.6'
+        ? point.call('Authorize', { idTag: token })
+        : point.call('Authorize', { idToken: { idToken: token, type: 'ISO14443' } }))
+      return (answer.idTagInfo ?? answer.idTokenInfo).status
+    }
+    const begun = async (evse: number, token: string): Promise<string> => {
+      const timestamp = new Date().toISOString()
+      const answer = await (protocol === 'ocpp1.6'
+        ? point.call('StartTransaction', { connectorId: evse, idTag: token, meterStart: 0, timestamp })
+        : point.call('TransactionEvent', {
+            eventType: 'Started',
+            timestamp,
+            triggerReason: 'Authorized',
+            seqNo: 0,
+            transactionInfo: { transactionId: `t-${evse}-${token}` },
+            evse: { id: evse, connectorId: 1 },
+            idToken: { idToken: token, type: 'ISO14443' },
+          }))
+      return (answer.idTagInfo ?? answer.idTokenInfo).status
+    }
+    const no = protocol === 'ocpp1.6' ? 'Invalid' : 'Unknown'
+    expect([await asked('STRANGER'), await begun(1, 'STRANGER'), await begun(2, 'STRANGER')]).toEqual([no, 'Accepted', no])
+    expect([await asked('FRIEND'), await begun(1, 'FRIEND'), await begun(2, 'FRIEND')]).toEqual(['Accepted', 'Accepted', 'Accepted'])
+    expect(point.violations).toEqual([])
+  })
+
   it('an override is what the configuration calls one', async () => {
     const b = await open(undefined, { override: { limitSources: ['Other'], dataTransfer: [{ vendorId: 'Maker', messageId: 'BoostNow' }] } })
     const point = await connect(b, 'ocpp2.0.1')
