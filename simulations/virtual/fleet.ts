@@ -7,6 +7,7 @@ import {
   nodeKinds,
   type Programme,
 } from '../../src/core/model.ts'
+import { programmeDefaults } from '../../src/core/programme.ts'
 
 export type ChargerSpec = {
   readonly phases?: 1 | 2 | 3
@@ -82,16 +83,9 @@ export const nodesOfKind = (nodes: NodeColumns, kind: NodeKind): number[] =>
 export const testProgramme = (change: Partial<Programme> = {}): Programme => ({
   id: 'flex',
   version: 1,
-  startSpreadS: 600,
-  endSpreadS: 600,
-  floorW: 0,
-  minNoticeS: 0,
+  ...programmeDefaults,
   maxDurationS: 86_400,
   maxEventsPerDay: 1_000,
-  emergencyAllowed: true,
-  overrideInEmergency: true,
-  lastResort: false,
-  shortfallBelow: 0.95,
   ...change,
 })
 export const everyoneEnrolled = (n: number, programme = 'flex'): Input & { kind: 'enrolled' } => ({

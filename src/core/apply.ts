@@ -1,6 +1,7 @@
 import { withChanges } from './fleet.ts'
 import { chargersOf, rangesOf } from './members.ts'
 import { type EventNo, type Fact, type GridEvent, NEVER_S, outcomeCode, type Second, type Spread } from './model.ts'
+import { withDefaults } from './programme.ts'
 import { appendRows, compact, FREE, grown, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
 import { type Answer, answers, deviceColumns, type EventState, firstS, isUp, lastS, type State } from './state.ts'
 
@@ -66,7 +67,7 @@ export function apply(s: State, fact: Fact): void {
     case 'fleet':
       return applyFleet(s, fact)
     case 'programme':
-      s.programmes.set(fact.programme.id, fact.programme)
+      s.programmes.set(fact.programme.id, withDefaults(fact.programme))
       return
     case 'enrolled':
       return applyEnrolled(s, fact)
@@ -120,6 +121,8 @@ export function apply(s: State, fact: Fact): void {
       if (e) e.verification = fact.verification
       return
     }
+    case 'session':
+    case 'admitted':
     case 'metered':
     case 'noted':
     case 'snapshot':

@@ -80,6 +80,7 @@ function changesPlan(s: State, input: Input): boolean {
     case 'keyCommitted':
     case 'outcome':
     case 'doubt':
+    case 'session':
     case 'metered':
     case 'noted':
       return false

@@ -89,22 +89,58 @@ export type GridEvent = {
   readonly rawHash: HashHex
 }
 
-/** Rules of a programme. A version is a fact; an event is judged once, under the version then in force. */
+/** Where the ramp of an event's start lies: it ends with the start, lies around it, or begins with it. */
+export const ramps = ['pre', 'centred', 'post'] as const
+/**
+ * Who gives, and how much. `proRata`: the same share of each one's range. `maxMin`: the same watts for each, as far as it can use them.
+ * `leastDisturbance`: those who can best do without first (laxity). `fewest`: as few chargers as can be. `rotation`: who gave least lately first.
+ */
+export const allocationPolicies = ['proRata', 'maxMin', 'leastDisturbance', 'fewest', 'rotation'] as const
+export type AllocationPolicy = (typeof allocationPolicies)[number]
+/**
+ * How load comes back. `step`: at once. `uniform`: over `endSpreadS`. `rampLimited`: uniform, but never more than `wPerMinute`. `levelCapped`: whoever
+ * waits is admitted while the load of the targets stays within `levelCap` x what they drew before; all are free `maxS` after the end at the latest.
+ */
+export type RestoreRule =
+  | { readonly policy: 'step' }
+  | { readonly policy: 'uniform' }
+  | { readonly policy: 'rampLimited'; readonly wPerMinute: number }
+  | { readonly policy: 'levelCapped'; readonly levelCap: number; readonly maxS: number }
+
+/** Rules of a programme. A version is a fact; an event is judged once, under the version then in force. Defaults: `programmeDefaults`. */
 export type Programme = {
   readonly id: string
   readonly version: number
   readonly startSpreadS: number
   readonly endSpreadS: number
+  readonly ramp: (typeof ramps)[number]
+  readonly restore: RestoreRule
   /** A limit that would fall below this goes to `floorW` instead of 0 when it is above 0; 0 allows pausing. */
   readonly floorW: number
   readonly minNoticeS: number
   readonly maxDurationS: number
   readonly maxEventsPerDay: number
+  /** Per season, which is a calendar year in UTC. */
+  readonly maxEventsPerSeason: number
+  /** A charger rests this long between the end of one event of the programme and the start of the next, S. */
+  readonly restS: number
   readonly emergencyAllowed: boolean
   /** May a driver's override act within an emergency? */
   readonly overrideInEmergency: boolean
+  /** What an emergency may take of a charger in a calendar year; 0: no bound. Passing it is recorded and raises an alarm, from 80 % on. */
+  readonly emergencyUsesPerYear: number
+  readonly emergencyMinutesPerYear: number
   /** After an emergency's metrology check fails: 0 A, then stop or disable. */
   readonly lastResort: boolean
+  readonly allocation: AllocationPolicy
+  /** What is planned for, as a multiple of the ask; 1 or more. */
+  readonly overCommit: number
+  /** Chargers are added until P(delivered >= ask) reaches this; 0: until the expectation does. */
+  readonly confidence: number
+  /** Share of the usable chargers that is held back until a shortfall is declared, 0 to less than 1. */
+  readonly reserve: number
+  /** Share of the usable chargers left alone as a control group, by seeded draw; never in an emergency. */
+  readonly holdOut: number
   /** Share delivered below which a mid-event shortfall is declared, e.g. 0.95. */
   readonly shortfallBelow: number
 }
@@ -231,6 +267,10 @@ export type Verification = {
   readonly causes: Readonly<Partial<Record<NonResponse, number>>>
 }
 
+/** Nobody is plugged in; a car is, and charges or would; a car is, and wants no more. */
+export const sessionPhases = ['none', 'plugged', 'satisfied'] as const
+export type SessionPhase = (typeof sessionPhases)[number]
+
 /** From outside: what the world told us. */
 export type Input =
   | { readonly kind: 'keyCommitted'; readonly keyHash: HashHex }
@@ -248,6 +288,16 @@ export type Input =
       readonly reason: 'driver' | 'operator' | 'consentWithdrawn'
     }
   | { readonly kind: 'optIn'; readonly who: Uint32Array }
+  /**
+   * Who has a car, and what is known of its need. `phase` is an index in `sessionPhases`; `departS` 0: unknown; `needWh` -1: unknown.
+   */
+  | {
+      readonly kind: 'session'
+      readonly who: Uint32Array
+      readonly phase: Uint8Array
+      readonly departS: Uint32Array
+      readonly needWh: Int32Array
+    }
   | { readonly kind: 'link'; readonly stations: Uint32Array; readonly up: Uint8Array }
   /** `what` is an outcome code; `causes[cause[k]]` says why. */
   | {
@@ -326,6 +376,8 @@ export type Decision =
       readonly step: 'zero' | 'stop' | 'disable' | 'enable'
       readonly who: Uint32Array
     }
+  /** The restore of an event lets these go; a car that leaves and another that comes ask again. */
+  | { readonly kind: 'admitted'; readonly event: EventNo; readonly who: Uint32Array }
   /** `verdict` and `cause` per charger number in `who`: indexes in `chargerVerdicts` and `nonResponses`. */
   | {
       readonly kind: 'verified'

@@ -3,6 +3,7 @@ import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { createMemoryJournal, createMemoryMeters, createMemoryRegistry } from '../../adapters/stores/memory/index.ts'
 import { type ApiOptions, createApi } from '../../src/api/server.ts'
 import type { Command, GridEvent, Programme } from '../../src/core/model.ts'
+import { programmeDefaults } from '../../src/core/programme.ts'
 import { createEngine } from '../../src/engine.ts'
 import { createOperations } from '../../src/operations/index.ts'
 import type { ChargerLink, ChargerSink } from '../../src/ports.ts'
@@ -22,16 +23,9 @@ export const eve = { authorization: 'Bearer eve-may-only-look-at-events' }
 export const programme = (change: Partial<Programme> = {}): Programme => ({
   id: 'evenings',
   version: 1,
+  ...programmeDefaults,
   startSpreadS: 0,
-  endSpreadS: 600,
-  floorW: 0,
-  minNoticeS: 0,
-  maxDurationS: 4 * 3600,
   maxEventsPerDay: 20,
-  emergencyAllowed: true,
-  overrideInEmergency: true,
-  lastResort: false,
-  shortfallBelow: 0.95,
   ...change,
 })
 
