@@ -6,7 +6,7 @@ import type { ChargerSink } from '../../src/ports.ts'
 import { decodeMeterValues, instantOf, type MeterRow, newMeterState } from './meterValues.ts'
 import type { Payload, Reply } from './ocppj/frames.ts'
 import type { Answer } from './ocppj/transport.ts'
-import { chargersOf, type EvseLink, evseOf, type StationLink, stationKey, tokenKey, transactionKey } from './station.ts'
+import { chargersOf, clockKey, type EvseLink, evseOf, type StationLink, stationKey, tokenKey, transactionKey } from './station.ts'
 
 /** Who may start a session: drivers with known tokens, or anybody. */
 export type Authorize = 'known' | 'all'
@@ -84,9 +84,13 @@ export const wentUp = (central: Central, link: StationLink): void => {
 const jumpMs = 5_000
 const agreeMs = 2_000
 const apartMs = 10_000
+/** Messages take some time, and boxes stamp whole seconds: a learned clock that a stamp is no further from than this stays as it is. */
+const keepMs = 1_000
 /**
  * Learns the box's clock from a stamp that was made when the message was sent. Heartbeat.req has no stamp in either version, so status and transaction
  * messages serve. A stamp ahead of us or close to us is believed at once; one behind may have waited in the box's queue and needs a second that agrees.
+ * So does drift to behind what is known: a message that took long looks like it. What is learned outlives the process, or the instants of a schedule
+ * that a box has accepted would be told differently after a restart.
  */
 export const clockSeen = (central: Central, link: StationLink, timestamp: unknown): void => {
   const stampMs = instantOf(timestamp)
@@ -97,16 +101,21 @@ export const clockSeen = (central: Central, link: StationLink, timestamp: unknow
   // Two messages of one moment that waited together come together, and prove nothing: the older one waits for a witness of another time.
   const isApart = before !== null && stampMs - offsetMs - (before.stampMs - before.offsetMs) >= apartMs
   if (!agrees || isApart) link.clockCandidate = { stampMs, offsetMs }
-  if (offsetMs < -jumpMs && !(agrees && isApart)) return
+  const wasKnown = link.clockKnown
+  link.clockKnown = true
+  if (Math.abs(offsetMs - link.offsetMs) <= keepMs) return
+  const isProven = agrees && isApart
+  if (offsetMs < -jumpMs && !isProven) return
   const settled = Math.abs(offsetMs) < agreeMs ? 0 : offsetMs
-  if (Math.abs(settled - link.offsetMs) < jumpMs) {
-    // Drift: followed, and too small to put a schedule in doubt.
-    link.offsetMs = settled
-    return
+  if (settled === link.offsetMs) return
+  if (Math.abs(settled - link.offsetMs) >= jumpMs) {
+    central.sink.note('clock', { station: link.no, fromMs: link.offsetMs, toMs: settled })
+    if (link.up) central.sink.doubt(chargersOf(link), 'clock jumped')
   }
-  central.sink.note('clock', { station: link.no, fromMs: link.offsetMs, toMs: settled })
+  // Drift is followed, and too small to put a schedule in doubt.
+  else if (offsetMs < link.offsetMs && wasKnown && !isProven) return
   link.offsetMs = settled
-  if (link.up) central.sink.doubt(chargersOf(link), 'clock jumped')
+  void central.sink.registry.set(clockKey(link.no), settled === 0 ? null : String(settled))
 }
 
 /**

@@ -37,6 +37,8 @@ export type StationLink = {
   /** `vendor model|firmware`, '' before the first BootNotification. */
   model: string
   offsetMs: number
+  /** A stamp of its clock was looked at before, in this life or an earlier one. */
+  clockKnown: boolean
   /** A clock far behind may be a message that waited in the box: believed when a second one agrees. */
   clockCandidate: { readonly stampMs: Instant; readonly offsetMs: number } | null
   /** Null before the first read. */
@@ -58,6 +60,8 @@ export type StationLink = {
 
 export const stationKey = (no: NodeNo): string => `ocpp.station:${no}`
 export const ceilingKey = (no: NodeNo): string => `ocpp.ceiling:${no}`
+/** How far the box's clock is ahead of ours, ms; absent where it is not. */
+export const clockKey = (no: NodeNo): string => `ocpp.clock:${no}`
 export const configKey = (no: NodeNo, key = ''): string => `ocpp.key:${no}:${key}`
 export const transactionKey = (charger: ChargerNo): string => `ocpp.tx:${charger}`
 export const tokenKey = (token: string): string => `ocpp.token:${token}`
@@ -100,7 +104,8 @@ export const linkOf = (station: Station, registry: Registry): StationLink => {
     up: false,
     openedMs: 0,
     model: before?.model ?? '',
-    offsetMs: 0,
+    offsetMs: Number(registry.get(clockKey(station.no)) ?? 0) || 0,
+    clockKnown: before !== undefined,
     clockCandidate: null,
     foreign: parsed<Foreign>(registry.get(ceilingKey(station.no))) ?? null,
     rungs: [],
