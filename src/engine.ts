@@ -9,6 +9,7 @@ import { LEAD_S, nextDueS } from './core/reconcile.ts'
 import { STRIKES } from './core/response.ts'
 import { becauseAt, scheduleOf } from './core/rows.ts'
 import { remaining } from './core/schedule.ts'
+import { sourceKey } from './core/silence.ts'
 import { digestOf, toBytes } from './core/snapshot.ts'
 import { type EventState, firstS, lastS, type State } from './core/state.ts'
 import { baselineWindow, settledWindow } from './core/verify/meterBefore.ts'
@@ -321,8 +322,26 @@ export function createEngine(world: World): Engine {
     for (const h of heard.values()) {
       if (!isStale(h, nowMs) || h.told) continue
       h.told = true
-      inbox.inputs.push({ kind: 'noted', what: 'signalStale', about: { adapter: h.adapter, peer: h.peer, silentMs: nowMs - h.at } })
+      inbox.inputs.push({ kind: 'silent', adapter: h.adapter, peer: h.peer, silentMs: nowMs - h.at })
       soon()
+    }
+  }
+  function listenFor(adapter: string, peer: string, at: Instant, staleMs: number): void {
+    const key = sourceKey(adapter, peer)
+    heard.set(key, { adapter, peer, at, staleMs, told: false })
+    runtime.at(`engine.stale.${key}`, at + staleMs + 1, () => tellStale(now()))
+  }
+  /** Nobody was listening while we were down: a source that an event depends on has its time from now on, and one that was silent still is. */
+  function listenAfterStart(): void {
+    const nowMs = now()
+    for (const { status, event } of state.events.values()) {
+      const { adapter, peer } = event.source
+      const known = heard.has(sourceKey(adapter, peer))
+      if (status === 'accepted' && event.liveness && !known) listenFor(adapter, peer, nowMs, event.liveness.heartbeatS * 2_000)
+    }
+    for (const [key, sinceS] of state.silences) {
+      const [adapter = '', ...peer] = key.split(':')
+      heard.set(key, { adapter, peer: peer.join(':'), at: sinceS * 1000, staleMs: 0, told: true })
     }
   }
 
@@ -367,8 +386,11 @@ export function createEngine(world: World): Engine {
     figures: targets => fleetFigures(state, targets, meters.latest(), now(), options.freshMs),
     follow: (adapter, listener) => progress.follow({ adapter, tell: listener }),
     heard(adapter, peer, at, staleMs) {
-      heard.set(`${adapter}:${peer}`, { adapter, peer, at, staleMs, told: false })
-      runtime.at(`engine.stale.${adapter}:${peer}`, at + staleMs + 1, () => tellStale(now()))
+      if (heard.get(sourceKey(adapter, peer))?.told) {
+        inbox.inputs.push({ kind: 'heardAgain', adapter, peer })
+        soon()
+      }
+      listenFor(adapter, peer, at, staleMs)
     },
   }
 
@@ -429,6 +451,7 @@ export function createEngine(world: World): Engine {
     state = await recover(journal)
     progress.recovered()
     snapshotSize = journal.size()
+    listenAfterStart()
     await handle(...firstInputs())
     await chargers.start(sink)
     for (const source of signals) await source.start(bridge)

@@ -3,6 +3,7 @@ import { chargersOf, rangesOf } from './members.ts'
 import { type EventNo, type Fact, type GridEvent, NEVER_S, outcomeCode, type Second, type Spread } from './model.ts'
 import { withDefaults } from './programme.ts'
 import { appendRows, compact, FREE, grown, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
+import { applyHeardAgain, applySilent } from './silence.ts'
 import { type Answer, answers, deviceColumns, type EventState, firstS, isUp, lastS, type State } from './state.ts'
 
 /** How long the record of an event that is over stays in State, for those who ask; its columns go at once. */
@@ -88,6 +89,13 @@ export function apply(s: State, fact: Fact): void {
       return
     case 'observed':
       return applyObserved(s, fact, nowS)
+    case 'silent':
+      return applySilent(s, fact, nowS)
+    case 'heardAgain':
+      return applyHeardAgain(s, fact, nowS)
+    case 'forced':
+      if (fact.step === 'enable') for (const i of fact.who) s.enabling.delete(i)
+      return
     case 'accepted':
       return applyAccepted(s, fact)
     case 'declined': {
@@ -115,7 +123,7 @@ export function apply(s: State, fact: Fact): void {
     case 'shortfall':
       return applyShortfall(s, fact, nowS)
     case 'lastResort':
-      return applyLastResort(s, fact)
+      return applyLastResort(s, fact, nowS)
     case 'verified': {
       const e = s.events.get(fact.verification.event)
       if (e) e.verification = fact.verification
@@ -172,8 +180,9 @@ function applySignal(s: State, event: GridEvent, seed: Uint8Array, nowS: Second)
     e.cancelledS = Math.min(e.cancelledS, nowS)
     return
   }
-  if (e.status === 'accepted') e.former = { event: e.event, cancelledS: e.cancelledS, verification: e.verification }
+  if (e.status === 'accepted') e.former = { event: e.event, announced: e.announced, cancelledS: e.cancelledS, verification: e.verification }
   e.event = event
+  e.announced = null
   e.receivedS = nowS
   e.cancelledS = NEVER_S
   e.status = 'received'
@@ -193,9 +202,9 @@ function applyDeclined(e: EventState, why: string, nowS: Second): void {
     e.status = 'declined'
     return
   }
-  const { event, cancelledS, verification } = e.former
+  const { event, announced, cancelledS, verification } = e.former
   e.event = { ...event, revision: e.event.revision, rawHash: e.event.rawHash }
-  Object.assign(e, { status: 'accepted', cancelledS, verification, former: null })
+  Object.assign(e, { status: 'accepted', announced, cancelledS, verification, former: null })
   if (lastS(e) > nowS) e.cancelledS = Math.min(cancelledS, nowS)
 }
 const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second): EventState => ({
@@ -220,6 +229,7 @@ const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second)
   resort: new Uint8Array(0),
   lastShortfallS: 0,
   missingW: 0,
+  announced: null,
   former: null,
   verification: null,
 })
@@ -376,12 +386,14 @@ function applyShortfall(s: State, fact: Of<'shortfall'>, nowS: Second): void {
 
 const DISABLED = 3
 const resortStep = { zero: 1, stop: 2, disable: DISABLED, enable: 0 } as const
-function applyLastResort(s: State, fact: Of<'lastResort'>): void {
+function applyLastResort(s: State, fact: Of<'lastResort'>, nowS: Second): void {
   const e = s.events.get(fact.event)
   if (!e) return
   if (e.resort.length < s.fleet.chargers) e.resort = grown(e.resort, s.fleet.chargers)
   for (const i of fact.who) {
     e.resort[i] = resortStep[fact.step]
+    if (fact.step === 'enable') s.enabling.set(i, nowS)
+    else if (fact.step === 'disable') s.enabling.delete(i)
     if (i < e.strikes.length) e.strikes[i] = 0
   }
 }

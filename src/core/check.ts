@@ -87,12 +87,31 @@ function checkAsk(s: State, e: EventState, nowS: Second, missingW: number): stri
       const excessW = worstLoadW(s, e, interval, settledS, untilS) - ask.totalW - missingW
       if (excessW > 0) return `event ${e.no}: the cap of ${ask.totalW} W is exceeded by ${excessW} W`
     }
+    if (interval.failsafe) {
+      const i = aboveFailsafe(s, e, interval, Math.max(nowS, fromS + (e.spread.endFollowsStart ? e.spread.startS : e.spread.endS)), untilS)
+      if (i !== undefined) return `event ${e.no}: its source is silent, and charger ${i} may draw more than the failsafe`
+    }
     if (ask.kind === 'shed' && e.basisAtS > 0) {
       const expectedW = expectedCutW(s, e, settledS)
       if (expectedW < ask.totalW - missingW - 1) return `event ${e.no}: expects to shed ${Math.floor(expectedW)} W of ${ask.totalW} W`
     }
   }
   return undefined
+}
+
+/** Somebody under a silent source's event who may draw more than its failsafe at an instant of [fromS, toS), though it could be limited. */
+function aboveFailsafe(s: State, e: EventState, interval: Interval, fromS: Second, toS: Second): ChargerNo | undefined {
+  const { fleet: f, rows } = s
+  const limitW = e.event.liveness?.failsafeW ?? Number.POSITIVE_INFINITY
+  const members = chargersOf(f, rangesOf(f, e.event.targets))
+  const takes = taking(s, e, members, interval)
+  return members.find((i, m) => {
+    if (takes[m] === 0 || f.limitsAtStation[i] === 1 || limitW >= f.maxW[i]!) return false
+    let heldS = fromS
+    for (let k = rowStart(rows, s.want[i]!); k < rowEnd(rows, s.want[i]!); k++)
+      if (rows.fromS[k]! <= heldS && rows.limitW[k]! <= limitW) heldS = Math.max(heldS, rows.toS[k]!)
+    return heldS < toS
+  })
 }
 
 /** Greatest load of the targets in [settledS, untilS) if everyone draws what they may: those not commanded at metered power, or else at their maximum. */

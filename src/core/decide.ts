@@ -71,6 +71,8 @@ function changesPlan(s: State, input: Input): boolean {
     case 'signal':
     case 'optOut':
     case 'optIn':
+    case 'silent':
+    case 'heardAgain':
       return true
     case 'observed':
       return s.events.get(input.event)?.basisAtS === Math.floor(s.nowMs / 1000)
@@ -82,6 +84,7 @@ function changesPlan(s: State, input: Input): boolean {
     case 'doubt':
     case 'session':
     case 'metered':
+    case 'forced':
     case 'noted':
       return false
   }

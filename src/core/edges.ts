@@ -28,20 +28,29 @@ export function endsS(e: EventState, charger: number, toS: Second): Second {
 export function releasedS(e: EventState, charger: number): Second {
   if (e.cancelledS === NEVER_S) return NEVER_S
   if (e.event.stopAtOnce) return e.cancelledS
-  const { spread } = e
-  return e.cancelledS + (spread.endFollowsStart ? offsetS(e.startRank, charger, spread.startS) : offsetS(e.endRank, charger, spread.endS))
+  return e.cancelledS + likeEndS(e, charger)
 }
+
+/** As long after an instant as the event's end comes to this charger, without the shift of an announced end. */
+const likeEndS = ({ spread, startRank, endRank }: EventState, charger: number): number =>
+  spread.endFollowsStart ? offsetS(startRank, charger, spread.startS) : offsetS(endRank, charger, spread.endS)
 
 /**
  * When a charger's own span of interval k begins and ends; it never happens unless it begins before it ends (nor if its turn had not come when the
  * event was cancelled). Edges between intervals move with the start's offset, the last one with the end's, and nothing lasts longer than that.
+ * The edge into a failsafe may let go as well as limit, and nobody has asked for it at that second: it is spread as an end is, in an emergency too.
  */
-export const spanFromS = (e: EventState, k: number, charger: number): Second => startsS(e, charger, e.event.intervals[k]!.fromS)
+export function spanFromS(e: EventState, k: number, charger: number): Second {
+  const { fromS, failsafe } = e.event.intervals[k]!
+  return failsafe ? fromS + likeEndS(e, charger) : startsS(e, charger, fromS)
+}
 export function spanToS(e: EventState, k: number, charger: number): Second {
   const { intervals } = e.event
   const last = intervals.length - 1
   const endS = endsS(e, charger, intervals[last]!.toS)
-  const planned = k === last ? endS : Math.min(endS, startsS(e, charger, intervals[k]!.toS))
+  const isFollowed = k < last && intervals[k + 1]!.fromS === intervals[k]!.toS
+  const edgeS = k === last ? endS : isFollowed ? spanFromS(e, k + 1, charger) : startsS(e, charger, intervals[k]!.toS)
+  const planned = Math.min(endS, edgeS)
   if (e.cancelledS === NEVER_S) return planned
   return spanFromS(e, k, charger) >= e.cancelledS ? 0 : Math.min(planned, releasedS(e, charger))
 }

@@ -41,7 +41,8 @@ export type Ask =
   | { readonly kind: 'limitEach'; readonly limitA: number }
   | { readonly kind: 'off' }
 
-export type Interval = { readonly fromS: Second; readonly toS: Second; readonly ask: Ask }
+/** `failsafe`: not what was asked for, but the limit of a source that has fallen silent; its beginning is spread as the event's end is. */
+export type Interval = { readonly fromS: Second; readonly toS: Second; readonly ask: Ask; readonly failsafe?: true }
 export type EventClass = 'emergency' | 'obligation' | 'contracted' | 'voluntary'
 export type Target = { readonly kind: 'node'; readonly node: NodeNo } | { readonly kind: 'charger'; readonly charger: ChargerNo }
 
@@ -81,8 +82,12 @@ export type GridEvent = {
   readonly test: boolean
   /** What the source expects back. */
   readonly duties: { readonly ack: boolean; readonly started: boolean; readonly completed: boolean; readonly telemetryEveryS: number }
-  /** What to do when the source falls silent in mid-event: failsafe limit per charger and for how long, if its contract says. */
-  readonly liveness: { readonly heartbeatS: number; readonly failsafeW: number | null } | null
+  /**
+   * What to do when the source falls silent: the failsafe limit per charger, null for finishing what was announced, and for how long after it was
+   * missed (EEBus LPC: at least 2 h, at most 24 h); absent: until it is heard again. Never past the event's own end. How long a source may be
+   * quiet before it counts as silent is its adapter's to say, twice `heartbeatS` where it has not been heard at all since a start.
+   */
+  readonly liveness: { readonly heartbeatS: number; readonly failsafeW: number | null; readonly failsafeS?: number } | null
   /** The legal ground for using chargers without consent; only an emergency has one. */
   readonly basis: string | null
   /** SHA-256 of the message as received; the bytes travel beside it as evidence. */
@@ -323,6 +328,11 @@ export type Input =
     }
   /** Readings for the verification of an event. */
   | { readonly kind: 'metered'; readonly event: EventNo; readonly readings: Readings }
+  /** A source has not been heard for longer than it may be quiet; `silentMs`: for how long. */
+  | { readonly kind: 'silent'; readonly adapter: string; readonly peer: string; readonly silentMs: number }
+  | { readonly kind: 'heardAgain'; readonly adapter: string; readonly peer: string }
+  /** A step of the last resort was carried out at these chargers. Only `enable` must be: until this says so it is tried again, after a restart too. */
+  | { readonly kind: 'forced'; readonly step: 'stop' | 'disable' | 'enable'; readonly who: Uint32Array }
   /** Something outside that changes no state but belongs in the record: an unmapped signal, a try of a rung, a configuration change, a refused request. */
   | {
       readonly kind: 'noted'

@@ -50,6 +50,10 @@ export function fromBytes(bytes: Uint8Array): State {
   const head = JSON.parse(buffer.subarray(4, start).toString('utf8'))
   const s = revived(head, (name, at, length) => columnOf(name, buffer.subarray(start + at, start + at + length))) as State
   s.dueS = deviceColumns(s.want.length).dueS
+  // what states of earlier versions did not know
+  s.silences ??= new Map()
+  s.enabling ??= new Map()
+  for (const e of s.events.values()) e.announced ??= null
   return s
 }
 

@@ -1,4 +1,4 @@
-import type { EventNo, Exclusion, GridEvent, NodeNo, OnLinkLoss, Programme, Second, Spread, Verification } from './model.ts'
+import type { EventNo, Exclusion, GridEvent, Interval, NodeNo, OnLinkLoss, Programme, Second, Spread, Verification } from './model.ts'
 import { exclusions, linkLossTraits, NEVER_S } from './model.ts'
 import { NONE, newRows, type Rows } from './rows.ts'
 
@@ -65,12 +65,19 @@ export type EventState = {
   lastShortfallS: Second
   /** What the last plan could not find for this event, W: asking for still more would be idle. */
   missingW: number
+  /** The intervals as the source announced them, while those of `event` hold its failsafe because it is silent; null otherwise. */
+  announced: readonly Interval[] | null
   /** What ran before the present revision, until that is accepted: a declined revision ends it in an orderly way. */
   former: Former | null
   verification: Verification | null
 }
 
-export type Former = { readonly event: GridEvent; readonly cancelledS: Second; readonly verification: Verification | null }
+export type Former = {
+  readonly event: GridEvent
+  readonly announced: readonly Interval[] | null
+  readonly cancelledS: Second
+  readonly verification: Verification | null
+}
 
 /** What became of the last command of an event to a charger. */
 export const answers = ['none', 'sent', 'accepted', 'rejected', 'unknown'] as const
@@ -105,6 +112,10 @@ export type State = {
   /** By node number. */
   up: Uint8Array
   seedKeyHash: string
+  /** Sources that are silent, `adapter:peer`, and when that was recorded. */
+  silences: Map<string, Second>
+  /** Chargers that must be enabled after a last resort and are not known to be yet, with when that was decided. */
+  enabling: Map<number, Second>
   /** When to look at a charger again; a cache of `dueAt`. 0 = now. Not part of the canonical state: zero after a start, so everyone is looked at. */
   dueS: Uint32Array
 }
@@ -152,6 +163,8 @@ export const emptyState = (): State => ({
   attempt: new Uint8Array(0),
   up: new Uint8Array(0),
   seedKeyHash: '',
+  silences: new Map(),
+  enabling: new Map(),
   dueS: new Uint32Array(0),
 })
 

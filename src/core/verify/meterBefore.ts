@@ -12,6 +12,7 @@ import {
   type Second,
   type Verdict,
 } from '../model.ts'
+import { askedUntilS } from '../silence.ts'
 import { answerOf, type EventState, exclusionOf, firstEndS, firstS, isOptedOut, isUp, lastS, linkLossOf, type State } from '../state.ts'
 
 /** The baseline is each charger's mean power in this stretch before the event (meter before / meter after: ERCOT MBMA, GB flexibility "meter-before"). */
@@ -28,12 +29,12 @@ const PARTIAL_FROM = 0.5
 type Verified = Extract<Decision, { kind: 'verified' }>
 type Window = { readonly fromS: Second; readonly toS: Second }
 
-/** The settled part of an event: after its start has been spread, until its end begins. */
+/** The settled part of an event: after its start has been spread, until its end begins, or its source fell silent and its failsafe took over. */
 export function settledWindow(e: EventState): Window {
   const first = e.event.intervals[0]
   const last = e.event.intervals.at(-1)
   const fromS = (first?.fromS ?? 0) + e.spread.startShiftS + e.spread.startS
-  const toS = Math.min(firstEndS(e, last?.toS ?? 0), e.cancelledS)
+  const toS = Math.min(firstEndS(e, last?.toS ?? 0), e.cancelledS, askedUntilS(e))
   return { fromS, toS: Math.max(fromS, toS) }
 }
 /**
