@@ -100,6 +100,19 @@ const override = z.strictObject({
   dataTransfer: z.array(z.strictObject({ vendorId: name, messageId: z.string().min(1).max(50).optional() })).default([]),
 })
 
+const vendorKey = z.strictObject({
+  /** Which boxes: maker, model and firmware as in `Acme Wallbox|1.2`; `*` stands for any characters. */
+  model: name,
+  /** OCPP 1.6: the key. 2.0.1: `Component.Variable`. */
+  key: z.string().min(1).max(101),
+  /** `A` is per phase, `W` for the box. */
+  unit: z.enum(['A', 'W']),
+  /** The value that limits nothing. A key that cannot be read is used only with it. */
+  free: z.string().min(1).max(50).optional(),
+  /** 0 pauses the box. Otherwise its least current is the lowest that is written: to some boxes 0 means no limit. */
+  zeroPauses: z.boolean().default(false),
+})
+
 const ocpp = z.strictObject({
   host: z.string().default('0.0.0.0'),
   port: port.default(DEFAULT_OCPP_PORT),
@@ -122,6 +135,8 @@ const ocpp = z.strictObject({
   acceptPerS: z.int().min(1).max(100_000).default(1000),
   /** Messages a second of one charger, ten times that in a burst; more are read later. */
   messagesPerS: z.int().min(1).max(10_000).default(50),
+  /** Makers' configuration keys that cap a box, where it takes no charging profile. They do not expire: a box that loses its link stays limited. */
+  vendorKeys: z.array(vendorKey).default([]),
   /** Which messages of a charger mean that its driver took it back. None unless listed: makers differ. */
   override: override.prefault({}),
 })

@@ -6,7 +6,17 @@ import type { ChargerSink } from '../../src/ports.ts'
 import { decodeMeterValues, instantOf, type MeterRow, newMeterState } from './meterValues.ts'
 import type { Payload, Reply } from './ocppj/frames.ts'
 import type { Answer } from './ocppj/transport.ts'
-import { chargersOf, clockKey, type EvseLink, evseOf, type StationLink, stationKey, tokenKey, transactionKey } from './station.ts'
+import {
+  chargersOf,
+  clockKey,
+  type EvseLink,
+  evseOf,
+  refreshRungs,
+  type StationLink,
+  stationKey,
+  tokenKey,
+  transactionKey,
+} from './station.ts'
 
 /** Who may start a session: drivers with known tokens, or anybody. */
 export type Authorize = 'known' | 'all'
@@ -57,6 +67,7 @@ export const booted = (central: Central, link: StationLink, vendor: string, mode
   if (link.model !== name || !link.accepted) {
     link.model = name
     void sink.registry.set(stationKey(link.no), JSON.stringify({ model: name }))
+    refreshRungs(sink.registry, link)
   }
   link.accepted = true
   if (wasUp) sink.doubt(chargersOf(link), 'rebooted')

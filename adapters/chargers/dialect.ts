@@ -19,8 +19,10 @@ export type Dialect = {
   readForeign(central: Central, link: StationLink, clean: boolean): Promise<Foreign | null>
   /** Has the box sample power and energy every `sampleS`, keeping each old value under `ocpp.key:`. */
   setSampling(central: Central, link: StationLink): Promise<void>
-  /** Puts one configuration value back. */
-  restoreKey(central: Central, link: StationLink, key: string, value: string): Promise<boolean>
+  /** One configuration value; null where the box has no such key or does not show it, undefined where it did not answer. */
+  readKey(central: Central, link: StationLink, key: string): Promise<string | null | undefined>
+  /** Accepted: the value acts now. Refused with `RebootRequired`: it will after a reboot. */
+  writeKey(central: Central, link: StationLink, key: string, value: string, priority: number): Promise<Verdict>
 }
 
 export type Verdict =

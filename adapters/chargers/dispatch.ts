@@ -6,7 +6,8 @@ import type { ChargerNo, Command, OutcomeKind, Second } from '../../src/core/mod
 import type { Central } from './central.ts'
 import { type Dialect, verdictOf } from './dialect.ts'
 import { candidateIds, ceilingW, freeStackLevel, profileId, unread } from './foreign.ts'
-import { formatRung, next, type OwnRefusal, type Rung, rungKey, sameRung, startAt } from './ladder.ts'
+import { formatRung, type KeyRung, next, type OwnRefusal, type Rung, rungKey, sameRung, startAt } from './ladder.ts'
+import type { LimitKeys } from './limitKey.ts'
 import type { Payload } from './ocppj/frames.ts'
 import { type Answer, type Job, priority } from './ocppj/transport.ts'
 import { type EvseLink, evseOf, isClean, isWhole, refreshRungs, rememberForeign, type StationLink } from './station.ts'
@@ -37,6 +38,7 @@ type Errand = {
 
 export type DispatchPorts = {
   readonly central: Central
+  readonly limitKeys: LimitKeys
   linkOf(station: number): StationLink | undefined
   dialectOf(link: StationLink): Dialect
   call(link: StationLink, job: Job<Errand>): void
@@ -65,7 +67,7 @@ const nothing = (): null => null
 const none: readonly number[] = []
 
 export const createDispatch = (ports: DispatchPorts) => {
-  const { central } = ports
+  const { central, limitKeys } = ports
   const { sink } = central
   const active = new Map<ChargerNo, Errand>()
   const urgent = new Map<ChargerNo, Command>()
@@ -109,6 +111,7 @@ export const createDispatch = (ports: DispatchPorts) => {
     const rung = link.rungs[link.rung]
     errand.rung = rung ?? null
     if (rung === undefined) return refuse(errand, 'no rung left')
+    if (rung.purpose === 'key') return void attemptKey(errand, rung)
     const foreign = link.foreign ?? unread
     const evseId = rung.at === 'station' ? 0 : evse.evseId
     const stackLevel = freeStackLevel(foreign, rung.purpose, evseId, rung.stack, link.capabilities.maxStackLevel)
@@ -138,6 +141,17 @@ export const createDispatch = (ports: DispatchPorts) => {
     sendStep(errand, first.payload)
   }
 
+  const attemptKey = async (errand: Errand, { rule }: KeyRung): Promise<void> => {
+    const { link, command } = errand
+    // What is left of ours never acted, or this rung would not have been reached; it lapses by itself.
+    if (errand.freeing) return finish(errand, 'accepted', '')
+    errand.ids = none
+    const verdict = await limitKeys.hold(link, rule, command)
+    if (verdict.kind === 'refused') return climb(errand, verdict.code)
+    if (verdict.kind === 'unknown') return finish(errand, 'unknown', verdict.cause)
+    settled(errand)
+  }
+
   const sendStep = (errand: Errand, payload: Payload): void =>
     post(errand, 'SetChargingProfile', payload, errand.command.urgent ? priority.urgent : priority.curtail, onSet)
 
@@ -161,9 +175,14 @@ export const createDispatch = (ports: DispatchPorts) => {
     }
     if (verdict.kind === 'unknown') return finish(errand, 'unknown', verdict.cause)
     if (++errand.step < errand.ids.length) return sendStep(errand, errand.payloads![errand.step]!)
+    if (limitKeys.isHolding(link.no)) void limitKeys.free(link)
+    settled(errand)
+  }
+
+  const settled = (errand: Errand): void => {
     errand.evse.actsOn = errand.rung
     showAccepted(errand)
-    if (link.held.size > errand.ids.length) void sweep(errand)
+    if (errand.link.held.size > errand.ids.length) void sweep(errand)
     finish(errand, 'accepted', '')
   }
 
@@ -236,7 +255,11 @@ export const createDispatch = (ports: DispatchPorts) => {
     const ids = ownIds(link, evse).filter(id => link.held.has(id))
     errand.ids = ids
     errand.step = 0
-    clearStep(errand)
+    if (!limitKeys.isHolding(link.no)) return clearStep(errand)
+    void limitKeys.free(link).then(verdict => {
+      if (verdict.kind === 'accepted') clearStep(errand)
+      else finish(errand, verdict.kind === 'refused' ? 'rejected' : 'unknown', verdict.kind === 'refused' ? verdict.code : verdict.cause)
+    })
   }
 
   const clearStep = (errand: Errand): void => {

@@ -7,6 +7,8 @@ import { type Authorize, type Central, type Note, type OverrideRules, readingBat
 import { accepted, type Dialect } from './dialect.ts'
 import { createDispatch } from './dispatch.ts'
 import { ceilingW, unread } from './foreign.ts'
+import { type KeyRule, ruleFor } from './ladder.ts'
+import { createLimitKeys } from './limitKey.ts'
 import { ocpp16 } from './ocpp16/outbound.ts'
 import { ocpp201 } from './ocpp201/outbound.ts'
 import type { Payload, Protocol, Reply } from './ocppj/frames.ts'
@@ -52,6 +54,8 @@ export type OcppOptions = {
   readonly authorizeFor?: (charger: ChargerNo) => Authorize | undefined
   readonly tokens?: readonly string[]
   readonly override?: Partial<OverrideRules>
+  /** Makers' keys as the last rung of the ladder; the first that fits a model. None by default: see `limitKey.ts` for the danger. */
+  readonly vendorKeys?: readonly KeyRule[]
   /** Models (as `vendor model|firmware`) that stamp sampled averages with the start of their interval. */
   readonly stampsStart?: (model: string) => boolean
   /** WebSocket ping interval. Default 45. */
@@ -94,6 +98,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
     const { registry } = sink
     const batches = readingBatches(readings => sink.readings(readings))
 
+    const ruleOf = (model: string): KeyRule | undefined => ruleFor(options.vendorKeys ?? [], model)
     const linkAt = (no: NodeNo): StationLink | undefined => links.get(no)
     const dialectOf = (link: StationLink): Dialect => dialects[link.peer?.protocol ?? 'ocpp1.6']
 
@@ -222,7 +227,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
           const station = registry.stationByIdentity(identity)
           if (station === undefined) return undefined
           let link = links.get(station.no)
-          if (link === undefined) links.set(station.no, (link = linkOf(station, registry)))
+          if (link === undefined) links.set(station.no, (link = linkOf(station, registry, ruleOf)))
           else renew(link, station, registry)
           return { owner: link, auth: station.auth }
         },
@@ -253,6 +258,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
             oddities = 0
           }
           dispatch.clearLapsed(Math.floor(nowMs / 1000))
+          limitKeys.tick(Math.floor(nowMs / 1000))
           for (const link of unregistered) if (nowMs - link.openedMs > registerWithinMs) void askToRegister(link)
         },
       },
@@ -268,8 +274,10 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
       wentUp(central, link)
     }
 
+    const limitKeys = createLimitKeys({ central, dialectOf, linkOf: linkAt })
     const dispatch = createDispatch({
       central,
+      limitKeys,
       linkOf: linkAt,
       dialectOf,
       call: (link, job) => (link.peer === null ? job.done(job, { kind: 'offline', sent: false }) : transport.call(link.peer, job as Job)),
@@ -281,7 +289,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
       const found = registry.charger(charger)
       return found === undefined ? undefined : links.get(found.station.no)
     }
-    return { sink, transport, dispatch, batches, call, dialectOf, linkWith, reserve, central }
+    return { sink, transport, dispatch, batches, call, dialectOf, linkWith, reserve, central, limitKeys }
   }
 
   const live = (): NonNullable<typeof running> => {
@@ -337,18 +345,23 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
       return request !== null && accepted(await call(link, request.action, request.payload, priority.urgent), 'Scheduled')
     },
     async release(station) {
-      const { sink, dispatch, dialectOf, central } = live()
+      const { sink, dispatch, dialectOf, central, limitKeys } = live()
       const link = links.get(station)
       const prefix = configKey(station)
       const keys = [...sink.registry.keys(prefix)].map(name => name.slice(prefix.length))
-      if (link === undefined || !link.up) return { cleared: 0, restoredKeys: [], failed: ['offline', ...keys] }
+      const offlineKey = limitKeys.keyOf(station)
+      if (link === undefined || !link.up)
+        return { cleared: 0, restoredKeys: [], failed: ['offline', ...keys, ...(offlineKey === undefined ? [] : [offlineKey])] }
       const failed: string[] = []
       const { cleared, failed: uncleared } = await dispatch.clearAll(link)
       if (uncleared > 0) failed.push('profiles')
       const restoredKeys: string[] = []
+      const limitKey = limitKeys.keyOf(station)
+      if (limitKey !== undefined) ((await limitKeys.free(link)).kind === 'accepted' ? restoredKeys : failed).push(limitKey)
       for (const key of keys) {
         const value = sink.registry.get(prefix + key)
-        if (value === undefined || !(await dialectOf(link).restoreKey(central, link, key, value))) failed.push(key)
+        const verdict = value === undefined ? undefined : await dialectOf(link).writeKey(central, link, key, value, priority.config)
+        if (verdict?.kind !== 'accepted' && !(verdict?.kind === 'refused' && verdict.code === 'RebootRequired')) failed.push(key)
         else {
           await sink.registry.set(prefix + key, null)
           restoredKeys.push(key)

@@ -2,7 +2,7 @@
 import type { ChargerNo, Instant, NodeNo, Second } from '../../src/core/model.ts'
 import type { Capabilities, Registry, Station } from '../../src/ports.ts'
 import { candidateIds, type Foreign, unread } from './foreign.ts'
-import { type Rung, rungKey, rungsOf, sameRung, startAt } from './ladder.ts'
+import { type KeyRule, type Rung, rungKey, rungsOf, sameRung, startAt } from './ladder.ts'
 import type { MeterState } from './meterValues.ts'
 import type { Payload } from './ocppj/frames.ts'
 import type { Peer } from './ocppj/transport.ts'
@@ -44,6 +44,8 @@ export type StationLink = {
   /** Null before the first read. */
   foreign: Foreign | null
   rungs: readonly Rung[]
+  /** The maker's key of a model that the operator's configuration names. */
+  readonly ruleOf: (model: string) => KeyRule | undefined
   rung: number
   /** Profile ids of ours that may be on the box, with the instant when each lapses, Infinity if unknown: every candidate after a restart of ours, none on a box never met before. */
   readonly held: Map<number, Second>
@@ -85,13 +87,13 @@ export const rememberForeign = (registry: Registry, link: StationLink): void => 
 /** Rungs anew after capabilities or what others hold became known; the rung in use stays where it can. */
 export const refreshRungs = (registry: Registry, link: StationLink): void => {
   const here = link.rungs[link.rung]
-  link.rungs = rungsOf(link.capabilities, link.evses.length, link.foreign ?? unread)
+  link.rungs = rungsOf(link.capabilities, link.evses.length, link.foreign ?? unread, link.ruleOf(link.model))
   const remembered = link.model === '' ? undefined : registry.get(rungKey(link.model))
   const kept = here !== undefined && link.rung > 0 ? link.rungs.findIndex(rung => sameRung(rung, here)) : -1
   link.rung = kept >= 0 ? kept : startAt(link.rungs, remembered)
 }
 
-export const linkOf = (station: Station, registry: Registry): StationLink => {
+export const linkOf = (station: Station, registry: Registry, ruleOf: StationLink['ruleOf'] = () => undefined): StationLink => {
   const before = parsed<{ model: string }>(registry.get(stationKey(station.no)))
   const link: StationLink = {
     no: station.no,
@@ -109,6 +111,7 @@ export const linkOf = (station: Station, registry: Registry): StationLink => {
     clockCandidate: null,
     foreign: parsed<Foreign>(registry.get(ceilingKey(station.no))) ?? null,
     rungs: [],
+    ruleOf,
     rung: 0,
     held: new Map(
       before === undefined ? [] : candidateIds(station.evses.map(evse => evse.evseId)).map(id => [id, Number.POSITIVE_INFINITY]),

@@ -8,7 +8,7 @@
 import { type Command, NEVER_S, type Second } from '../../src/core/model.ts'
 import type { Capabilities } from '../../src/ports.ts'
 import { profileId } from './foreign.ts'
-import type { Purpose, Rung } from './ladder.ts'
+import type { ProfileRung, Purpose } from './ladder.ts'
 import type { Payload, Protocol } from './ocppj/frames.ts'
 
 export type ProfileContext = {
@@ -67,7 +67,8 @@ const roundDown = (value: number, step: number): number => {
 
 type Wire = { readonly limit: number; readonly floored: Profiles['floored'] }
 
-const wireLimit = (limitW: number, capW: number | null, rung: Rung, of: Capabilities): Wire => {
+/** A limit as it is written: rounded down, 0 or at least what can be signalled, never above `capW`. */
+export const wireLimit = (limitW: number, capW: number | null, unit: 'A' | 'W', of: Capabilities): Wire => {
   const perAmpW = of.voltageV * of.phases
   const capA = capW === null ? Number.POSITIVE_INFINITY : roundDown(capW / perAmpW, of.stepA)
   let amps = Math.min(roundDown(limitW / perAmpW, of.stepA), capA)
@@ -77,7 +78,7 @@ const wireLimit = (limitW: number, capW: number | null, rung: Rung, of: Capabili
     if (amps > 0) floored = of.takesZero ? 'zero' : 'min'
     amps = of.takesZero ? 0 : leastA
   }
-  if (rung.unit === 'A') return { limit: amps, floored }
+  if (unit === 'A') return { limit: amps, floored }
   const wanted = Math.floor(Math.min(limitW, capW ?? Number.POSITIVE_INFINITY) + 1e-6)
   // Whole watts, unless the floor or the box's own steps decided.
   const watts = floored !== null || amps * perAmpW === 0 || amps <= of.minA || of.stepA > 0.1 ? Math.floor(amps * perAmpW + 1e-6) : wanted
@@ -105,7 +106,7 @@ const names: Record<Protocol, Record<Purpose, string>> = {
 
 type Drawn = { readonly startS: Second; readonly endS: Second; readonly periods: readonly Payload[] }
 
-const payloadOf = (rung: Rung, evseId: number, drawn: Drawn, context: ProfileContext): Payload => {
+const payloadOf = (rung: ProfileRung, evseId: number, drawn: Drawn, context: ProfileContext): Payload => {
   const { protocol, stackLevel, clockOffsetS } = context
   const id = profileId(rung.purpose, evseId)
   const from = instant(drawn.startS + clockOffsetS)
@@ -158,7 +159,7 @@ const payloadOf = (rung: Rung, evseId: number, drawn: Drawn, context: ProfileCon
 export const toProfile = (
   command: Pick<Command, 'schedule' | 'urgent'>,
   capabilities: Capabilities,
-  rung: Rung,
+  rung: ProfileRung,
   context: ProfileContext,
 ): Profiles => {
   const nothing: Profiles = { requests: [], expiresS: 0, floored: null }
@@ -184,7 +185,7 @@ export const toProfile = (
       const wire = wireLimit(
         wantedW,
         context.ceilingW(rung.purpose, evseId, Math.max(step.fromS, context.nowS), step.toS),
-        rung,
+        rung.unit,
         capabilities,
       )
       floored ??= wire.floored

@@ -1,7 +1,7 @@
 /** OCPP 1.6J: what we ask of a charge point. */
 import type { Capabilities } from '../../../src/ports.ts'
 import { type Central, object, text } from '../central.ts'
-import { accepted, type Dialect } from '../dialect.ts'
+import { accepted, type Dialect, verdictOf } from '../dialect.ts'
 import { type Foreign, type ForeignLimit, foreignComposite, unread } from '../foreign.ts'
 import type { Payload } from '../ocppj/frames.ts'
 import { priority } from '../ocppj/transport.ts'
@@ -153,5 +153,12 @@ export const ocpp16: Dialect = {
   readCapabilities,
   readForeign: async (central, link, clean) => (clean ? readComposites(link, connectorId => composite(central, link, connectorId)) : null),
   setSampling,
-  restoreKey: async (central, link, key, value) => ['Accepted', 'RebootRequired'].includes(await change(central, link, key, value)),
+  readKey: async (central, link, key) => {
+    const answer = await central.call(link, 'GetConfiguration', { key: [key] }, priority.curtail)
+    if (answer.kind !== 'result') return answer.kind === 'error' ? null : undefined
+    const list = Array.isArray(answer.payload['configurationKey']) ? answer.payload['configurationKey'].map(object) : []
+    const found = list.find(entry => entry['key'] === key)
+    return typeof found?.['value'] === 'string' && found['readonly'] !== true ? found['value'] : null
+  },
+  writeKey: async (central, link, key, value, level) => verdictOf(await central.call(link, 'ChangeConfiguration', { key, value }, level)),
 }

@@ -1,7 +1,7 @@
 /** OCPP 2.0.1: what we ask of a charging station. */
 import type { Capabilities } from '../../../src/ports.ts'
 import { type Central, object, text } from '../central.ts'
-import { accepted, type Dialect } from '../dialect.ts'
+import { accepted, type Dialect, verdictOf } from '../dialect.ts'
 import { type Foreign, type ForeignLimit, foreignComposite, foreignProfile } from '../foreign.ts'
 import { countFrom, measurandLists, readComposites, unitsFrom } from '../ocpp16/outbound.ts'
 import type { Payload } from '../ocppj/frames.ts'
@@ -18,6 +18,11 @@ const intervalVariable: Variable = { component: 'SampledDataCtrlr', variable: 'T
 const measurandsVariable: Variable = { component: 'SampledDataCtrlr', variable: 'TxUpdatedMeasurands' }
 const alignedVariable: Variable = { component: 'AlignedDataCtrlr', variable: 'Interval' }
 
+const variableOf = (key: string): Variable => {
+  const dot = key.indexOf('.')
+  return { component: key.slice(0, Math.max(0, dot)), variable: key.slice(dot + 1) }
+}
+
 const read = async (central: Central, link: StationLink, variables: readonly Variable[]): Promise<ReadonlyMap<string, string>> => {
   const getVariableData = variables.map(v => ({ component: { name: v.component }, variable: { name: v.variable } }))
   const answer = await central.call(link, 'GetVariables', { getVariableData }, priority.config)
@@ -32,7 +37,7 @@ const read = async (central: Central, link: StationLink, variables: readonly Var
 }
 
 const write = async (central: Central, link: StationLink, key: string, value: string): Promise<string> => {
-  const [component = '', variable = ''] = key.split('.', 2)
+  const { component, variable } = variableOf(key)
   const setVariableData = [{ attributeValue: value, component: { name: component }, variable: { name: variable } }]
   const answer = await central.call(link, 'SetVariables', { setVariableData }, priority.config)
   if (answer.kind !== 'result' || !Array.isArray(answer.payload['setVariableResult'])) return answer.kind
@@ -155,5 +160,22 @@ export const ocpp201: Dialect = {
   readCapabilities,
   readForeign,
   setSampling,
-  restoreKey: async (central, link, key, value) => ['Accepted', 'RebootRequired'].includes(await write(central, link, key, value)),
+  readKey: async (central, link, key) => {
+    const { component, variable } = variableOf(key)
+    const getVariableData = [{ component: { name: component }, variable: { name: variable } }]
+    const answer = await central.call(link, 'GetVariables', { getVariableData }, priority.curtail)
+    if (answer.kind !== 'result') return answer.kind === 'error' ? null : undefined
+    const list = answer.payload['getVariableResult']
+    const result = object(Array.isArray(list) ? list[0] : undefined)
+    return result['attributeStatus'] === 'Accepted' && typeof result['attributeValue'] === 'string' ? result['attributeValue'] : null
+  },
+  writeKey: async (central, link, key, value, level) => {
+    const { component, variable } = variableOf(key)
+    const setVariableData = [{ attributeValue: value, component: { name: component }, variable: { name: variable } }]
+    const answer = await central.call(link, 'SetVariables', { setVariableData }, level)
+    const list = answer.kind === 'result' ? answer.payload['setVariableResult'] : undefined
+    if (answer.kind !== 'result' || !Array.isArray(list)) return verdictOf(answer)
+    const { attributeStatus: status, attributeStatusInfo: statusInfo } = object(list[0])
+    return verdictOf({ ...answer, payload: { status, statusInfo } })
+  },
 }
