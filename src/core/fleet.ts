@@ -24,6 +24,8 @@ export function withChanges(f: Fleet, nodes: NodeColumns, chargers: ChargerColum
     depth: grown(f.depth, chargerCount).slice(0, chargerCount),
     onLinkLoss: grown(f.onLinkLoss, chargerCount).slice(0, chargerCount),
     limitsAtStation: grown(f.limitsAtStation, chargerCount).slice(0, chargerCount),
+    leastW: grown(f.leastW, chargerCount).slice(0, chargerCount),
+    stepW: grown(f.stepW, chargerCount).slice(0, chargerCount),
     reliability: grown(f.reliability, chargerCount).slice(0, chargerCount),
   }
   nodes.no.forEach((no, k) => {
@@ -33,6 +35,10 @@ export function withChanges(f: Fleet, nodes: NodeColumns, chargers: ChargerColum
   })
   const columns = ['station', 'minW', 'maxW', 'phases', 'voltageV', 'depth', 'onLinkLoss', 'limitsAtStation', 'reliability'] as const
   for (const column of columns) chargers.no.forEach((no, k) => (out[column][no] = chargers[column][k]!))
+  for (const column of ['leastW', 'stepW'] as const) {
+    const told = chargers[column]
+    if (told) chargers.no.forEach((no, k) => (out[column][no] = told[k]!))
+  }
   return ordered(out)
 }
 

@@ -196,6 +196,10 @@ export type ChargerColumns = {
   readonly onLinkLoss: Uint8Array
   /** 1: the station takes one limit for all its chargers; its first charger then holds their sum. */
   readonly limitsAtStation: Uint8Array
+  /** What a pause is told as, W: 0, or the least power where 0 A is refused or never resumed from. All 0 where absent. */
+  readonly leastW?: Int32Array
+  /** Limits go up from `minW` in steps of this, W; 0: as fine as the wire. All 0 where absent. */
+  readonly stepW?: Int32Array
   /** Share of accepted commands that meters saw obeyed, in 1/1000; a charger never tested stands at 830 (the enrolment-test prior, Electric Nation). */
   readonly reliability: Uint16Array
 }

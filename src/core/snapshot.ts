@@ -51,6 +51,8 @@ export function fromBytes(bytes: Uint8Array): State {
   const s = revived(head, (name, at, length) => columnOf(name, buffer.subarray(start + at, start + at + length))) as State
   s.dueS = deviceColumns(s.want.length).dueS
   // what states of earlier versions did not know
+  s.fleet.leastW ??= new Int32Array(s.fleet.chargers)
+  s.fleet.stepW ??= new Int32Array(s.fleet.chargers)
   s.silences ??= new Map()
   s.enabling ??= new Map()
   for (const e of s.events.values()) e.announced ??= null

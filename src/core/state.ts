@@ -16,6 +16,9 @@ export type Fleet = {
   depth: Uint16Array
   onLinkLoss: Uint8Array
   limitsAtStation: Uint8Array
+  /** What a pause is told as: 0, or `minW`. */
+  leastW: Int32Array
+  stepW: Int32Array
   reliability: Uint16Array
   nodes: number
   parent: Int32Array
@@ -130,6 +133,8 @@ export const emptyFleet = (): Fleet => ({
   depth: new Uint16Array(0),
   onLinkLoss: new Uint8Array(0),
   limitsAtStation: new Uint8Array(0),
+  leastW: new Int32Array(0),
+  stepW: new Int32Array(0),
   reliability: new Uint16Array(0),
   nodes: 0,
   parent: new Int32Array(0),

@@ -22,21 +22,29 @@ export function fleetFact(f: Fleet, registry: Registry, discovered: Discovered):
       depth: Uint16Array.from(rows, r => r.depth),
       onLinkLoss: Uint8Array.from(rows, r => r.onLinkLoss),
       limitsAtStation: Uint8Array.from(rows, r => r.limitsAtStation),
+      leastW: Int32Array.from(rows, r => r.leastW),
+      stepW: Int32Array.from(rows, r => r.stepW),
       reliability: Uint16Array.from(rows, r => f.reliability[r.no]!),
     },
   }
 }
 
-/** Power is at the nominal voltage: the least rounded up, the greatest down. */
-const told = (c: Capabilities) => ({
-  minW: Math.ceil(c.minA * c.phases * c.voltageV),
+/** The finest step of the wire, A: OCPP limits have one decimal. */
+const FINEST_A = 0.1
+/** What the plan must know of a box. Power is at the nominal voltage: the least rounded up, to the box's own steps too, the greatest down. */
+export const told = (c: Capabilities) => ({
+  minW: leastRunningW(c),
   maxW: Math.floor(c.maxA * c.phases * c.voltageV),
+  leastW: c.takesZero ? 0 : leastRunningW(c),
+  stepW: c.stepA > FINEST_A ? Math.ceil(c.stepA * c.phases * c.voltageV) : 0,
   phases: c.phases as number,
   voltageV: c.voltageV,
   depth: c.depth,
   onLinkLoss: linkLossTraits.indexOf(c.onLinkLoss),
   limitsAtStation: c.limitsAt === 'station' ? 1 : 0,
 })
+const leastRunningW = ({ minA, stepA, phases, voltageV }: Capabilities): number =>
+  Math.ceil((stepA > FINEST_A ? Math.ceil(minA / stepA - 1e-9) * stepA : minA) * phases * voltageV)
 type Row = ReturnType<typeof told> & { no: ChargerNo; station: NodeNo }
 
 function changed(f: Fleet, registry: Registry, station: NodeNo, c: Capabilities): Row[] {

@@ -1,5 +1,6 @@
-import { type ChargerColumns, type ChargerNo, linkLossTraits, type NodeColumns, nodeKinds } from '../core/model.ts'
+import { type ChargerColumns, type ChargerNo, type NodeColumns, nodeKinds } from '../core/model.ts'
 import type { State } from '../core/state.ts'
+import { told } from '../engine/capabilities.ts'
 import type { Capabilities, NodeRecord } from '../ports.ts'
 
 export type ChargerRecord = { readonly no: ChargerNo; readonly station: number; readonly capabilities: Capabilities }
@@ -10,17 +11,19 @@ export const UNTESTED = 830
 export function chargerColumns(records: readonly ChargerRecord[], state: State): ChargerColumns {
   const sorted = [...records].sort((a, b) => a.no - b.no)
   const from = (value: (r: ChargerRecord) => number) => sorted.map(value)
-  const powerW = (amps: number, c: Capabilities) => amps * c.phases * c.voltageV
+  const facts = sorted.map(r => told(r.capabilities))
   return {
     no: Uint32Array.from(from(r => r.no)),
     station: Uint32Array.from(from(r => r.station)),
-    minW: Int32Array.from(from(r => Math.ceil(powerW(r.capabilities.minA, r.capabilities)))),
-    maxW: Int32Array.from(from(r => Math.floor(powerW(r.capabilities.maxA, r.capabilities)))),
-    phases: Uint8Array.from(from(r => r.capabilities.phases)),
-    voltageV: Uint16Array.from(from(r => r.capabilities.voltageV)),
-    depth: Uint16Array.from(from(r => r.capabilities.depth)),
-    onLinkLoss: Uint8Array.from(from(r => linkLossTraits.indexOf(r.capabilities.onLinkLoss))),
-    limitsAtStation: Uint8Array.from(from(r => (r.capabilities.limitsAt === 'station' ? 1 : 0))),
+    minW: Int32Array.from(facts, c => c.minW),
+    maxW: Int32Array.from(facts, c => c.maxW),
+    phases: Uint8Array.from(facts, c => c.phases),
+    voltageV: Uint16Array.from(facts, c => c.voltageV),
+    depth: Uint16Array.from(facts, c => c.depth),
+    onLinkLoss: Uint8Array.from(facts, c => c.onLinkLoss),
+    limitsAtStation: Uint8Array.from(facts, c => c.limitsAtStation),
+    leastW: Int32Array.from(facts, c => c.leastW),
+    stepW: Int32Array.from(facts, c => c.stepW),
     reliability: Uint16Array.from(from(r => (r.no < state.fleet.chargers ? state.fleet.reliability[r.no]! : UNTESTED))),
   }
 }

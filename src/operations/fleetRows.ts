@@ -22,6 +22,10 @@ export type FleetRow = {
   readonly password: string | undefined
   readonly phases: 1 | 2 | 3 | undefined
   readonly voltageV: number | undefined
+  /** Limits go in steps of this. */
+  readonly stepA: number | undefined
+  /** No: 0 A is refused or never resumed from, the least is `minA`. */
+  readonly takesZero: boolean | undefined
   readonly minA: number | undefined
   readonly maxA: number | undefined
   readonly limitsAt: 'station' | 'evse' | undefined
@@ -123,6 +127,7 @@ export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
     return found === undefined ? [] : [{ kind, name: found }]
   })
   const consent = cell('consent', yesNo)
+  const takesZero = cell('takes_zero', yesNo)
   const row: FleetRow = {
     line: raw.line,
     externalId: externalId ?? '',
@@ -135,6 +140,8 @@ export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
     voltageV: cell('voltage_v', number(90, 480)),
     minA: cell('min_current_a', number(0, 1000)),
     maxA: cell('max_current_a', number(1, 1000)),
+    stepA: cell('step_a', number(0.1, 100)),
+    takesZero: takesZero === undefined ? undefined : takesZero === 'yes',
     limitsAt: cell('limits_at', limitsAt),
     meterClass: cell('meter_class', name(50)),
     onLinkLoss: cell('link_loss', linkLoss),
