@@ -86,7 +86,14 @@ export const eventDetail = named(
   'EventDetail',
   z.object({
     event,
-    intervals: z.array(z.object({ from: instant, until: instant.nullable(), ask })),
+    intervals: z.array(
+      z.object({
+        from: instant,
+        until: instant.nullable(),
+        ask,
+        failsafe: z.boolean().describe('not asked for: the contractual limit of a source that is silent'),
+      }),
+    ),
     spread: z.object({ startS: z.number(), endS: z.number() }).nullable(),
     basis: z.string().nullable(),
     declined: z.string().nullable(),

@@ -23,7 +23,12 @@ export function eventDetailShape(d: EventDetail, reason: string | null, mayCance
   const { summary, series } = d
   return {
     event: eventShape(d.view, mayCancel),
-    intervals: (d.event?.intervals ?? []).map(i => ({ from: isoS(i.fromS), until: isoOrNull(i.toS, NEVER_S), ask: i.ask })),
+    intervals: (d.event?.intervals ?? []).map(i => ({
+      from: isoS(i.fromS),
+      until: isoOrNull(i.toS, NEVER_S),
+      ask: i.ask,
+      failsafe: i.failsafe ?? false,
+    })),
     spread: d.spread && { startS: d.spread.startS, endS: d.spread.endS },
     basis: d.event?.basis ?? null,
     declined: d.declined,

@@ -41,7 +41,9 @@ export function detailText(d: Detail): string {
   return [
     `${e.id}: ${e.state}${d.declined === null ? '' : ` (${d.declined})`}, ${e.class}, programme ${e.programme}, revision ${e.revision}`,
     `  from ${e.from} until ${e.until ?? 'cancelled'}${d.spread === null ? '' : `, starts spread over ${d.spread.startS} s, ends over ${d.spread.endS} s`}`,
-    ...d.intervals.map(i => `  ask ${i.from} to ${i.until ?? 'open'}: ${askText(i.ask)}`),
+    ...d.intervals.map(
+      i => `  ask ${i.from} to ${i.until ?? 'open'}: ${askText(i.ask)}${i.failsafe ? ' (failsafe: the source is silent)' : ''}`,
+    ),
     ...(last === undefined
       ? []
       : [`  measured ${watts(last.measuredW)} (target ${watts(last.targetW)}) at ${last.at}, ${percent(last.coverage)} metered`]),

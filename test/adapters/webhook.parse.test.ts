@@ -15,6 +15,7 @@ const peer: ParseContext['peer'] = {
   emergency: { basis: 'connection agreement 7.2' },
   restoreWindowS: 600,
   failsafeW: 1_400,
+  failsafeS: 7_200,
   heartbeatS: 60,
   telemetryEveryS: 60,
   callback: { url: 'https://dso.example/callbacks' },
@@ -68,7 +69,7 @@ describe('a dispatch becomes an event', () => {
       stopAtOnce: false,
       test: true,
       duties: { ack: true, started: true, completed: true, telemetryEveryS: 60 },
-      liveness: { heartbeatS: 60, failsafeW: 1_400 },
+      liveness: { heartbeatS: 60, failsafeW: 1_400, failsafeS: 7_200 },
       basis: null,
       rawHash: 'f00d',
     })

@@ -201,6 +201,10 @@ function inWords(fact: Fact): string[] {
       })
     case 'link':
       return [`${fact.up.filter(u => u === 1).length} stations up, ${fact.up.filter(u => u === 0).length} down`]
+    case 'silent':
+      return [`${fact.peer} is silent for ${fact.silentMs / 1000} s`]
+    case 'heardAgain':
+      return [`${fact.peer} is heard again`]
     case 'doubt':
       return [`what ${many(fact.who.length, 'charger')} held is in doubt: ${fact.why}`]
     case 'refused':

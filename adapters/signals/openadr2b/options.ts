@@ -31,8 +31,10 @@ const marketSchema = z
     endSpreadS: z.int().min(0).max(1800).default(600),
     /** A cancelled event without startafter releases everybody at once instead of over the restore window. */
     stopAtOnce: z.boolean().default(false),
-    /** Limit per charger when the VTN falls silent in mid-event; absent: the event finishes as known. Recorded with the event, not applied yet. */
+    /** Limit per charger while the VTN is silent in mid-event, instead of what it asked for; absent: the event finishes as known. */
     failsafeW: z.int().min(0).optional(),
+    /** How long that limit holds at most, never past the event's end; absent: until the VTN is heard again. */
+    failsafeS: z.int().min(60).max(86_400).optional(),
   })
   .refine(m => m.basis === undefined || m.class === 'emergency', { path: ['basis'], message: 'only an emergency has a basis' })
 

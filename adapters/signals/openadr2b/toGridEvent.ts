@@ -61,12 +61,16 @@ export const toGridEvent = (event: Oadr20bEvent, context: Context): Mapped => {
       stopAtOnce: market.stopAtOnce && !event.activePeriod.startafterS,
       test: isTest(event),
       duties: { ack: event.responseRequired === 'always', started: false, completed: false, telemetryEveryS: 0 },
-      liveness: market.failsafeW === undefined ? null : { heartbeatS: context.silentAfterS, failsafeW: market.failsafeW },
+      liveness: livenessOf(market, context.silentAfterS),
       basis: market.basis ?? null,
       rawHash: context.rawHash,
     },
   }
 }
+
+/** 2.0b has no such rule: the contract is this market's configuration, and silence is that of the poll. */
+const livenessOf = ({ failsafeW, failsafeS }: Market, silentAfterS: number): GridEvent['liveness'] =>
+  failsafeW === undefined ? null : { heartbeatS: silentAfterS, failsafeW, ...(failsafeS !== undefined && { failsafeS }) }
 
 /**
  * The event without what is past when it is heard of: a random start is then counted from now. Counted from `dtstart`, everybody whose delay has

@@ -40,8 +40,10 @@ const peerSchema = z.strictObject({
   restoreWindowS: z.int().min(0).max(1800).default(600),
   /** Absent: the peer sends no heartbeat and is never called stale. Stale is two missed ones. */
   heartbeatS: z.int().min(5).max(3600).optional(),
-  /** Limit per charger when the peer falls silent in mid-event; null lets the event finish as known. Recorded with the event, not applied yet: today every event finishes as known. */
+  /** Limit per charger while the peer is silent in mid-event, instead of what it asked for; null lets the event finish as known. Needs heartbeatS. */
   failsafeW: z.int().min(0).nullable().default(null),
+  /** How long that limit holds at most, never past the event's end (EEBus: two hours or more); absent: until the peer is heard again. */
+  failsafeS: z.int().min(60).max(86_400).optional(),
   telemetryEveryS: z.int().min(10).max(3600).default(60),
   /** Where progress is reported; `secret` defaults to the first of `secrets`. Nothing in a message can change the address. */
   callback: z.strictObject({ url: callbackUrlSchema, secret: secretSchema.optional() }).optional(),
@@ -78,6 +80,9 @@ export const optionsSchema = z
         if ((secrets.get(bytes) ?? i) !== i) issue(['peers', i, 'secrets'], 'a secret is shared with another peer')
         secrets.set(bytes, i)
       }
+      if (peer.failsafeW !== null && peer.heartbeatS === undefined)
+        issue(['peers', i, 'failsafeW'], 'needs heartbeatS: without a heartbeat nobody is ever silent')
+      if (peer.failsafeS !== undefined && peer.failsafeW === null) issue(['peers', i, 'failsafeS'], 'needs failsafeW')
       if (peer.clientFingerprint256 !== undefined && options.tls?.clientCaFile === undefined)
         issue(['peers', i, 'clientFingerprint256'], 'needs tls.clientCaFile')
       if (peer.callback !== undefined && !options.plainHttp && isPlain(peer.callback.url))

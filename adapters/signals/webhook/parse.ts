@@ -19,6 +19,7 @@ export type ParseContext = {
     | 'restoreWindowS'
     | 'heartbeatS'
     | 'failsafeW'
+    | 'failsafeS'
     | 'telemetryEveryS'
     | 'callback'
   >
@@ -109,7 +110,7 @@ function toStart(message: StartMessage, ctx: ParseContext): Read<GridEvent> {
   if ('error' in interval) return interval
   const targets = targetsOf(message, ctx)
   if ('error' in targets) return targets
-  const { heartbeatS, failsafeW, telemetryEveryS, callback } = ctx.peer
+  const { heartbeatS, failsafeW, failsafeS, telemetryEveryS, callback } = ctx.peer
   const told = callback !== undefined
   return {
     ok: {
@@ -126,7 +127,7 @@ function toStart(message: StartMessage, ctx: ParseContext): Read<GridEvent> {
       stopAtOnce: false,
       test: message.test ?? false,
       duties: { ack: told, started: told, completed: told, telemetryEveryS: told ? telemetryEveryS : 0 },
-      liveness: heartbeatS === undefined ? null : { heartbeatS, failsafeW },
+      liveness: heartbeatS === undefined ? null : { heartbeatS, failsafeW, ...(failsafeS !== undefined && { failsafeS }) },
       basis: basisOf(message, eventClass, ctx.peer),
       rawHash: ctx.rawHash,
     },

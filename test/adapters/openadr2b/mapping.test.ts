@@ -295,6 +295,7 @@ describe('who and what for', () => {
   })
   it('silence in mid-event has the failsafe of the market', () => {
     expect(mapped({}, { failsafeW: 4_200 }).liveness).toEqual({ heartbeatS: 20, failsafeW: 4_200 })
+    expect(mapped({}, { failsafeW: 4_200, failsafeS: 7_200 }).liveness).toEqual({ heartbeatS: 20, failsafeW: 4_200, failsafeS: 7_200 })
   })
 })
 
