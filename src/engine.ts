@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
-import { awaitsVerification, membersOf } from './core/apply.ts'
+import { awaitsVerification, contentDigest, membersOf } from './core/apply.ts'
 import { encode } from './core/codec.ts'
 import { decide, UnlawfulPlan } from './core/decide.ts'
 import { chargersOf, rangesOf } from './core/members.ts'
@@ -358,7 +358,18 @@ export function createEngine(world: World): Engine {
       encode({ turn: state.turn, at: now(), fact: signal }, () => new Uint8Array(16))
       await handle(signal)
     }
-    return judgementOf(event.id)
+    return (await conflictWith(event, raw)) ?? judgementOf(event.id)
+  }
+  /** A revision that is known with another content, also one taken a moment earlier: it changes nothing and is on record. Sent twice, it is answered again. */
+  async function conflictWith(event: GridEvent, raw: Uint8Array): Promise<Judgement | undefined> {
+    const e = state.events.get(state.eventNoById.get(event.id) ?? -1)
+    if (!e || e.event.revision !== event.revision || e.asked === '' || e.asked === contentDigest(event)) return undefined
+    await bridge.note(
+      'signalConflict',
+      { event: e.no, revision: event.revision, adapter: event.source.adapter, peer: event.source.peer },
+      raw,
+    )
+    return { kind: 'declined', event: e.no, id: event.id, why: 'conflict' }
   }
   /** Nobody outside can predict it, and the operator cannot draw again: the key was committed before, the rest is not ours to choose. */
   const seedFor = (event: GridEvent): Uint8Array =>

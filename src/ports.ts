@@ -175,7 +175,10 @@ export type FleetFigures = {
 export interface Bridge {
   readonly registry: Registry
   now(): Instant
-  /** Resolves after the signal's facts are durable. `raw` is kept as evidence; its SHA-256 must be `event.rawHash`. */
+  /**
+   * Resolves after the signal's facts are durable. `raw` is kept as evidence; its SHA-256 must be `event.rawHash`. The present revision again, with
+   * the same content, is answered as before; with another it is declined as `conflict`, a lower one as `superseded`, and neither changes anything.
+   */
   submit(event: GridEvent, raw: Uint8Array): Promise<Judgement>
   /** Puts something into the record that changes no state. Resolves once durable. */
   note(what: string, about: Readonly<Record<string, string | number | boolean | null>>, raw?: Uint8Array): Promise<void>
@@ -215,7 +218,7 @@ export interface ChargerLink {
   stop(): Promise<void>
   /**
    * Takes commands, most urgent first, and returns at once. Each ends in exactly one `sink.outcome` with its seq, in any order: `accepted`,
-   * `rejected`, `unknown` (no answer, or gone offline: it may have worked) or `superseded` (a newer command replaced it before it was sent).
+   * `rejected`, `unknown` (no answer, or gone offline: it may have worked; cause `noTransaction`: nothing to limit yet, a `doubt` tells when there is) or `superseded` (a newer command replaced it before it was sent).
    * A late answer after `unknown` is a `doubt`, never an outcome. One call in flight per station, at most one waiting per charger.
    */
   send(commands: readonly Command[]): void

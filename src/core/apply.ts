@@ -1,6 +1,19 @@
+import { createHash } from 'node:crypto'
+import { canonicalJson } from './codec.ts'
 import { withChanges } from './fleet.ts'
 import { chargersOf, rangesOf } from './members.ts'
-import { type EventNo, type Fact, type GridEvent, NEVER_S, outcomeCode, type Second, type Spread } from './model.ts'
+import {
+  chargerVerdicts,
+  type EventNo,
+  type Fact,
+  type GridEvent,
+  type HashHex,
+  NEVER_S,
+  NO_TRANSACTION,
+  outcomeCode,
+  type Second,
+  type Spread,
+} from './model.ts'
 import { withDefaults } from './programme.ts'
 import { appendRows, compact, FREE, grown, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
 import { applyHeardAgain, applySilent } from './silence.ts'
@@ -127,6 +140,7 @@ export function apply(s: State, fact: Fact): void {
     case 'verified': {
       const e = s.events.get(fact.verification.event)
       if (e) e.verification = fact.verification
+      if (e && e.event.class !== 'emergency') applyGiven(s, fact)
       return
     }
     case 'session':
@@ -151,6 +165,7 @@ function applyFleet(s: State, fact: Of<'fleet'>): void {
     columns.sentS.set(s.sentS)
     columns.seq.set(s.seq)
     columns.attempt.set(s.attempt)
+    columns.gaveS.set(s.gaveS)
     Object.assign(s, columns)
   }
   s.dueS.fill(0)
@@ -161,6 +176,17 @@ function applyEnrolled(s: State, fact: Of<'enrolled'>): void {
   const column = grown(s.enrolments.get(fact.programme) ?? new Uint8Array(0), s.fleet.chargers)
   fact.who.forEach((i, k) => (column[i] = fact.basis[k]!))
   s.enrolments.set(fact.programme, column)
+}
+
+/**
+ * What an event asks for, without how it came in: two signals of one revision with the same digest are the same signal sent twice. Contracts of the
+ * source (liveness, duties) may have been configured anew between the two.
+ */
+export function contentDigest(event: GridEvent): HashHex {
+  const { programme, targets, intervals, spread, priority, stopAtOnce, test, basis } = event
+  return createHash('sha256')
+    .update(canonicalJson({ class: event.class, programme, targets, intervals, spread, priority, stopAtOnce, test, basis }))
+    .digest('hex')
 }
 
 /** A higher revision replaces; an equal or lower one is news of nothing. No intervals: cancelled now, and what it had asked for is kept. */
@@ -174,6 +200,7 @@ function applySignal(s: State, event: GridEvent, seed: Uint8Array, nowS: Second)
     return
   }
   if (event.revision <= e.event.revision) return
+  e.asked = contentDigest(event)
   if (event.intervals.length === 0) {
     const { revision, source, stopAtOnce, rawHash } = event
     e.event = { ...e.event, revision, source, stopAtOnce, rawHash }
@@ -211,6 +238,7 @@ const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second)
   no,
   event,
   seed,
+  asked: contentDigest(event),
   receivedS: nowS,
   status: 'received',
   declined: null,
@@ -281,6 +309,8 @@ function applySent(s: State, fact: Of<'sent'>, nowS: Second): void {
   })
 }
 
+/** Attempts after which the next is as late as any: who has no car is asked again only in case the news of one was lost. */
+const AT_LEISURE = 8
 function applyOutcome(s: State, fact: Of<'outcome'>): void {
   fact.who.forEach((i, k) => {
     const pending = s.pending[i]!
@@ -300,6 +330,7 @@ function applyOutcome(s: State, fact: Of<'outcome'>): void {
         return
       default:
         s.holds[i] = UNKNOWN
+        if (fact.causes[fact.cause[k]!] === NO_TRANSACTION) s.attempt[i] = Math.max(s.attempt[i]!, AT_LEISURE)
         return answered(s, i, pending, 'unknown')
     }
   })
@@ -382,6 +413,14 @@ function applyShortfall(s: State, fact: Of<'shortfall'>, nowS: Second): void {
   e.lastShortfallS = nowS
   if (e.unmoved.length < s.fleet.chargers) e.unmoved = grown(e.unmoved, s.fleet.chargers)
   for (const i of fact.unmoved) e.unmoved[i] = 1
+}
+
+const COMPLIANT = chargerVerdicts.indexOf('compliant')
+function applyGiven(s: State, { verification, who, verdict }: Of<'verified'>): void {
+  const { fromS, toS } = verification.window
+  who.forEach((i, k) => {
+    if (verdict[k] === COMPLIANT && i < s.gaveS.length) s.gaveS[i]! += toS - fromS
+  })
 }
 
 const DISABLED = 3

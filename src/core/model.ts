@@ -170,7 +170,12 @@ export const outcomeKinds = ['accepted', 'rejected', 'unknown', 'superseded'] as
 export type OutcomeKind = (typeof outcomeKinds)[number]
 /** Code of an outcome in columns: its index in `outcomeKinds`. */
 export const outcomeCode: Record<OutcomeKind, number> = { accepted: 0, rejected: 1, unknown: 2, superseded: 3 }
-/** `cause` in the charger's own words or `timeout`, `offline`, `late`; never personal data. */
+/**
+ * The cause of an `unknown` from a box that takes limits only within a transaction and has none: nothing to limit yet. It is neither a refusal nor a
+ * silence; the command stays out, and a doubt when a transaction begins has it sent again at once.
+ */
+export const NO_TRANSACTION = 'noTransaction'
+/** `cause` in the charger's own words or `timeout`, `offline`, `late`, `noTransaction`; never personal data. */
 export type Outcome = { readonly charger: ChargerNo; readonly seq: number; readonly kind: OutcomeKind; readonly cause: string }
 
 export const linkLossTraits = ['holds', 'resumes', 'dropsProfile'] as const
@@ -238,7 +243,7 @@ export type Readings = {
 
 export const exclusions = ['notEnrolled', 'noConsent', 'optedOut', 'eventsPerDay', 'emergencyNotAllowed'] as const
 export type Exclusion = (typeof exclusions)[number]
-export const declines = ['notice', 'duration', 'unknownProgramme', 'nobody', 'superseded', 'past', 'unmapped'] as const
+export const declines = ['notice', 'duration', 'unknownProgramme', 'nobody', 'superseded', 'past', 'unmapped', 'conflict'] as const
 export type Decline = (typeof declines)[number]
 
 export const verdicts = ['delivered', 'partial', 'missed', 'unverifiable'] as const
@@ -279,6 +284,8 @@ export type Verification = {
 /** Nobody is plugged in; a car is, and charges or would; a car is, and wants no more. */
 export const sessionPhases = ['none', 'plugged', 'satisfied'] as const
 export type SessionPhase = (typeof sessionPhases)[number]
+/** What is known of the car at a charger. `departS`, `needWh` (what it still takes) only where the car or its driver has said so. */
+export type Session = { readonly phase: SessionPhase; readonly departS?: Second; readonly needWh?: number }
 
 /** From outside: what the world told us. */
 export type Input =
@@ -390,8 +397,12 @@ export type Decision =
       readonly step: 'zero' | 'stop' | 'disable' | 'enable'
       readonly who: Uint32Array
     }
+  /** The end of an event whose programme caps the level of its restore: these stay at the limit that they have until they are admitted. */
+  | { readonly kind: 'restoring'; readonly event: EventNo; readonly who: Uint32Array; readonly limitW: Int32Array }
   /** The restore of an event lets these go; a car that leaves and another that comes ask again. */
   | { readonly kind: 'admitted'; readonly event: EventNo; readonly who: Uint32Array }
+  /** Nobody waits any more: whoever is still held by the restore of an event is let go, one after another. */
+  | { readonly kind: 'restored'; readonly event: EventNo }
   /** `verdict` and `cause` per charger number in `who`: indexes in `chargerVerdicts` and `nonResponses`. */
   | {
       readonly kind: 'verified'

@@ -53,9 +53,13 @@ export function fromBytes(bytes: Uint8Array): State {
   // what states of earlier versions did not know
   s.fleet.leastW ??= new Int32Array(s.fleet.chargers)
   s.fleet.stepW ??= new Int32Array(s.fleet.chargers)
+  s.gaveS ??= new Uint32Array(s.want.length)
   s.silences ??= new Map()
   s.enabling ??= new Map()
-  for (const e of s.events.values()) e.announced ??= null
+  for (const e of s.events.values()) {
+    e.announced ??= null
+    e.asked ??= ''
+  }
   return s
 }
 

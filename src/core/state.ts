@@ -1,4 +1,16 @@
-import type { EventNo, Exclusion, GridEvent, Interval, NodeNo, OnLinkLoss, Programme, Second, Spread, Verification } from './model.ts'
+import type {
+  EventNo,
+  Exclusion,
+  GridEvent,
+  HashHex,
+  Interval,
+  NodeNo,
+  OnLinkLoss,
+  Programme,
+  Second,
+  Spread,
+  Verification,
+} from './model.ts'
 import { exclusions, linkLossTraits, NEVER_S } from './model.ts'
 import { NONE, newRows, type Rows } from './rows.ts'
 
@@ -38,6 +50,8 @@ export type EventState = {
   readonly no: EventNo
   event: GridEvent
   seed: Uint8Array
+  /** Digest of what the present revision asks for, see `contentDigest`: the same revision with another content is refused. */
+  asked: HashHex
   /** When the present revision came in. */
   receivedS: Second
   /** Undecided until `accepted` or `declined` of this revision. */
@@ -112,6 +126,8 @@ export type State = {
   sentS: Uint32Array
   seq: Uint16Array
   attempt: Uint8Array
+  /** By charger number: how long verified events, emergencies apart, have limited it, S. Rotation takes who has the least. */
+  gaveS: Uint32Array
   /** By node number. */
   up: Uint8Array
   seedKeyHash: string
@@ -166,6 +182,7 @@ export const emptyState = (): State => ({
   sentS: new Uint32Array(0),
   seq: new Uint16Array(0),
   attempt: new Uint8Array(0),
+  gaveS: new Uint32Array(0),
   up: new Uint8Array(0),
   seedKeyHash: '',
   silences: new Map(),
@@ -181,6 +198,7 @@ export const deviceColumns = (n: number) => ({
   sentS: new Uint32Array(n),
   seq: new Uint16Array(n),
   attempt: new Uint8Array(n),
+  gaveS: new Uint32Array(n),
   dueS: new Uint32Array(n),
 })
 

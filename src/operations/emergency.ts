@@ -194,7 +194,7 @@ export function createEmergency(engine: Engine, freshMs: number = FRESH_MS): Eme
     if (request.ifMatch !== order.etag)
       return refuse('preconditionFailed', 'etag-mismatch', 'the order is not the one that was shown', 'select again')
     const raw = new TextEncoder().encode(JSON.stringify({ order, reason: request.reason, text: request.text ?? '', by: by.name }))
-    const event = eventOf(order, engine.now(), raw)
+    const event = repeated(eventOf(order, engine.now(), raw))
     orders.set(id, { ...order, state: 'operating' })
     reasons.set(event.id, request.reason)
     try {
@@ -214,6 +214,13 @@ export function createEmergency(engine: Engine, freshMs: number = FRESH_MS): Eme
       orders.set(id, order)
       throw error
     }
+  }
+
+  /** Operated before, and its answer was lost: the same signal again, for the time that it was given then. */
+  function repeated(event: GridEvent): GridEvent {
+    const { events, eventNoById } = engine.state()
+    const known = events.get(eventNoById.get(event.id) ?? -1)
+    return known ? { ...event, intervals: known.event.intervals } : event
   }
 
   async function cancel(id: string, by: By): Promise<Result<Order>> {

@@ -46,6 +46,49 @@ describe('what the engine tells the source', () => {
   })
 })
 
+describe('the same revision twice', () => {
+  const hour = (s: Awaited<ReturnType<typeof stage>>) => gridEvent('a', s.now() + 600, s.now() + 1_200, { ask: off, ...atOnce })
+  test('with the same content it is answered as before, whatever bytes it came in', async () => {
+    const s = await stage({ specs: [{}, {}] })
+    const event = hour(s)
+    const first = await s.submit(event)
+    const size = s.journal.size()
+    expect(await s.submit({ ...event, source: { ...event.source, credential: 'renewed' } })).toEqual(first)
+    expect(s.journal.size()).toBe(size)
+  })
+  test.each<[string, object]>([
+    ['another demand', { ask: { kind: 'limitEach', limitW: 2_000 } }],
+    ['other targets', { targets: [{ kind: 'charger', charger: 0 }] }],
+    ['a cancel', { intervals: [] }],
+  ])('with %s it is refused as a conflict, changes nothing and is on record', async (_, change) => {
+    const s = await stage({ specs: [{}, {}] })
+    const event = hour(s)
+    await s.submit(event)
+    const facts: string[] = []
+    s.engine().listen(all => all.forEach(f => void facts.push(f.kind === 'noted' ? f.what : f.kind)))
+    const other = gridEvent('a', s.now() + 600, s.now() + 1_200, { ask: off, ...atOnce, ...change })
+    expect(await s.submit(other)).toMatchObject({ kind: 'declined', why: 'conflict', event: 0 })
+    expect(s.engine().state().events.get(0)!.event).toMatchObject({ intervals: event.intervals, targets: event.targets })
+    expect(facts.filter(f => f !== 'link' && f !== 'observed')).toEqual(['signalConflict'])
+  })
+  test('in the same moment: one is taken, the other refused', async () => {
+    const s = await stage({ specs: [{}, {}] })
+    const event = hour(s)
+    const other = gridEvent('a', s.now() + 600, s.now() + 1_800, { ask: off, ...atOnce })
+    const answers = await Promise.all([s.submit(event), s.submit(other), s.submit(event)])
+    expect(answers.map(a => (a.kind === 'declined' ? a.why : a.kind))).toEqual(['accepted', 'conflict', 'accepted'])
+  })
+  test('after a restart too, and after a snapshot', async () => {
+    const s = await stage({ specs: [{}, {}], options: { snapshotEvery: 1 } })
+    const event = hour(s)
+    await s.submit(event)
+    s.kill()
+    await s.restart()
+    expect(await s.submit(event)).toMatchObject({ kind: 'accepted' })
+    expect(await s.submit({ ...event, priority: 1 })).toMatchObject({ kind: 'declined', why: 'conflict' })
+  })
+})
+
 describe('what the engine looks at', () => {
   test('an emergency shed gets what it asked for, not double, although meters are a minute behind', async () => {
     const s = await stage({ specs: Array.from({ length: 50 }, () => ({ maxA: 32 })) })

@@ -30,6 +30,7 @@ const DECLINED: Readonly<Record<Decline, string>> = {
   nobody: '200',
   past: '200',
   superseded: '450',
+  conflict: '450',
   unknownProgramme: '469',
   unmapped: '469',
 }

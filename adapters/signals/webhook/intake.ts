@@ -165,6 +165,7 @@ const declineTexts: Record<Extract<Judgement, { kind: 'declined' }>['why'], stri
   unknownProgramme: 'the programme is not known here',
   nobody: 'no charger under the targets may be used',
   superseded: 'a higher version is known',
+  conflict: 'this version is known with another content',
   past: 'it is over',
   unmapped: 'it cannot be mapped to a demand',
 }
