@@ -2,7 +2,7 @@
  * Commands on their way: from `send` to exactly one outcome each. One errand per charger at a time and at most one command waiting behind it; a newer one
  * replaces what has not been sent. Errands climb the ladder when a box refuses, and never set a limit before it is known what others have set there.
  */
-import type { ChargerNo, Command, OutcomeKind, Second } from '../../src/core/model.ts'
+import { type ChargerNo, type Command, NO_TRANSACTION, type OutcomeKind, type Second } from '../../src/core/model.ts'
 import type { Central } from './central.ts'
 import { type Dialect, verdictOf } from './dialect.ts'
 import { candidateIds, ceilingW, freeStackLevel, profileId, unread } from './foreign.ts'
@@ -223,7 +223,8 @@ export const createDispatch = (ports: DispatchPorts) => {
       return attempt(errand)
     }
     // The next event begins again: an installer may have switched something on.
-    if (code !== 'noTransaction') link.rung = startAt(link.rungs, central.sink.registry.get(rungKey(link.model)))
+    if (code === 'noTransaction') return finish(errand, 'unknown', NO_TRANSACTION)
+    link.rung = startAt(link.rungs, central.sink.registry.get(rungKey(link.model)))
     refuse(errand, code)
   }
 
