@@ -86,15 +86,19 @@ export type Emergency = {
 /** How long a selection stands and its node is reserved. */
 export const ORDER_MS = 30_000
 const REMEMBERED_ORDERS = 1000
+const REMEMBERED_MS = 86_400_000
+const orderKey = (id: string) => `operator:order:${id}`
 const reasonKey = (eventId: string) => `operator:reason:${eventId}`
 
 /**
  * Select before operate (IEC 61850-7-2 SBO): a selection is checked, reserves its node with everything above and below it and tells what will
  * happen; operating it fires a signal of class emergency by the source `operator`. An emergency's start is never randomised; its end is spread
- * over the programme's window. Orders are in memory: after a restart they must be selected again.
+ * over the programme's window. Orders are durable before they are told: they outlive a restart, with the same etag and the same expiry, and so
+ * does what became of them.
  */
 export function createEmergency(engine: Engine, freshMs: number = FRESH_MS): Emergency {
-  const orders = new Map<string, Order>()
+  const { registry } = engine
+  const orders = new Map<string, Order>(remembered(registry, engine.now()).map(o => [o.id, o]))
   const reasons = new Map<string, ReasonCode>()
   let drawn = 0
 
@@ -103,10 +107,16 @@ export function createEmergency(engine: Engine, freshMs: number = FRESH_MS): Eme
     orders.set(o.id, o)
     for (const id of orders.keys()) {
       if (orders.size <= REMEMBERED_ORDERS) break
-      if (!isLive(orders.get(id)!)) orders.delete(id)
-      else break
+      if (isLive(orders.get(id)!)) break
+      orders.delete(id)
+      void registry.set(orderKey(id), null)
     }
     return o
+  }
+  /** In memory at once, durable when it resolves. */
+  const store = (o: Order): Promise<void> => {
+    orders.set(o.id, o)
+    return registry.set(orderKey(o.id), JSON.stringify(o))
   }
   function lockedBy(node: NodeNo): Order | undefined {
     for (const o of orders.values()) if (isLive(o) && isOnOnePath(engine.state().fleet, o.node, node)) return o
@@ -129,9 +139,10 @@ export function createEmergency(engine: Engine, freshMs: number = FRESH_MS): Eme
     }
     const order = keep(orderOf(state, request, found.value, programme.value, by))
     try {
-      await engine.bridge.note('emergencySelected', { ...about(order), by: by.name })
+      await Promise.all([store(order), engine.bridge.note('emergencySelected', { ...about(order), by: by.name })])
     } catch (error) {
       orders.delete(order.id)
+      void registry.set(orderKey(order.id), null).catch(() => undefined)
       throw error
     }
     return done(order)
@@ -168,9 +179,16 @@ export function createEmergency(engine: Engine, freshMs: number = FRESH_MS): Eme
     }
   }
 
+  /** As it stands: one that was operated just before a crash may not know it, and once its time is over it is for the record to say. */
+  function find(id: string): Order | undefined {
+    const order = orders.get(id)
+    if (order?.state !== 'selected' || engine.now() < order.expiresAtMs || !engine.bridge.event(eventIdOf(order))) return order
+    return keep({ ...order, state: 'operated', event: eventIdOf(order) })
+  }
+
   /** The order, if `by` may act on it now. */
   function live(id: string, by: By): Result<Order> {
-    const order = orders.get(id)
+    const order = find(id)
     if (!order) return refuse('notFound', 'order-not-found', `no dispatch order ${id}`, 'select again')
     if (order.selectedBy !== by.name) return refuse('forbidden', 'order-of-another', `the order was selected by ${order.selectedBy}`)
     if (order.state !== 'selected')
@@ -206,7 +224,8 @@ export function createEmergency(engine: Engine, freshMs: number = FRESH_MS): Eme
         orders.set(id, order)
         return refuse('conflict', 'emergency-declined', `the emergency was declined: ${judgement.why}`, declineHint(judgement.why))
       }
-      orders.set(id, { ...order, state: 'operated', event: event.id })
+      // Nobody waits for this: the event is on record, and the order finds it again by its id.
+      void store({ ...order, state: 'operated', event: event.id }).catch(() => undefined)
       const { fromS, toS } = event.intervals[0]!
       return done({ order: id, event: event.id, usable: judgement.usable, excluded: judgement.excluded, fromS, toS })
     } catch (error) {
@@ -227,6 +246,7 @@ export function createEmergency(engine: Engine, freshMs: number = FRESH_MS): Eme
     const found = live(id, by)
     if (!found.ok) return found
     orders.delete(id)
+    await registry.set(orderKey(id), null)
     await engine.bridge.note('emergencyPutBack', { ...about(found.value), by: by.name })
     return found
   }
@@ -235,7 +255,7 @@ export function createEmergency(engine: Engine, freshMs: number = FRESH_MS): Eme
     select,
     operate,
     cancel,
-    find: id => orders.get(id),
+    find,
     reasonOf(eventId) {
       const reason = reasons.get(eventId) ?? engine.registry.get(reasonKey(eventId))
       return reasonCodes.find(code => code === reason)
@@ -258,6 +278,24 @@ export function createEmergency(engine: Engine, freshMs: number = FRESH_MS): Eme
   }
 }
 
+/** Orders of a former life of the process, and what of them is of no use to anybody is dropped. */
+function remembered(registry: Engine['registry'], nowMs: Instant): Order[] {
+  const found = [...registry.keys(orderKey(''))].flatMap(key => {
+    const order = orderIn(registry.get(key))
+    if (order && nowMs < order.expiresAtMs + REMEMBERED_MS) return [order]
+    void registry.set(key, null).catch(() => undefined)
+    return []
+  })
+  return found.sort((a, b) => a.expiresAtMs - b.expiresAtMs)
+}
+function orderIn(text: string | undefined): Order | undefined {
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as Order)
+  } catch {
+    return undefined
+  }
+}
+
 const about = (o: Order) => ({
   order: o.id,
   node: o.node,
@@ -270,11 +308,13 @@ const about = (o: Order) => ({
   cutW: Math.round(o.effect.cutW),
 })
 
+const eventIdOf = (order: Order): string => `operator:${order.selectedBy}:${order.id}`
+
 /** Pure. The same order gives the same id, so that a repeated operate is a repeated signal. */
 export function eventOf(order: Order, nowMs: Instant, raw: Uint8Array): GridEvent {
   const fromS = seconds(nowMs)
   return {
-    id: `operator:${order.selectedBy}:${order.id}`,
+    id: eventIdOf(order),
     source: { adapter: 'operator', peer: order.selectedBy, credential: order.selectedBy },
     upstreamRef: order.id,
     revision: 0,

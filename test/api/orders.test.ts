@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { createEmergency } from '../../src/operations/emergency.ts'
 import { ana, type Bridge, ben, eve, gridEvent, startBridge } from './bridge.ts'
 
 let b: Bridge
@@ -201,5 +202,51 @@ describe('operate', () => {
     expect((await b.send('DELETE', order.links.self)).statusCode).toBe(200)
     expect((await operate(order)).json()).toMatchObject({ status: 404, code: 'order-not-found' })
     expect((await select(ask, ben)).statusCode).toBe(201)
+  })
+})
+
+describe('after a crash', () => {
+  const by = { name: 'ana' }
+  const request = { reason: 'voltage' as const }
+  /** Another life of the process: nothing but journal and registry is left. */
+  const nextLife = () => createEmergency(b.engine)
+
+  test('a selected order can be operated, until it expires', async () => {
+    const order = (await select()).json()
+    const next = nextLife()
+    expect(next.find(order.id)).toMatchObject({ etag: order.etag, state: 'selected', selectedBy: 'ana' })
+    expect(await next.select({ node: 'BATH', limit: { amps: 6 }, durationS: 60 }, by)).toMatchObject({ refusal: { code: 'node-locked' } })
+    expect(await next.operate(order.id, { ...request, ifMatch: order.etag }, by)).toMatchObject({ ok: true, value: { usable: 6 } })
+    expect(b.link.sent).toHaveLength(5)
+    const late = (await select({ ...ask, node: 'BATH/BATH-12' })).json()
+    await b.seconds(31)
+    expect(await nextLife().operate(late.id, { ...request, ifMatch: late.etag }, by)).toMatchObject({ refusal: { code: 'order-expired' } })
+  })
+  test('what it had been is known: operated, put back, or long past', async () => {
+    const operated = (await select()).json()
+    await operate(operated)
+    const back = (await select({ ...ask, node: 'BATH/BATH-12' })).json()
+    await b.send('DELETE', back.links.self)
+    const next = nextLife()
+    expect(await next.operate(operated.id, { ...request, ifMatch: operated.etag }, by)).toMatchObject({
+      refusal: { code: 'order-operated', hint: expect.stringContaining(operated.id) },
+    })
+    expect(next.find(back.id)).toBeUndefined()
+    await b.seconds(2 * 86_400)
+    expect(nextLife().find(operated.id)).toBeUndefined()
+    expect([...b.engine.registry.keys('operator:order:')]).toEqual([])
+  })
+  test('one that was fired and did not live to say so is the same event when it is operated again, with another reason and later', async () => {
+    const order = (await select()).json()
+    const before = nextLife()
+    await operate(order)
+    await b.seconds(5)
+    const again = await before.operate(order.id, { ...request, ifMatch: order.etag }, by)
+    expect(again).toMatchObject({ ok: true, value: { usable: 6, fromS: b.engine.state().events.get(0)!.event.intervals[0]!.fromS } })
+    expect(b.engine.bridge.events()).toHaveLength(1)
+    await b.seconds(30)
+    const later = nextLife()
+    await b.engine.registry.set(`operator:order:${order.id}`, JSON.stringify({ ...later.find(order.id), state: 'selected', event: null }))
+    expect(nextLife().find(order.id)).toMatchObject({ state: 'operated', event: `operator:ana:${order.id}` })
   })
 })
