@@ -9,6 +9,7 @@ import { LEAD_S, nextDueS } from './core/reconcile.ts'
 import { STRIKES } from './core/response.ts'
 import { becauseAt, scheduleOf } from './core/rows.ts'
 import { remaining } from './core/schedule.ts'
+import { newsOf } from './core/sessions.ts'
 import { sourceKey } from './core/silence.ts'
 import { digestOf, toBytes } from './core/snapshot.ts'
 import { type EventState, firstS, lastS, type State } from './core/state.ts'
@@ -436,6 +437,12 @@ export function createEngine(world: World): Engine {
     },
     note(what, about) {
       inbox.inputs.push({ kind: 'noted', what, about: shortened(about) })
+      soon()
+    },
+    session(charger, session) {
+      const news = newsOf(state, charger, session, inbox.sessions.get(charger))
+      if (!news || news === inbox.sessions.get(charger)) return
+      inbox.sessions.set(charger, news)
       soon()
     },
     capabilities(station, capabilities) {

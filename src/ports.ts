@@ -19,6 +19,7 @@ import type {
   Outcome,
   Readings,
   Second,
+  Session,
   Target,
   Verification,
 } from './core/model.ts'
@@ -209,6 +210,11 @@ export interface ChargerSink {
   /** The driver took the charger back. */
   override(charger: ChargerNo, reason: string): void
   note(what: string, about: Readonly<Record<string, string | number | boolean | null>>): void
+  /**
+   * The car at a charger, as often as the adapter likes: `plugged` from when it is there, `satisfied` when it wants no more (not when it is we who keep
+   * it waiting), `none` when it is gone. `departS` and `needWh` where the car or its driver has said so; left out, what was said of this car stands.
+   */
+  session(charger: ChargerNo, session: Session): void
   /** New figures about a box (discovered or learned) that the plan must know. */
   capabilities(station: NodeNo, capabilities: Capabilities): void
 }

@@ -72,7 +72,8 @@ const ours =
       readings: store.put,
       override() {},
       note() {},
-      capabilities() {},
+      session() {},
+    capabilities() {},
     }
     const batches = readingBatches(sink.readings)
     const central: Central = {

@@ -1,4 +1,4 @@
-import type { ChargerNo, Command, NodeNo, OutcomeKind, Schedule, Second } from '../../src/core/model.ts'
+import type { ChargerNo, Command, NodeNo, OutcomeKind, Schedule, Second, Session } from '../../src/core/model.ts'
 import { limitOf } from '../../src/core/schedule.ts'
 import type { ChargerLink, ChargerSink, Runtime } from '../../src/ports.ts'
 
@@ -35,6 +35,7 @@ export function createVirtualChargers(
   const queue = new Map<NodeNo, Command[]>()
   const sends: { readonly atS: Second; readonly command: Command }[] = []
   const forced: { readonly charger: ChargerNo; readonly action: string }[] = []
+  const sessions = new Map<ChargerNo, Session>()
   const registers = new Map<ChargerNo, { atMs: number; ws: number; sinceMs: number }>()
   let sink: ChargerSink | undefined
   let epoch = 0
@@ -104,6 +105,7 @@ export function createVirtualChargers(
     }
     sink?.link(station, up)
     if (up) {
+      for (const c of chargers) if (c.station === station && sessions.has(c.no)) sink?.session(c.no, sessions.get(c.no)!)
       const doubtful = chargers.filter(c => c.station === station && c.onLinkLoss === 'dropsProfile').map(c => c.no)
       if (doubtful.length > 0) sink?.doubt(doubtful, 'reconnected')
     }
@@ -156,6 +158,7 @@ export function createVirtualChargers(
       inFlight.clear()
       queue.clear()
       for (const station of online) to.link(station, true)
+      for (const [no, session] of sessions) to.session(no, session)
       if (meterEveryMs > 0) meter(epoch)
     },
     async stop() {
@@ -183,6 +186,14 @@ export function createVirtualChargers(
     setLink,
     limitW: (no: ChargerNo) => limitW(byNo.get(no)!),
     powerW: (no: ChargerNo) => powerW(byNo.get(no)!),
+    /** A car comes, says more of itself, or leaves (`none`). It draws `wantsW` as far as it may. */
+    session(no: ChargerNo, session: Session, wantsW = session.phase === 'plugged' ? byNo.get(no)!.wantsW : 0) {
+      const charger = byNo.get(no)!
+      integrate(charger)
+      charger.wantsW = wantsW
+      sessions.set(no, session)
+      if (online.has(charger.station)) sink?.session(no, session)
+    },
     setFault(to: typeof fault) {
       fault = to
     },

@@ -16,6 +16,7 @@ import {
 } from './model.ts'
 import { withDefaults } from './programme.ts'
 import { appendRows, compact, FREE, grown, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
+import { applySession } from './sessions.ts'
 import { applyHeardAgain, applySilent } from './silence.ts'
 import { type Answer, answers, deviceColumns, type EventState, firstS, isUp, lastS, type State } from './state.ts'
 
@@ -144,7 +145,10 @@ export function apply(s: State, fact: Fact): void {
       return
     }
     case 'session':
+      return applySession(s, fact, nowS)
+    case 'restoring':
     case 'admitted':
+    case 'restored':
     case 'metered':
     case 'noted':
     case 'snapshot':
@@ -165,6 +169,10 @@ function applyFleet(s: State, fact: Of<'fleet'>): void {
     columns.sentS.set(s.sentS)
     columns.seq.set(s.seq)
     columns.attempt.set(s.attempt)
+    columns.phase.set(s.phase)
+    columns.departS.set(s.departS)
+    columns.needWh.set(s.needWh)
+    columns.sinceS.set(s.sinceS)
     columns.gaveS.set(s.gaveS)
     Object.assign(s, columns)
   }

@@ -288,6 +288,8 @@ export type SessionPhase = (typeof sessionPhases)[number]
 export type Session = { readonly phase: SessionPhase; readonly departS?: Second; readonly needWh?: number }
 
 /** From outside: what the world told us. */
+/** What is known of the car at a charger. `departS`, `needWh` (what it still takes) only where the car or its driver has said so. */
+export type Session = { readonly phase: SessionPhase; readonly departS?: Second; readonly needWh?: number }
 export type Input =
   | { readonly kind: 'keyCommitted'; readonly keyHash: HashHex }
   | { readonly kind: 'fleet'; readonly nodes: NodeColumns; readonly chargers: ChargerColumns }
@@ -399,8 +401,12 @@ export type Decision =
     }
   /** The end of an event whose programme caps the level of its restore: these stay at the limit that they have until they are admitted. */
   | { readonly kind: 'restoring'; readonly event: EventNo; readonly who: Uint32Array; readonly limitW: Int32Array }
+  /** The end of an event whose programme caps the level of its restore: these stay at the limit that they have until they are admitted. */
+  | { readonly kind: 'restoring'; readonly event: EventNo; readonly who: Uint32Array; readonly limitW: Int32Array }
   /** The restore of an event lets these go; a car that leaves and another that comes ask again. */
   | { readonly kind: 'admitted'; readonly event: EventNo; readonly who: Uint32Array }
+  /** Nobody waits any more: whoever is still held by the restore of an event is let go, one after another. */
+  | { readonly kind: 'restored'; readonly event: EventNo }
   /** Nobody waits any more: whoever is still held by the restore of an event is let go, one after another. */
   | { readonly kind: 'restored'; readonly event: EventNo }
   /** `verdict` and `cause` per charger number in `who`: indexes in `chargerVerdicts` and `nonResponses`. */

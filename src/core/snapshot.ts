@@ -51,6 +51,11 @@ export function fromBytes(bytes: Uint8Array): State {
   const s = revived(head, (name, at, length) => columnOf(name, buffer.subarray(start + at, start + at + length))) as State
   s.dueS = deviceColumns(s.want.length).dueS
   // what states of earlier versions did not know
+  const { phase, departS, needWh, sinceS } = deviceColumns(s.want.length)
+  s.phase ??= phase
+  s.departS ??= departS
+  s.needWh ??= needWh
+  s.sinceS ??= sinceS
   s.fleet.leastW ??= new Int32Array(s.fleet.chargers)
   s.fleet.stepW ??= new Int32Array(s.fleet.chargers)
   s.gaveS ??= new Uint32Array(s.want.length)

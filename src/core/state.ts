@@ -128,6 +128,11 @@ export type State = {
   attempt: Uint8Array
   /** By charger number: how long verified events, emergencies apart, have limited it, S. Rotation takes who has the least. */
   gaveS: Uint32Array
+  /** The car at each charger: 0 nothing known, else 1 + index in `sessionPhases`; what it said (0 and -1: nothing); since when it is there or gone. */
+  phase: Uint8Array
+  departS: Uint32Array
+  needWh: Int32Array
+  sinceS: Uint32Array
   /** By node number. */
   up: Uint8Array
   seedKeyHash: string
@@ -183,6 +188,10 @@ export const emptyState = (): State => ({
   seq: new Uint16Array(0),
   attempt: new Uint8Array(0),
   gaveS: new Uint32Array(0),
+  phase: new Uint8Array(0),
+  departS: new Uint32Array(0),
+  needWh: new Int32Array(0),
+  sinceS: new Uint32Array(0),
   up: new Uint8Array(0),
   seedKeyHash: '',
   silences: new Map(),
@@ -199,6 +208,10 @@ export const deviceColumns = (n: number) => ({
   seq: new Uint16Array(n),
   attempt: new Uint8Array(n),
   gaveS: new Uint32Array(n),
+  phase: new Uint8Array(n),
+  departS: new Uint32Array(n),
+  needWh: new Int32Array(n).fill(-1),
+  sinceS: new Uint32Array(n),
   dueS: new Uint32Array(n),
 })
 

@@ -1,4 +1,5 @@
 import { type ChargerNo, type Input, type NodeNo, type Outcome, outcomeCode } from '../core/model.ts'
+import { type SessionNews, sessionFact } from '../core/sessions.ts'
 import type { Capabilities } from '../ports.ts'
 
 /** What has come in since the last turn. Answers and links of many chargers become columns: one fact per kind and turn. */
@@ -7,10 +8,11 @@ export type Inbox = {
   readonly outcomes: Outcome[]
   readonly links: Map<NodeNo, boolean>
   readonly doubts: Map<string, Set<ChargerNo>>
+  readonly sessions: SessionNews
   readonly discovered: Map<NodeNo, Capabilities>
 }
-export const newInbox = (): Inbox => ({ inputs: [], outcomes: [], links: new Map(), doubts: new Map(), discovered: new Map() })
-export const isEmpty = (b: Inbox): boolean => b.inputs.length + b.outcomes.length + b.links.size + b.doubts.size + b.discovered.size === 0
+export const newInbox = (): Inbox => ({ inputs: [], outcomes: [], links: new Map(), doubts: new Map(), sessions: new Map(), discovered: new Map() })
+export const isEmpty = (b: Inbox): boolean => b.inputs.length + b.outcomes.length + b.links.size + b.doubts.size + b.sessions.size + b.discovered.size === 0
 
 /**
  * The inputs of a turn. Outcomes come before links and doubts: an answer tells of a command sent before the link fell; told later it would be
@@ -22,6 +24,7 @@ export function inputsOf(b: Inbox): Input[] {
   if (b.links.size > 0)
     out.push({ kind: 'link', stations: Uint32Array.from(b.links.keys()), up: Uint8Array.from(b.links.values(), up => (up ? 1 : 0)) })
   for (const [why, who] of b.doubts) out.push({ kind: 'doubt', who: Uint32Array.from(who), why })
+  if (b.sessions.size > 0) out.push(sessionFact(b.sessions))
   out.push(...b.inputs)
   return out
 }
@@ -32,6 +35,7 @@ export function putBack(into: Inbox, lost: Inbox): void {
   into.outcomes.unshift(...lost.outcomes)
   for (const [station, c] of lost.discovered) if (!into.discovered.has(station)) into.discovered.set(station, c)
   for (const [station, up] of lost.links) if (!into.links.has(station)) into.links.set(station, up)
+  for (const [charger, news] of lost.sessions) if (!into.sessions.has(charger)) into.sessions.set(charger, news)
   for (const [why, who] of lost.doubts) {
     const all = into.doubts.get(why) ?? new Set()
     for (const i of who) all.add(i)

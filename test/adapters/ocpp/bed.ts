@@ -2,7 +2,7 @@
 import { RPCClient } from 'ocpp-rpc'
 import { type OcppLink, type OcppOptions, ocppLink } from '../../../adapters/chargers/index.ts'
 import { createMemoryRegistry } from '../../../adapters/stores/memory/registry.ts'
-import type { ChargerNo, Command, Outcome, Segment } from '../../../src/core/model.ts'
+import type { ChargerNo, Command, Outcome, Segment, Session } from '../../../src/core/model.ts'
 import type { Capabilities, ChargerSink, Registry, Station, StationAuth } from '../../../src/ports.ts'
 
 export const capabilities: Capabilities = {
@@ -37,11 +37,12 @@ export type Seen = {
   readonly readings: Reading[]
   readonly overrides: { charger: number; reason: string }[]
   readonly notes: { what: string; about: Readonly<Record<string, unknown>> }[]
+  readonly sessions: { charger: ChargerNo; session: Session }[]
   readonly capabilities: { station: number; capabilities: Capabilities }[]
 }
 
 export const rememberingSink = (registry: Registry, now: () => number): { sink: ChargerSink; seen: Seen } => {
-  const seen: Seen = { outcomes: [], links: [], doubts: [], readings: [], overrides: [], notes: [], capabilities: [] }
+  const seen: Seen = { outcomes: [], links: [], doubts: [], readings: [], overrides: [], notes: [], sessions: [], capabilities: [] }
   const sink: ChargerSink = {
     registry,
     now,
@@ -61,6 +62,7 @@ export const rememberingSink = (registry: Registry, now: () => number): { sink: 
     },
     override: (charger, reason) => void seen.overrides.push({ charger, reason }),
     note: (what, about) => void seen.notes.push({ what, about }),
+    session: (charger, session) => void seen.sessions.push({ charger, session }),
     capabilities: (no, found) => void seen.capabilities.push({ station: no, capabilities: found }),
   }
   return { sink, seen }
