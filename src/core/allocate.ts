@@ -1,5 +1,6 @@
 import { draws, isBelow, reach } from './draw.ts'
 import { spanFromS, spanToS } from './edges.ts'
+import { APART, HELD, keep, TOLD } from './keep.ts'
 import { taking } from './members.ts'
 import type { Interval, Programme } from './model.ts'
 import { limitThrough, NONE, UNKNOWN } from './rows.ts'
@@ -64,7 +65,7 @@ const withFloor = (f: Fleet, i: number, w: number, floorW: number): number => (f
  * A ceiling on the load of the targets. The load of those who are not commanded, or cannot be reached, comes off first: at metered power, or
  * else at their maximum. Then whole chargers pause in drawn order until the rest can have their least power; what is left is shared in whole
  * steps, the remainder one step each in drawn order. A share is a whole number of the charger's own steps, so that what some give back is exactly
- * what they had: while others are offline with the limit they accepted, nobody's changes.
+ * what they had. Shares told already are kept while they can be: see `keep`.
  */
 function cap(s: State, e: EventState, interval: Interval, totalW: number, members: Uint32Array, takes: Uint8Array): Allocation {
   const f = s.fleet
@@ -98,7 +99,8 @@ function cap(s: State, e: EventState, interval: Interval, totalW: number, member
     watts[m] = runs.granted[m] === 0 ? 0 : leastW[m]! + (steps + more.granted[m]!) * stepW[m]!
     if ((full && runs.granted[m] === 1) || watts[m]! >= f.maxW[members[m]!]!) watts[m] = UNLIMITED
   }
-  return { watts, missingW: Math.max(0, -availableW) }
+  const asked = part.kind.map(kind => (kind === STEERED ? TOLD : kind === HOLDING ? HELD : APART))
+  return { watts: keep(s, e, interval, members, asked, watts, availableW), missingW: Math.max(0, -availableW) }
 }
 
 /** Nobody's to limit, or out of reach; can be told a new limit; is told, but known to ignore it; out of reach with the limit that it was sent last. */

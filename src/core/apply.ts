@@ -358,8 +358,10 @@ function doubt(s: State, i: number, nowS: Second): void {
   const free =
     s.pending[i] === NONE && s.holds[i] !== UNKNOWN && sameRest(s.rows, s.holds[i]!, FREE, nowS) && sameRest(s.rows, s.want[i]!, FREE, nowS)
   if (free) return
+  // out of reach it counts by what it was sent last, as without an answer, until it can be told again
+  if (isUp(s, i)) s.pending[i] = NONE
+  else if (s.pending[i] === NONE && s.holds[i] !== UNKNOWN) s.pending[i] = s.holds[i]!
   s.holds[i] = UNKNOWN
-  s.pending[i] = NONE
   s.attempt[i] = 0
   s.dueS[i] = 0
 }

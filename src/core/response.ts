@@ -2,7 +2,7 @@ import { allocate, UNLIMITED } from './allocate.ts'
 import { membersOf, SETTLE_S } from './apply.ts'
 import type { Decision, Input, Interval, Second } from './model.ts'
 import { limitAt, NONE } from './rows.ts'
-import { type EventState, firstS, lastS, type State } from './state.ts'
+import { type EventState, firstS, isUp, lastS, type State } from './state.ts'
 
 /** Observations in a row that must show no effect before a charger counts as unmoved. */
 export const STRIKES = 2
@@ -69,7 +69,11 @@ function missingW(s: State, e: EventState, interval: Interval, seen: Observed): 
 }
 const basisOf = (e: EventState, i: number): number => (i < e.basisW.length ? e.basisW[i]! : -1)
 const isUnmoved = (e: EventState, i: number): boolean => i < e.unmoved.length && e.unmoved[i] === 1
-const heldW = (s: State, i: number): number => limitAt(s.rows, s.holds[i]!, Math.floor(s.nowMs / 1000))
+/** The limit that a charger counts as holding, W; -1 for none. Out of reach it counts by what it was sent last, answered or not, as in a plan. */
+function heldW(s: State, i: number): number {
+  const sent = isUp(s, i) || s.pending[i] === NONE ? s.holds[i]! : s.pending[i]!
+  return limitAt(s.rows, sent, Math.floor(s.nowMs / 1000))
+}
 
 /** The cut that may be hoped of a charger under the limit that it holds, W. */
 function hopedW(s: State, e: EventState, i: number): number {
