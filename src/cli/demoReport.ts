@@ -27,6 +27,7 @@ const causeTexts: Record<NonResponse, string> = {
   resumedOnLinkLoss: 'charged on when the link dropped',
   noData: 'no meter data',
   optedOut: 'opted out',
+  idle: 'drew nothing before',
 }
 const verdictTexts: Record<Verification['verdict'], string> = {
   delivered: 'delivered',

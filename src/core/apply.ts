@@ -17,6 +17,7 @@ import {
 import { withDefaults } from './programme.ts'
 import { appendRows, compact, FREE, grown, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
 import { applySession } from './sessions.ts'
+import { afterFleet, learn } from './reliability.ts'
 import { applyHeardAgain, applySilent } from './silence.ts'
 import { type Answer, answers, deviceColumns, type EventState, firstS, isUp, lastS, type State } from './state.ts'
 
@@ -155,6 +156,7 @@ export function apply(s: State, fact: Fact): void {
       return
   }
 }
+      learn(s.learned, s.fleet, fact)
 
 type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>
 
@@ -174,6 +176,7 @@ function applyFleet(s: State, fact: Of<'fleet'>): void {
     columns.needWh.set(s.needWh)
     columns.sinceS.set(s.sinceS)
     columns.gaveS.set(s.gaveS)
+  afterFleet(s.learned, s.fleet, fact.chargers.no)
     Object.assign(s, columns)
   }
   s.dueS.fill(0)

@@ -207,6 +207,8 @@ export type ChargerColumns = {
   readonly stepW?: Int32Array
   /** Share of accepted commands that meters saw obeyed, in 1/1000; a charger never tested stands at 830 (the enrolment-test prior, Electric Nation). */
   readonly reliability: Uint16Array
+  /** Number of what fails together with others of the same: maker or backend. Absent or 0: not known. */
+  readonly group?: Uint16Array
 }
 /** Nodes as columns. `parent` is -1 at a root; `limitW` is -1 where no limit is known; `kind` is an index in `nodeKinds`. */
 export type NodeColumns = { readonly no: Uint32Array; readonly parent: Int32Array; readonly kind: Uint8Array; readonly limitW: Int32Array }
@@ -267,6 +269,8 @@ export type Verification = {
   readonly revision: number
   readonly verdict: Verdict
   /** Over the event's metered window. */
+  /** It drew nothing before, so keeping its limit is no response. */
+  'idle',
   readonly askedWh: number
   readonly baselineWh: number
   readonly actualWh: number

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { HashHex } from './model.ts'
+import { emptyLearned } from './reliability.ts'
 import { compact } from './rows.ts'
 import type { EventState, State } from './state.ts'
 import { deviceColumns } from './state.ts'
@@ -59,6 +60,8 @@ export function fromBytes(bytes: Uint8Array): State {
   s.fleet.leastW ??= new Int32Array(s.fleet.chargers)
   s.fleet.stepW ??= new Int32Array(s.fleet.chargers)
   s.gaveS ??= new Uint32Array(s.want.length)
+  s.fleet.group ??= new Uint16Array(s.fleet.chargers)
+  s.learned ??= { ...emptyLearned(), prior: s.fleet.reliability.slice() }
   s.silences ??= new Map()
   s.enabling ??= new Map()
   for (const e of s.events.values()) {

@@ -12,6 +12,7 @@ import type {
   Verification,
 } from './model.ts'
 import { exclusions, linkLossTraits, NEVER_S } from './model.ts'
+import { emptyLearned, type Learned } from './reliability.ts'
 import { NONE, newRows, type Rows } from './rows.ts'
 
 /**
@@ -32,6 +33,8 @@ export type Fleet = {
   leastW: Int32Array
   stepW: Int32Array
   reliability: Uint16Array
+  /** What fails together (maker, backend); 0: not known. */
+  group: Uint16Array
   nodes: number
   parent: Int32Array
   nodeKind: Uint8Array
@@ -147,6 +150,8 @@ export type State = {
 export const emptyFleet = (): Fleet => ({
   chargers: 0,
   station: new Uint32Array(0),
+  /** From verified events; `fleet.reliability` is what follows from it. */
+  learned: Learned
   minW: new Int32Array(0),
   maxW: new Int32Array(0),
   phases: new Uint8Array(0),
@@ -176,6 +181,7 @@ export const emptyState = (): State => ({
   enrolments: new Map(),
   events: new Map(),
   eventNoById: new Map(),
+  group: new Uint16Array(0),
   nextEventNo: 0,
   optOuts: new Map(),
   refusals: new Map(),
@@ -221,6 +227,7 @@ export const exclusionOf = (e: EventState, charger: number): Exclusion | null =>
   const code = e.excluded.length > charger ? e.excluded[charger]! : 0
   return code === 0 ? null : exclusions[code - 1]!
 }
+  learned: emptyLearned(),
 export const isOptedOut = (s: State, charger: number, fromS: Second, toS: Second): boolean =>
   s.optOuts.size > 0 && (s.optOuts.get(charger)?.some(o => o.fromS < toS && fromS < o.toS) ?? false)
 export const isRefused = (s: State, charger: number, fromS: Second): boolean =>

@@ -97,8 +97,9 @@ export function verify(s: State, e: EventState, readings: Readings): Verified {
     const isLost = commanded && resumes(s, i) && covered < (window.toS - window.fromS) * MIN_HEARD
     const judged = !commanded ? 'notCommanded' : isLost ? 'notCompliant' : complianceOf(readings, mine, limits[m]!)
     counts[judged]++
-    const why = isLost ? 'resumedOnLinkLoss' : whyNot(s, e, i, judged)
-    if (why !== 'none') causes[why] = (causes[why] ?? 0) + 1
+    const isIdle = judged === 'compliant' && (baseline.meanW ?? 0) < s.fleet.minW[i]! / 2
+    const why = isLost ? 'resumedOnLinkLoss' : isIdle ? 'idle' : whyNot(s, e, i, judged)
+    if (why !== 'none' && why !== 'idle') causes[why] = (causes[why] ?? 0) + 1
     who.push(i)
     verdict.push(chargerVerdicts.indexOf(judged))
     cause.push(nonResponses.indexOf(why))
