@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { turnYear } from './budget.ts'
+import { rememberRest, rememberRun } from './calendar.ts'
 import { canonicalJson } from './codec.ts'
 import { withChanges } from './fleet.ts'
 import { chargersOf, rangesOf } from './members.ts'
@@ -15,6 +17,8 @@ import {
   type Spread,
 } from './model.ts'
 import { withDefaults } from './programme.ts'
+import { commanded, register } from './register.ts'
+import { afterFleet, learn } from './reliability.ts'
 import { appendRows, compact, FREE, grown, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
 import { applySession } from './sessions.ts'
 import { afterFleet, learn } from './reliability.ts'
@@ -34,10 +38,15 @@ const noSpread: Spread = { startS: 0, endS: 0, startShiftS: 0, endShiftS: 0, end
 export function beginTurn(s: State, turn: number, nowMs: number): void {
   s.turn = turn
   s.nowMs = nowMs
+  turnYear(s, nowS)
   const nowS = Math.floor(nowMs / 1000)
   for (const e of s.events.values()) {
     if (!isOver(e, nowS)) continue
-    if (e.excluded.length > 0 || e.basisW.length > 0 || e.startRank.length > 0 || e.endRank.length > 0) dropColumns(e)
+    if (hasColumns(e)) {
+      rememberRest(s, e)
+      dropColumns(e)
+    }
+    rememberRun(s, e)
     if (endedS(e) + REMEMBER_S >= nowS) continue
     s.events.delete(e.no)
     s.eventNoById.delete(e.event.id)
@@ -66,6 +75,8 @@ function isOver(e: EventState, nowS: Second): boolean {
 }
 /** Is it to be verified once it is over? Not if it never began, has no end, was a test, or what it stood on was never known or is dropped. */
 export const awaitsVerification = (e: EventState): boolean =>
+const hasColumns = (e: EventState): boolean =>
+  e.excluded.length + e.basisW.length + e.startRank.length + e.endRank.length + e.answer.length > 0
   e.status === 'accepted' && !e.event.test && !e.verification && e.cancelledS > firstS(e) && lastS(e) !== NEVER_S && e.basisW.length > 0
 function dropColumns(e: EventState): void {
   e.excluded = e.unmoved = e.strikes = e.answer = e.resort = new Uint8Array(0)
@@ -75,6 +86,10 @@ function dropColumns(e: EventState): void {
 
 /** The only writer of State. Total: it never refuses a fact, it only remembers. In place. */
 export function apply(s: State, fact: Fact): void {
+  remember(s, fact, nowS)
+  register(s, fact, nowS)
+}
+function remember(s: State, fact: Fact, nowS: Second): void {
   const nowS = Math.floor(s.nowMs / 1000)
   switch (fact.kind) {
     case 'keyCommitted':
@@ -152,6 +167,7 @@ export function apply(s: State, fact: Fact): void {
     case 'restored':
     case 'metered':
     case 'noted':
+    case 'alarm':
     case 'snapshot':
       return
   }
@@ -350,6 +366,7 @@ function answered(s: State, i: number, row: number, answer: Answer): void {
   for (let k = rowStart(s.rows, row); k < rowEnd(s.rows, row); k++) {
     const e = s.events.get(s.rows.because[k]!)
     if (!e) continue
+    if (e.answer[i] === 0) commanded(s, e, i, Math.floor(s.nowMs / 1000))
     if (e.answer.length <= i) e.answer = grown(e.answer, s.fleet.chargers)
     e.answer[i] = answers.indexOf(answer)
   }

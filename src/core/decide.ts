@@ -1,9 +1,11 @@
 import { apply, beginTurn } from './apply.ts'
+import { budgetAlarms } from './budget.ts'
 import { check } from './check.ts'
 import { judge } from './judge.ts'
 import { type Decision, type Fact, type Input, type NodeNo, outcomeCode, type Second } from './model.ts'
 import { type Planned, plan, planningEvents } from './plan.ts'
 import { reconcile } from './reconcile.ts'
+import { beyondRoutine } from './register.ts'
 import { lastResorts, type Observed, shortfall } from './response.ts'
 import { FREE, NONE, rowEnd, rowStart } from './rows.ts'
 import type { EventState, State } from './state.ts'
@@ -35,11 +37,13 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
   for (const e of s.events.values()) {
     if (e.status !== 'received') continue
     put(judge(s, e, nowS))
+    const beyond = beyondRoutine(s, e)
+    if (beyond) put(beyond)
     replan = true
   }
   for (const decision of reactions(s, inputs, nowS)) {
     put(decision)
-    replan ||= decision.kind !== 'verified'
+    replan ||= decision.kind !== 'verified' && decision.kind !== 'alarm'
   }
   if (replan) planAndCheck(s, nowS, put)
   const sent = reconcile(s, nowS)
@@ -97,7 +101,7 @@ function reactions(s: State, inputs: readonly Input[], nowS: Second): Decision[]
     const e = s.events.get(input.event)
     if (e?.status !== 'accepted') continue
     if (input.kind === 'metered') out.push(verify(s, e, input.readings))
-    else out.push(...fromMeters(s, e, input, nowS))
+    else out.push(...fromMeters(s, e, input, nowS), ...budgetAlarms(s, e, input))
   }
   for (const e of s.events.values()) out.push(...lastResorts(s, e, nowS))
   return out

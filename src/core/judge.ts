@@ -1,8 +1,9 @@
+import { spentRule, unrested } from './calendar.ts'
 import { UNDRAWN } from './edges.ts'
 import { chargersOf, type Range, rangesOf } from './members.ts'
 import { type Decision, type Decline, exclusions, type GridEvent, NEVER_S, type Programme, type Second, type Spread } from './model.ts'
 import { staggerRanks } from './stagger.ts'
-import { type EventState, type Fleet, firstS, type State } from './state.ts'
+import type { EventState, Fleet, State } from './state.ts'
 
 /** Hard bound of a random delay (SI 2021/1467 reg. 11: capable of up to 1,800 s) and what it is by default. */
 export const MAX_SPREAD_S = 1_800
@@ -61,19 +62,23 @@ function reasonAgainst(e: EventState, programme: Programme | undefined, nowS: Se
   return null
 }
 
-/** Consent and enrolment decide, the exception is a recorded emergency basis; the events of a day are counted per UTC day. */
+/**
+ * Consent and enrolment decide, the exception is a recorded emergency basis; days and years are those of UTC. An emergency is asked nothing of the
+ * calendar.
+ */
 function whoMayBeUsed(s: State, e: EventState, programme: Programme) {
   const members = chargersOf(s.fleet, rangesOf(s.fleet, e.event.targets))
   const enrolment = s.enrolments.get(programme.id)
   const emergency = e.event.class === 'emergency'
   const legalBasis = emergency && e.event.basis !== null
-  const spent = !emergency && eventsThatDay(s, e) >= programme.maxEventsPerDay
+  const spent = emergency ? undefined : spentRule(s, e, programme)
+  const resting = emergency ? undefined : unrested(s, e, programme)
   const excluded = new Uint32Array(members.length)
   const why = new Uint8Array(members.length)
   let count = 0
   for (const i of members) {
     const basis = enrolment && i < enrolment.length ? enrolment[i]! : 0
-    const code = spent ? 'eventsPerDay' : exclusion(basis, legalBasis, emergency, programme)
+    const code = spent ?? exclusion(basis, legalBasis, emergency, programme) ?? (resting?.[i] === 1 ? 'rest' : null)
     if (code === null) continue
     excluded[count] = i
     why[count++] = exclusions.indexOf(code)
@@ -84,17 +89,6 @@ function exclusion(basis: number, legalBasis: boolean, emergency: boolean, p: Pr
   if (emergency && !p.emergencyAllowed) return 'emergencyNotAllowed'
   if (legalBasis || basis === 1) return null
   return basis === 2 ? 'noConsent' : 'notEnrolled'
-}
-const DAY_S = 86_400
-function eventsThatDay(s: State, e: EventState): number {
-  const day = Math.floor((e.event.intervals[0]?.fromS ?? 0) / DAY_S)
-  let n = 0
-  for (const other of s.events.values()) {
-    if (other.no === e.no || other.status !== 'accepted' || other.event.test || other.event.programme !== e.event.programme) continue
-    const hasRun = other.cancelledS > firstS(other)
-    if (hasRun && Math.floor((other.event.intervals[0]?.fromS ?? 0) / DAY_S) === day) n++
-  }
-  return n
 }
 
 /** The source's own spread, or the programme's; an emergency never waits at its start, and is restored like any other. */

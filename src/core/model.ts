@@ -243,7 +243,15 @@ export type Readings = {
   readonly quality: Uint8Array
 }
 
-export const exclusions = ['notEnrolled', 'noConsent', 'optedOut', 'eventsPerDay', 'emergencyNotAllowed'] as const
+export const exclusions = [
+  'notEnrolled',
+  'noConsent',
+  'optedOut',
+  'eventsPerDay',
+  'emergencyNotAllowed',
+  'eventsPerSeason',
+  'rest',
+] as const
 export type Exclusion = (typeof exclusions)[number]
 export const declines = ['notice', 'duration', 'unknownProgramme', 'nobody', 'superseded', 'past', 'unmapped', 'conflict'] as const
 export type Decline = (typeof declines)[number]
@@ -291,9 +299,21 @@ export type SessionPhase = (typeof sessionPhases)[number]
 /** What is known of the car at a charger. `departS`, `needWh` (what it still takes) only where the car or its driver has said so. */
 export type Session = { readonly phase: SessionPhase; readonly departS?: Second; readonly needWh?: number }
 
+export type ResortStep = 'zero' | 'stop' | 'disable' | 'enable'
+/**
+ * Somebody should look at an emergency; nothing is held back by it. `beyondRoutine`: it went beyond the `rules` of a routine event, and a review is
+ * owed. `budgetNear`, `budgetPassed`: these chargers and nodes have had 80 %, or more than all, of what the programme gives a calendar year.
+ */
+export type Alarm = {
+  readonly kind: 'alarm'
+  readonly event: EventNo
+  readonly what: 'beyondRoutine' | 'budgetNear' | 'budgetPassed'
+  readonly who: Uint32Array
+  readonly nodes: Uint32Array
+  readonly rules: readonly string[]
+}
+
 /** From outside: what the world told us. */
-/** What is known of the car at a charger. `departS`, `needWh` (what it still takes) only where the car or its driver has said so. */
-export type Session = { readonly phase: SessionPhase; readonly departS?: Second; readonly needWh?: number }
 export type Input =
   | { readonly kind: 'keyCommitted'; readonly keyHash: HashHex }
   | { readonly kind: 'fleet'; readonly nodes: NodeColumns; readonly chargers: ChargerColumns }
@@ -350,7 +370,7 @@ export type Input =
   | { readonly kind: 'heardAgain'; readonly adapter: string; readonly peer: string }
   /** A step of the last resort was carried out at these chargers. Only `enable` must be: until this says so it is tried again, after a restart too. */
   | { readonly kind: 'forced'; readonly step: 'stop' | 'disable' | 'enable'; readonly who: Uint32Array }
-  /** Something outside that changes no state but belongs in the record: an unmapped signal, a try of a rung, a configuration change, a refused request. */
+  /** Something outside that changes no plan but belongs in the record: an unmapped signal, a try of a rung, a configuration change, a refused request. */
   | {
       readonly kind: 'noted'
       readonly what: string
@@ -397,20 +417,12 @@ export type Decision =
    * finds it itself. `unmoved`: accepted, but the meter shows no effect.
    */
   | { readonly kind: 'shortfall'; readonly event: EventNo; readonly missingW: number; readonly unmoved: Uint32Array }
-  | {
-      readonly kind: 'lastResort'
-      readonly event: EventNo
-      readonly step: 'zero' | 'stop' | 'disable' | 'enable'
-      readonly who: Uint32Array
-    }
-  /** The end of an event whose programme caps the level of its restore: these stay at the limit that they have until they are admitted. */
-  | { readonly kind: 'restoring'; readonly event: EventNo; readonly who: Uint32Array; readonly limitW: Int32Array }
+  | { readonly kind: 'lastResort'; readonly event: EventNo; readonly step: ResortStep; readonly who: Uint32Array }
+  | Alarm
   /** The end of an event whose programme caps the level of its restore: these stay at the limit that they have until they are admitted. */
   | { readonly kind: 'restoring'; readonly event: EventNo; readonly who: Uint32Array; readonly limitW: Int32Array }
   /** The restore of an event lets these go; a car that leaves and another that comes ask again. */
   | { readonly kind: 'admitted'; readonly event: EventNo; readonly who: Uint32Array }
-  /** Nobody waits any more: whoever is still held by the restore of an event is let go, one after another. */
-  | { readonly kind: 'restored'; readonly event: EventNo }
   /** Nobody waits any more: whoever is still held by the restore of an event is let go, one after another. */
   | { readonly kind: 'restored'; readonly event: EventNo }
   /** `verdict` and `cause` per charger number in `who`: indexes in `chargerVerdicts` and `nonResponses`. */

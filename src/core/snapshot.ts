@@ -3,7 +3,7 @@ import type { HashHex } from './model.ts'
 import { emptyLearned } from './reliability.ts'
 import { compact } from './rows.ts'
 import type { EventState, State } from './state.ts'
-import { deviceColumns } from './state.ts'
+import { deviceColumns, newSpent } from './state.ts'
 
 /**
  * The canonical state as bytes: a JSON head, then all columns end to end. Two states that fold from the same facts have the same bytes: rows are
@@ -64,6 +64,10 @@ export function fromBytes(bytes: Uint8Array): State {
   s.learned ??= { ...emptyLearned(), prior: s.fleet.reliability.slice() }
   s.silences ??= new Map()
   s.enabling ??= new Map()
+  s.ran ??= new Map()
+  s.endedS ??= new Map()
+  s.spent ??= newSpent()
+  s.register ??= new Map()
   for (const e of s.events.values()) {
     e.announced ??= null
     e.asked ??= ''

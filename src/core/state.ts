@@ -12,6 +12,7 @@ import type {
   Verification,
 } from './model.ts'
 import { exclusions, linkLossTraits, NEVER_S } from './model.ts'
+import type { EmergencyUse } from './register.ts'
 import { emptyLearned, type Learned } from './reliability.ts'
 import { NONE, newRows, type Rows } from './rows.ts'
 
@@ -107,6 +108,17 @@ export const answerOf = (e: EventState, charger: number): Answer => answers[char
 export type Refusal = { readonly toS: Second; readonly cause: string }
 export type OptOut = { readonly fromS: Second; readonly toS: Second; readonly reason: string }
 
+/** What emergencies took in a calendar year, by charger number and by node; see `budget.ts`. */
+export type Spent = {
+  year: number
+  uses: Uint16Array
+  seconds: Uint32Array
+  /** What has been said of a charger this year: 1 near its budget, 2 beyond it. */
+  said: Uint8Array
+  nodes: Map<NodeNo, NodeSpent>
+}
+export type NodeSpent = { readonly uses: number; readonly seconds: number; readonly said: number }
+
 export type State = {
   /** Turn number of the last turn folded, and its now. */
   turn: number
@@ -145,6 +157,14 @@ export type State = {
   enabling: Map<number, Second>
   /** When to look at a charger again; a cache of `dueAt`. 0 = now. Not part of the canonical state: zero after a start, so everyone is looked at. */
   dueS: Uint32Array
+  /** Events of a programme that ran in a calendar year and are forgotten since; see `calendar.ts`. */
+  ran: Map<string, Map<number, number>>
+  /** By programme with a rest, by charger number: end of the last event that used it. 0: none. */
+  endedS: Map<string, Uint32Array>
+  /** What emergencies took of chargers and nodes this year. */
+  spent: Spent
+  /** Every emergency, kept when its event is forgotten. */
+  register: Map<EventNo, EmergencyUse>
 }
 
 export const emptyFleet = (): Fleet => ({
@@ -174,6 +194,14 @@ export const emptyFleet = (): Fleet => ({
 })
 
 export const emptyState = (): State => ({
+export const newSpent = (): Spent => ({
+  year: 0,
+  uses: new Uint16Array(0),
+  seconds: new Uint32Array(0),
+  said: new Uint8Array(0),
+  nodes: new Map(),
+})
+
   turn: 0,
   nowMs: 0,
   fleet: emptyFleet(),
@@ -203,6 +231,10 @@ export const emptyState = (): State => ({
   silences: new Map(),
   enabling: new Map(),
   dueS: new Uint32Array(0),
+  ran: new Map(),
+  endedS: new Map(),
+  spent: newSpent(),
+  register: new Map(),
 })
 
 /** Per-charger columns for `n` chargers: nobody wants, holds or awaits anything. */
