@@ -16,8 +16,8 @@ import { type EventState, firstS, lastS, type State } from './core/state.ts'
 import { baselineWindow, settledWindow } from './core/verify/meterBefore.ts'
 import { fleetFact } from './engine/capabilities.ts'
 import { type Inbox, inputsOf, isEmpty, newInbox, putBack } from './engine/inbox.ts'
-import { createProgress } from './engine/progress.ts'
-import { recover } from './engine/recover.ts'
+import { createProgress, isStep, markOf, type Told } from './engine/progress.ts'
+import { entries, recover } from './engine/recover.ts'
 import { eventView, fleetFigures, observe, observeMembers } from './engine/views.ts'
 import type {
   Bridge,
@@ -87,6 +87,10 @@ type About = Readonly<Record<string, string | number | boolean | null>>
 const shortened = (about: About): About =>
   Object.fromEntries(Object.entries(about).map(([k, v]) => [k, typeof v === 'string' ? v.slice(0, MAX_NOTE_CHARS) : v]))
 
+/** Up to where those who follow events have been told; without news, moved on after so many leaves, so that a start has little to read again. */
+const TOLD_KEY = 'engine.told'
+const MARK_EVERY = 10_000
+
 /** Turns that nobody waits for are at most this often. */
 const PACE_MS = 1_000
 
@@ -110,6 +114,7 @@ export function createEngine(world: World): Engine {
   let running: Promise<void> | undefined
   let lastTurnAt = -Infinity
   let snapshotSize = 0
+  let markedSize = 0
   let appendTrouble: unknown = null
   let stopping = false
 
@@ -178,6 +183,7 @@ export function createEngine(world: World): Engine {
       if (isFatal(error)) throw error
       putBack(inbox, taken)
       state = await recover(journal)
+      await tellStored()
     }
   }
   /** A second engine was here, what is on disk is in doubt, or the plan broke a rule: going on is not safe, a restart is. */
@@ -263,7 +269,7 @@ export function createEngine(world: World): Engine {
       if (fact.kind === 'lastResort' && fact.step !== 'zero') for (const i of fact.who) force(i, fact.step)
     }
     for (const listener of listeners) listener(facts, nowMs)
-    progress.afterTurn(facts, nowMs)
+    if (progress.afterTurn(facts, nowMs) || journal.size() - markedSize > MARK_EVERY) markTold(nowMs)
     for (const no of observeAt.keys()) if (!state.events.has(no)) for (const memory of [seen, observeAt]) memory.delete(no)
     tellStale(nowMs)
   }
@@ -317,6 +323,30 @@ export function createEngine(world: World): Engine {
   }
 
   // ---- telling ------------------------------------------------------------------------------------------------------
+
+  /** Written after those who follow have written down what they were told: a crash in between tells it again, never not at all. */
+  function markTold(atMs: Instant): void {
+    markedSize = journal.size()
+    registry.set(TOLD_KEY, JSON.stringify({ size: markedSize, atMs })).catch(() => undefined)
+  }
+  /** An append that failed may have been stored all the same: those who follow hear of it. */
+  async function tellStored(): Promise<void> {
+    const lost = await untold(markedSize, journal.size())
+    if (progress.isHeld() || lost.length === 0) return
+    progress.release(lost, now())
+    markTold(now())
+  }
+  async function untold(from: number, to: number): Promise<Told[]> {
+    const out: { facts: Fact[]; atMs: Instant; turn: number }[] = []
+    let size = from
+    for await (const { turn, at, fact } of entries(journal, from)) {
+      if (size++ === to) break
+      if (!isStep(fact)) continue
+      if (out.at(-1)?.turn === turn) out.at(-1)!.facts.push(fact)
+      else out.push({ facts: [fact], atMs: at, turn })
+    }
+    return out
+  }
 
   const isStale = (h: { at: Instant; staleMs: number }, nowMs: Instant): boolean => nowMs - h.at > h.staleMs
   function tellStale(nowMs: Instant): void {
@@ -467,12 +497,17 @@ export function createEngine(world: World): Engine {
 
   async function start(): Promise<void> {
     state = await recover(journal)
-    progress.recovered()
-    snapshotSize = journal.size()
+    const recoveredSize = journal.size()
+    const mark = markOf(registry.get(TOLD_KEY), recoveredSize)
+    progress.recovered(mark)
+    const lost = await untold(mark?.size ?? recoveredSize, recoveredSize)
+    snapshotSize = recoveredSize
     listenAfterStart()
     await handle(...firstInputs())
     await chargers.start(sink)
     for (const source of signals) await source.start(bridge)
+    progress.release(lost, now())
+    markTold(now())
   }
   /** The seed key is committed before any draw; no socket has survived us. */
   function firstInputs(): Input[] {

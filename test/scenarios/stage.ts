@@ -31,6 +31,7 @@ export async function stage(setting: Setting) {
   const runtime = createVirtualRuntime(start * 1000, 'scenario')
   const journal = createMemoryJournal(createMemoryStore())
   const meters = createMemoryMeters()
+  const registry = createMemoryRegistry()
   const fleet = fleetOf(specs, setting.shape)
   const chargers: VirtualCharger[] = specs.map((_, i) => ({
     no: i,
@@ -61,7 +62,7 @@ export async function stage(setting: Setting) {
       runtime: mortal,
       journal,
       meters,
-      registry: createMemoryRegistry(),
+      registry,
       chargers: sim.link,
       signals: [],
       seedKey: new Uint8Array(32).fill(7),
@@ -88,6 +89,7 @@ export async function stage(setting: Setting) {
     sim,
     chargers,
     journal,
+    registry,
     engine: () => engine,
     write,
     now: () => Math.floor(runtime.now() / 1000),
