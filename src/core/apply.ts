@@ -21,7 +21,6 @@ import { commanded, register } from './register.ts'
 import { afterFleet, learn } from './reliability.ts'
 import { appendRows, compact, FREE, grown, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
 import { applySession } from './sessions.ts'
-import { afterFleet, learn } from './reliability.ts'
 import { applyHeardAgain, applySilent } from './silence.ts'
 import { type Answer, answers, deviceColumns, type EventState, firstS, isUp, lastS, type State } from './state.ts'
 
@@ -38,16 +37,16 @@ const noSpread: Spread = { startS: 0, endS: 0, startShiftS: 0, endShiftS: 0, end
 export function beginTurn(s: State, turn: number, nowMs: number): void {
   s.turn = turn
   s.nowMs = nowMs
-  turnYear(s, nowS)
   const nowS = Math.floor(nowMs / 1000)
+  turnYear(s, nowS)
   for (const e of s.events.values()) {
     if (!isOver(e, nowS)) continue
     if (hasColumns(e)) {
       rememberRest(s, e)
       dropColumns(e)
     }
-    rememberRun(s, e)
     if (endedS(e) + REMEMBER_S >= nowS) continue
+    rememberRun(s, e)
     s.events.delete(e.no)
     s.eventNoById.delete(e.event.id)
   }
@@ -75,9 +74,9 @@ function isOver(e: EventState, nowS: Second): boolean {
 }
 /** Is it to be verified once it is over? Not if it never began, has no end, was a test, or what it stood on was never known or is dropped. */
 export const awaitsVerification = (e: EventState): boolean =>
+  e.status === 'accepted' && !e.event.test && !e.verification && e.cancelledS > firstS(e) && lastS(e) !== NEVER_S && e.basisW.length > 0
 const hasColumns = (e: EventState): boolean =>
   e.excluded.length + e.basisW.length + e.startRank.length + e.endRank.length + e.answer.length > 0
-  e.status === 'accepted' && !e.event.test && !e.verification && e.cancelledS > firstS(e) && lastS(e) !== NEVER_S && e.basisW.length > 0
 function dropColumns(e: EventState): void {
   e.excluded = e.unmoved = e.strikes = e.answer = e.resort = new Uint8Array(0)
   e.startRank = e.endRank = new Uint16Array(0)
@@ -86,11 +85,11 @@ function dropColumns(e: EventState): void {
 
 /** The only writer of State. Total: it never refuses a fact, it only remembers. In place. */
 export function apply(s: State, fact: Fact): void {
+  const nowS = Math.floor(s.nowMs / 1000)
   remember(s, fact, nowS)
   register(s, fact, nowS)
 }
 function remember(s: State, fact: Fact, nowS: Second): void {
-  const nowS = Math.floor(s.nowMs / 1000)
   switch (fact.kind) {
     case 'keyCommitted':
       s.seedKeyHash = fact.keyHash
@@ -158,6 +157,7 @@ function remember(s: State, fact: Fact, nowS: Second): void {
       const e = s.events.get(fact.verification.event)
       if (e) e.verification = fact.verification
       if (e && e.event.class !== 'emergency') applyGiven(s, fact)
+      learn(s.learned, s.fleet, fact)
       return
     }
     case 'session':
@@ -172,12 +172,12 @@ function remember(s: State, fact: Fact, nowS: Second): void {
       return
   }
 }
-      learn(s.learned, s.fleet, fact)
 
 type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>
 
 function applyFleet(s: State, fact: Of<'fleet'>): void {
   s.fleet = withChanges(s.fleet, fact.nodes, fact.chargers)
+  afterFleet(s.learned, s.fleet, fact.chargers.no)
   const n = s.fleet.chargers
   if (n > s.want.length) {
     const columns = deviceColumns(n)
@@ -192,7 +192,6 @@ function applyFleet(s: State, fact: Of<'fleet'>): void {
     columns.needWh.set(s.needWh)
     columns.sinceS.set(s.sinceS)
     columns.gaveS.set(s.gaveS)
-  afterFleet(s.learned, s.fleet, fact.chargers.no)
     Object.assign(s, columns)
   }
   s.dueS.fill(0)
@@ -366,8 +365,8 @@ function answered(s: State, i: number, row: number, answer: Answer): void {
   for (let k = rowStart(s.rows, row); k < rowEnd(s.rows, row); k++) {
     const e = s.events.get(s.rows.because[k]!)
     if (!e) continue
-    if (e.answer[i] === 0) commanded(s, e, i, Math.floor(s.nowMs / 1000))
     if (e.answer.length <= i) e.answer = grown(e.answer, s.fleet.chargers)
+    if (e.answer[i] === 0) commanded(s, e, i, Math.floor(s.nowMs / 1000))
     e.answer[i] = answers.indexOf(answer)
   }
 }

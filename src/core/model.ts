@@ -269,6 +269,8 @@ export const nonResponses = [
   'resumedOnLinkLoss',
   'noData',
   'optedOut',
+  /** It drew nothing before, so keeping its limit is no response. */
+  'idle',
 ] as const
 export type NonResponse = (typeof nonResponses)[number]
 
@@ -277,8 +279,6 @@ export type Verification = {
   readonly revision: number
   readonly verdict: Verdict
   /** Over the event's metered window. */
-  /** It drew nothing before, so keeping its limit is no response. */
-  'idle',
   readonly askedWh: number
   readonly baselineWh: number
   readonly actualWh: number

@@ -151,12 +151,12 @@ export type State = {
   /** By node number. */
   up: Uint8Array
   seedKeyHash: string
+  /** From verified events; `fleet.reliability` is what follows from it. */
+  learned: Learned
   /** Sources that are silent, `adapter:peer`, and when that was recorded. */
   silences: Map<string, Second>
   /** Chargers that must be enabled after a last resort and are not known to be yet, with when that was decided. */
   enabling: Map<number, Second>
-  /** When to look at a charger again; a cache of `dueAt`. 0 = now. Not part of the canonical state: zero after a start, so everyone is looked at. */
-  dueS: Uint32Array
   /** Events of a programme that ran in a calendar year and are forgotten since; see `calendar.ts`. */
   ran: Map<string, Map<number, number>>
   /** By programme with a rest, by charger number: end of the last event that used it. 0: none. */
@@ -165,13 +165,13 @@ export type State = {
   spent: Spent
   /** Every emergency, kept when its event is forgotten. */
   register: Map<EventNo, EmergencyUse>
+  /** When to look at a charger again; a cache of `dueAt`. 0 = now. Not part of the canonical state: zero after a start, so everyone is looked at. */
+  dueS: Uint32Array
 }
 
 export const emptyFleet = (): Fleet => ({
   chargers: 0,
   station: new Uint32Array(0),
-  /** From verified events; `fleet.reliability` is what follows from it. */
-  learned: Learned
   minW: new Int32Array(0),
   maxW: new Int32Array(0),
   phases: new Uint8Array(0),
@@ -182,6 +182,7 @@ export const emptyFleet = (): Fleet => ({
   leastW: new Int32Array(0),
   stepW: new Int32Array(0),
   reliability: new Uint16Array(0),
+  group: new Uint16Array(0),
   nodes: 0,
   parent: new Int32Array(0),
   nodeKind: new Uint8Array(0),
@@ -193,7 +194,6 @@ export const emptyFleet = (): Fleet => ({
   deepestFirst: new Uint32Array(0),
 })
 
-export const emptyState = (): State => ({
 export const newSpent = (): Spent => ({
   year: 0,
   uses: new Uint16Array(0),
@@ -202,6 +202,7 @@ export const newSpent = (): Spent => ({
   nodes: new Map(),
 })
 
+export const emptyState = (): State => ({
   turn: 0,
   nowMs: 0,
   fleet: emptyFleet(),
@@ -209,7 +210,6 @@ export const newSpent = (): Spent => ({
   enrolments: new Map(),
   events: new Map(),
   eventNoById: new Map(),
-  group: new Uint16Array(0),
   nextEventNo: 0,
   optOuts: new Map(),
   refusals: new Map(),
@@ -228,13 +228,14 @@ export const newSpent = (): Spent => ({
   sinceS: new Uint32Array(0),
   up: new Uint8Array(0),
   seedKeyHash: '',
+  learned: emptyLearned(),
   silences: new Map(),
   enabling: new Map(),
-  dueS: new Uint32Array(0),
   ran: new Map(),
   endedS: new Map(),
   spent: newSpent(),
   register: new Map(),
+  dueS: new Uint32Array(0),
 })
 
 /** Per-charger columns for `n` chargers: nobody wants, holds or awaits anything. */
@@ -259,7 +260,6 @@ export const exclusionOf = (e: EventState, charger: number): Exclusion | null =>
   const code = e.excluded.length > charger ? e.excluded[charger]! : 0
   return code === 0 ? null : exclusions[code - 1]!
 }
-  learned: emptyLearned(),
 export const isOptedOut = (s: State, charger: number, fromS: Second, toS: Second): boolean =>
   s.optOuts.size > 0 && (s.optOuts.get(charger)?.some(o => o.fromS < toS && fromS < o.toS) ?? false)
 export const isRefused = (s: State, charger: number, fromS: Second): boolean =>
