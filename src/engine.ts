@@ -18,6 +18,7 @@ import { fleetFact } from './engine/capabilities.ts'
 import { type Inbox, inputsOf, isEmpty, newInbox, putBack } from './engine/inbox.ts'
 import { createProgress, isStep, markOf, type Told } from './engine/progress.ts'
 import { entries, recover } from './engine/recover.ts'
+import { createSpots } from './engine/spots.ts'
 import { eventView, fleetFigures, observe, observeMembers } from './engine/views.ts'
 import type {
   Bridge,
@@ -123,6 +124,7 @@ export function createEngine(world: World): Engine {
     () => meters.latest(),
     options.freshMs,
   )
+  const spots = createSpots({ runtime, chargers, latest: () => meters.latest(), state: () => state, freshMs: options.freshMs })
   const now = (): Instant => Math.max(state?.nowMs ?? 0, runtime.now())
 
   // ---- turns -----------------------------------------------------------------------------------------------------
@@ -224,18 +226,20 @@ export function createEngine(world: World): Engine {
     for (const e of state.events.values()) {
       if (e.status !== 'accepted' || e.event.test || (observeAt.get(e.no) ?? 0) > nowMs || nextObservation(e, nowMs - 1) > nowMs) continue
       observeAt.set(e.no, nowMs + Math.min(options.observeEveryMs, 1000 * LEAD_S))
+      spots.looked(e)
       const seenMs = seen.get(e.no)?.length === state.fleet.chargers ? seen.get(e.no)! : new Float64Array(state.fleet.chargers)
       seen.set(e.no, seenMs)
       out.push({ kind: 'observed', event: e.no, ...observe(state, e, meters.latest(), nowMs, options.freshMs, seenMs) })
     }
     return out
   }
-  /** Once shortly before the first commands, then regularly from the first second to the last. */
+  /** Once shortly before the first commands, once more where those without a reading were asked too late for that, then regularly from the first second to the last. */
   function nextObservation(e: EventState, after: Instant): Instant {
     const first = firstS(e) * 1000
     const end = Math.min(lastS(e), e.cancelledS) * 1000
     const before = first - 1000 * (LEAD_S + 10)
     if (after < first && e.basisAtS * 1000 < before) return Math.max(before, after)
+    if (after < first && spots.lookAgainAt(e) < first) return Math.max(spots.lookAgainAt(e), after)
     const at = Math.max(first, observeAt.get(e.no) ?? 0)
     return at < end ? Math.max(at, after) : Infinity
   }
@@ -268,6 +272,7 @@ export function createEngine(world: World): Engine {
       if (fact.kind === 'shortfall') for (const i of fact.unmoved) tryNextRung(i)
       if (fact.kind === 'lastResort' && fact.step !== 'zero') for (const i of fact.who) force(i, fact.step)
     }
+    spots.afterTurn(facts, nowMs)
     for (const listener of listeners) listener(facts, nowMs)
     if (progress.afterTurn(facts, nowMs) || journal.size() - markedSize > MARK_EVERY) markTold(nowMs)
     for (const no of observeAt.keys()) if (!state.events.has(no)) for (const memory of [seen, observeAt]) memory.delete(no)

@@ -25,6 +25,7 @@ import {
   type Timers,
   type Transport,
 } from './ocppj/transport.ts'
+import { createSpots } from './spots.ts'
 import { configKey, linkOf, refreshRungs, renew, type StationLink } from './station.ts'
 
 export { checkPassword, hashPassword } from './ocppj/passwords.ts'
@@ -74,7 +75,6 @@ const dialects: Record<Protocol, Dialect> = { 'ocpp1.6': ocpp16, 'ocpp2.0.1': oc
 const discoveriesAtOnce = 200
 const registerWithinMs = 10_000
 const notesPerStation = 64
-const measureWithinMs = 30_000
 
 const sameCapabilities = (a: Capabilities, b: Capabilities): boolean => JSON.stringify(a) === JSON.stringify(b)
 
@@ -259,6 +259,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
           }
           dispatch.clearLapsed(Math.floor(nowMs / 1000))
           limitKeys.tick(Math.floor(nowMs / 1000))
+          spots.tick(nowMs)
           for (const link of unregistered) if (nowMs - link.openedMs > registerWithinMs) void askToRegister(link)
         },
       },
@@ -274,6 +275,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
       wentUp(central, link)
     }
 
+    const spots = createSpots({ nowMs: () => timers.now(), dialectOf, call })
     const limitKeys = createLimitKeys({ central, dialectOf, linkOf: linkAt })
     const dispatch = createDispatch({
       central,
@@ -289,7 +291,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
       const found = registry.charger(charger)
       return found === undefined ? undefined : links.get(found.station.no)
     }
-    return { sink, transport, dispatch, batches, call, dialectOf, linkWith, reserve, central, limitKeys }
+    return { sink, transport, dispatch, batches, call, dialectOf, linkWith, reserve, central, limitKeys, spots }
   }
 
   const live = (): NonNullable<typeof running> => {
@@ -326,13 +328,12 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
       if (at !== undefined) live().dispatch.moved(at.link, at.evse)
     },
     measure(chargers) {
-      const { linkWith, call, dialectOf } = live()
+      const { linkWith, spots } = live()
       for (const charger of chargers) {
         const link = linkWith(charger)
         const evse = link?.evses.find(e => e.charger === charger)
         if (link === undefined || evse === undefined || !link.up) continue
-        const { action, payload } = dialectOf(link).measure(evse)
-        void call(link, action, payload, priority.poll, timers.now() + measureWithinMs)
+        spots.want(link, evse)
       }
     },
     async force(charger, action) {

@@ -119,6 +119,7 @@ type Sample = {
   current: Quantity
   voltage: Quantity
   aligned: boolean
+  spot: boolean
   begins: boolean
 }
 
@@ -131,6 +132,7 @@ const gather = (values: readonly unknown[]): Sample => {
     current: none(),
     voltage: none(),
     aligned: false,
+    spot: false,
     begins: false,
   }
   for (const item of values) {
@@ -143,6 +145,7 @@ const gather = (values: readonly unknown[]): Sample => {
     if (!Number.isFinite(value)) continue
     const context = sampled['context']
     if (context === 'Sample.Clock') sample.aligned = true
+    if (context === 'Trigger') sample.spot = true
     // Some boxes repeat the register of the transaction's begin in every sample: it would look like a counter that stands still.
     if (context === 'Transaction.Begin') {
       sample.begins = true
@@ -220,6 +223,7 @@ const endOf = (stampMs: Instant, spanMs: number, stampedAtStart: boolean, receiv
   return { atStart: false, toMs: stampMs <= latestMs ? stampMs : receivedMs }
 }
 
+const spotMs = 1_000
 const rowOf = (stampMs: Instant, sample: Sample, state: MeterState, context: MeterContext): MeterRow | null => {
   let flags = Math.abs(context.offsetMs) > skewMs ? quality.clockSkewed : quality.good
   const spanMs = sample.aligned ? context.alignedMs : context.periodMs
@@ -240,13 +244,18 @@ const rowOf = (stampMs: Instant, sample: Sample, state: MeterState, context: Met
   const late = toMs < state.lastMs
   const anchored = late ? { wh: Number.NaN, flags: quality.late } : anchor(toMs, registerWh, state)
   flags |= anchored.flags
-  const span = late || atStart || state.lastMs === 0 || toMs - state.lastMs > spanMs * 2.5 ? spanMs : toMs - state.lastMs
+  // A spot reading is of its moment: believed back to the reading before, it would show a limit at work before there was one.
+  const span = sample.spot
+    ? spotMs
+    : late || atStart || state.lastMs === 0 || toMs - state.lastMs > spanMs * 2.5
+      ? spanMs
+      : toMs - state.lastMs
   if (Number.isNaN(powerW) && !Number.isNaN(intervalWh)) {
     powerW = (intervalWh * 3_600_000) / spanMs
     flags |= quality.fromRegister
   } else if (Number.isNaN(powerW)) return late ? null : fromRegister(toMs, registerWh, flags, anchored, state, context)
   if (Math.abs(powerW) > absurdW || span <= 0) return null
-  if (!late) {
+  if (!late && (!sample.spot || state.lastMs === 0)) {
     state.lastMs = toMs
     state.lastPrint = print
     if (!Number.isNaN(anchored.wh)) move(state, toMs, anchored.wh)

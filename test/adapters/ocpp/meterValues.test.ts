@@ -241,3 +241,24 @@ describe('a box with nothing but a register', () => {
     ).toMatchObject([{ fromMs: t0 + 3_600_000, powerW: 3_600 }])
   })
 })
+
+describe('a spot reading that was asked for', () => {
+  const series = (...samples: [s: number, powerW: number, context?: string][]) => {
+    const state = newMeterState()
+    return samples.flatMap(([s, w, kind]) =>
+      decodeMeterValues([{ timestamp: at(s), sampledValue: [W(w, kind === undefined ? {} : { context: kind })] }], state, context()),
+    )
+  }
+  it('is of its moment: it does not show a limit at work before there was one', () => {
+    const rows = series([0, 7_360], [30, 7_360], [35, 0, 'Trigger'], [60, 0])
+    expect(rows.map(r => [(r.fromMs - t0) / 1000, (r.toMs - t0) / 1000, r.powerW])).toEqual([
+      [-30, 0, 7_360],
+      [0, 30, 7_360],
+      [34, 35, 0],
+      [30, 60, 0],
+    ])
+  })
+  it('of a box that says nothing else is a reading like any other', () => {
+    expect(series([0, 0, 'Trigger'], [300, 0, 'Trigger']).map(r => (r.toMs - t0) / 1000)).toEqual([0, 300])
+  })
+})

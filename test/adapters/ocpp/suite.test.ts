@@ -38,6 +38,18 @@ for (const protocol of ['ocpp1.6', 'ocpp2.0.1'] as const satisfies readonly Prot
         const point = await chargePoint(b.url, `CP${no}`, protocol)
         points.set(no, point)
         await register(point, protocol)
+        // Without a session a box that refuses all else may still take a limit within one, so it would be no refusal yet.
+        const timestamp = new Date().toISOString()
+        if (protocol === 'ocpp1.6') await point.call('StartTransaction', { connectorId: 1, idTag: 'T', meterStart: 0, timestamp })
+        else
+          await point.call('TransactionEvent', {
+            eventType: 'Started',
+            timestamp,
+            triggerReason: 'CablePluggedIn',
+            seqNo: 0,
+            transactionInfo: { transactionId: `tx-${no}` },
+            evse: { id: 1, connectorId: 1 },
+          })
         point.answer('SetChargingProfile', params => set(no, params as never))
         point.answer('ClearChargingProfile', params => ({
           status: held.get(no)!.delete(params['id'] ?? params['chargingProfileId']) ? 'Accepted' : 'Unknown',
