@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import type { ChargerNo, Fact, Instant } from '../core/model.ts'
 import { outcomeCode } from '../core/model.ts'
+import { FREE } from '../core/rows.ts'
+import { entries } from '../engine/recover.ts'
 import type { Engine } from '../engine.ts'
 import { type LimitReport, limitsOf, type Override, type ReasonOf } from '../operations/limits.ts'
 
@@ -50,12 +52,15 @@ export type Notices = {
 const BATCH = 500
 /** Beyond this the oldest notice is dropped: who cannot keep up shall not fill our memory. */
 const MOST_WAITING = 200_000
+/** Leaves. */
+const MARK_EVERY = 10_000
 const RETRY_AFTER_MS = [1_000, 5_000, 30_000, 120_000, 600_000]
 
 /**
  * `charging.modified`: tells the operator's app whose charging was changed, by whom, why, until when and how to override it, signed after
  * Standard Webhooks. Each turn only puts numbers into a queue; deliveries go on beside the engine and never hold it up. At most a few tries:
- * `GET /v1/chargers/{id}/limits` always has the truth. What waits is lost with the process.
+ * `GET /v1/chargers/{id}/limits` always has the truth. At least once: a delivery is durable before its first try and goes out again with the same id after a
+ * restart; what waited behind it is found again in the journal, and tells what holds by then.
  */
 export function createNotices(options: NoticesOptions): Notices {
   const { engine, endpoints } = options
@@ -66,11 +71,25 @@ export function createNotices(options: NoticesOptions): Notices {
   }
   const outlets = endpoints.map(endpoint => outlet(endpoint, options, count))
   const last = new Map<ChargerNo, string>()
+  let hasBegun = false
   const stop = engine.listen((facts, at) => {
     if (outlets.length === 0) return
-    const notices = noticesOf(facts, at)
-    if (notices.length > 0) for (const o of outlets) o.push(notices, at)
+    if (!hasBegun) begin(at, facts.length > 0 ? engine.state().turn : engine.state().turn + 1)
+    const notices = [...touchedBy(facts)].flatMap(([charger, status]) => noticeOf(charger, status, at) ?? [])
+    for (const o of outlets) {
+      if (notices.length > 0) o.push(notices, at)
+      else o.quiet()
+    }
   })
+  /** The first turn of this life of the process: who is limited has been told so in a former one, and what that one left is told first. */
+  function begin(at: Instant, turn: number): void {
+    hasBegun = true
+    const { want, holds } = engine.state()
+    for (let charger = 0; charger < want.length; charger++)
+      if (want[charger] !== FREE || holds[charger] !== FREE) last.set(charger, TOLD_BEFORE)
+    const again = (charger: ChargerNo, status: Notice['status']) => noticeOf(charger, status, at, true)
+    for (const o of outlets) o.begin(turn, again)
+  }
   return {
     counts: () => counts,
     async idle() {
@@ -82,24 +101,14 @@ export function createNotices(options: NoticesOptions): Notices {
     },
   }
 
-  /** The last step of each charger in the turn: who asked and accepted within one turn is told of the acceptance only. */
-  function noticesOf(facts: readonly Fact[], at: Instant): Notice[] {
-    const touched = new Map<ChargerNo, Notice['status']>()
-    for (const fact of facts) {
-      if (fact.kind === 'sent') for (const charger of fact.who) touched.set(charger, 'requested')
-      if (fact.kind === 'outcome')
-        fact.who.forEach((charger, k) => fact.what[k] === outcomeCode.accepted && touched.set(charger, 'applied'))
-    }
-    return [...touched].flatMap(([charger, status]) => noticeOf(charger, status, at) ?? [])
-  }
   /** Nothing where the driver has been told the same before. */
-  function noticeOf(charger: ChargerNo, status: Notice['status'], at: Instant): Notice | undefined {
+  function noticeOf(charger: ChargerNo, status: Notice['status'], at: Instant, isLost = false): Notice | undefined {
     const limits = limitsOf(engine, charger, at, options.reasonOf)
     if (!limits) return undefined
     const { limited, next, override } = limits
     const said = limited ?? next[0] ?? null
     const content = digestOf([status, limited?.limitW ?? null, limited?.until ?? null, limited?.event ?? null, next])
-    if (last.get(charger) === content || (!said && !last.has(charger))) return undefined
+    if (!isLost && (last.get(charger) === content || (!said && !last.has(charger)))) return undefined
     if (said) last.set(charger, content)
     else if (status === 'applied') last.delete(charger)
     else last.set(charger, content)
@@ -120,46 +129,105 @@ export function createNotices(options: NoticesOptions): Notices {
   }
 }
 
+/** The last step of each charger in a turn: who asked and accepted within one turn is told of the acceptance only. */
+function touchedBy(facts: readonly Fact[], touched = new Map<ChargerNo, Notice['status']>()) {
+  for (const fact of facts) {
+    if (fact.kind === 'sent') for (const charger of fact.who) touched.set(charger, 'requested')
+    if (fact.kind === 'outcome') fact.who.forEach((charger, k) => fact.what[k] === outcomeCode.accepted && touched.set(charger, 'applied'))
+  }
+  return touched
+}
+/** In place of what a charger's driver was told by a former life of the process. */
+const TOLD_BEFORE = '?'
+
 /** Short, because one is kept for each charger that is limited. */
 const digestOf = (content: unknown): string => createHash('sha256').update(JSON.stringify(content)).digest('base64').slice(0, 16)
 
-type Waiting = { readonly notice: Notice; readonly at: Instant }
+/** `size`: leaves of the journal with the turn that brought it. */
+type Waiting = { readonly notice: Notice; readonly at: Instant; readonly size: number }
+type Letter = { readonly id: string; readonly body: string; readonly notices: number }
+/** What outlives the process: up to which leaf everything was told, and the delivery under way with the leaf that it brings us to. */
+type Kept = { readonly size: number; readonly sending?: Letter & { readonly size: number } }
+type Again = (charger: ChargerNo, status: Notice['status']) => Notice | undefined
 type Count = (result: DeliveryResult, notices: number, url: string, detail: string) => void
 /** One endpoint: batches in order, one delivery at a time. */
 function outlet({ url, secret }: NoticeEndpoint, { engine, fetch, wait, retryAfterMs = RETRY_AFTER_MS }: NoticesOptions, count: Count) {
   const webhook = signerOf(secret)
+  const key = `notices:${createHash('sha256').update(url).digest('hex').slice(0, 16)}`
   let waiting: Waiting[] = []
   let running: Promise<void> | undefined
+  let recovering: Promise<void> | undefined
   let stopped = false
   let sentBatches = 0
+  let toldSize = 0
+
+  /** A store that fails here costs a repetition or, after a crash, a notice: never a command. */
+  const keep = (kept: Kept): Promise<void> => engine.registry.set(key, JSON.stringify(kept)).catch(() => undefined)
+  function kept(): Kept | undefined {
+    try {
+      const value = JSON.parse(engine.registry.get(key) ?? 'null') as Kept | null
+      return value && value.size <= engine.journal.size() ? value : undefined
+    } catch {
+      return undefined
+    }
+  }
 
   async function drain(): Promise<void> {
     try {
+      await recovering
       while (waiting.length > 0 && !stopped) {
         const batch = waiting.slice(0, BATCH)
         waiting = waiting.slice(BATCH)
-        await deliver(batch)
+        const next = waiting[0]?.size ?? Number.POSITIVE_INFINITY
+        const size = batch.findLast(w => w.size < next)?.size ?? toldSize
+        const letter = letterOf(batch)
+        await keep({ size: toldSize, sending: { ...letter, size } })
+        await deliver(letter)
+        if (stopped) return
+        toldSize = size
+        if (waiting.length === 0) await keep({ size })
       }
     } finally {
       // In the same step as the last look at the queue, so that nothing pushed is left lying.
       running = undefined
+      if (waiting.length > 0 && !stopped) start()
     }
   }
-  async function deliver(batch: readonly Waiting[]): Promise<void> {
+  function start(): void {
+    running ??= Promise.resolve().then(drain)
+  }
+  function letterOf(batch: readonly Waiting[]): Letter {
     const atMs = batch[0]!.at
     const data = { chargers: batch.map(w => w.notice) }
     const body = JSON.stringify({ type: 'charging.modified', timestamp: new Date(atMs).toISOString(), data })
     const id = `msg_${createHash('sha256').update(`${url}\n${sentBatches++}\n${body}`).digest('hex').slice(0, 32)}`
+    return { id, body, notices: batch.length }
+  }
+  async function deliver({ id, body, notices }: Letter): Promise<void> {
     let detail = ''
     for (let attempt = 0; !stopped; attempt++) {
       const tried = await post(id, body)
-      if (tried.ok) return count('delivered', batch.length, url, tried.detail)
+      if (tried.ok) return count('delivered', notices, url, tried.detail)
       detail = tried.detail
       const pauseMs = retryAfterMs[attempt]
       if (pauseMs === undefined || tried.final) break
       await wait(pauseMs)
     }
-    count('failed', batch.length, url, detail)
+    if (!stopped) count('failed', notices, url, detail)
+  }
+  /** What a former life of the process left: its delivery under way, and who was touched by the turns after that, before `turn`. */
+  async function recover({ size, sending }: Kept, turn: number, again: Again, until: number): Promise<void> {
+    if (sending) await deliver(sending)
+    if (stopped) return
+    const touched = new Map<ChargerNo, Notice['status']>()
+    const from = sending?.size ?? size
+    for await (const entry of entries(engine.journal, from)) {
+      if (entry.turn >= turn) break
+      touchedBy([entry.fact], touched)
+    }
+    const at = engine.now()
+    const lost = [...touched].flatMap(([charger, status]) => again(charger, status) ?? [])
+    waiting = [...lost.map(notice => ({ notice, at, size: until })), ...waiting]
   }
   /** 410 means: stop sending this; other answers are tried again. */
   async function post(id: string, body: string): Promise<{ ok: boolean; final: boolean; detail: string }> {
@@ -178,13 +246,31 @@ function outlet({ url, secret }: NoticeEndpoint, { engine, fetch, wait, retryAft
     }
   }
   return {
+    /** Once, in the first turn, which is `turn`. */
+    begin(turn: number, again: Again) {
+      const left = kept()
+      toldSize = left?.sending?.size ?? left?.size ?? engine.journal.size()
+      if (!left) return void keep({ size: toldSize })
+      recovering = recover(left, turn, again, engine.journal.size()).catch(error =>
+        engine.sink.note('noticesNotRecovered', { why: String(error) }),
+      )
+      start()
+    },
     push(notices: readonly Notice[], at: Instant) {
-      for (const notice of notices) waiting.push({ notice, at })
+      const size = engine.journal.size()
+      for (const notice of notices) waiting.push({ notice, at, size })
       if (waiting.length > MOST_WAITING) {
         count('dropped', waiting.length - MOST_WAITING, url, 'the receiver cannot keep up')
         waiting = waiting.slice(-MOST_WAITING)
       }
-      running ??= Promise.resolve().then(drain)
+      start()
+    },
+    /** A turn with nothing to tell: the journal to read again after a restart must not grow for ever. */
+    quiet() {
+      const size = engine.journal.size()
+      if (running || waiting.length > 0 || size - toldSize < MARK_EVERY) return
+      toldSize = size
+      void keep({ size })
     },
     async idle() {
       while (running) await running

@@ -107,3 +107,77 @@ describe('charging.modified', () => {
     expect(told()).toEqual([])
   })
 })
+
+describe('notices that a crash cut off', () => {
+  const crashed = async (statuses: (number | 'never')[], crash: (b: Bridge) => Promise<unknown>) => {
+    const b = await startBridge()
+    const deliveries: Delivery[] = []
+    const life = () =>
+      createNotices({
+        engine: b.engine,
+        endpoints: [{ url: 'https://cpo.example/hook', secret }],
+        reasonOf: b.operations.emergency.reasonOf,
+        async fetch(url, { headers, body }) {
+          deliveries.push({ url, headers, body })
+          const status = statuses.shift() ?? 204
+          if (status === 'never') await new Promise(() => {})
+          return { status: status as number }
+        },
+        wait: async () => {},
+      })
+    const first = life()
+    await b.seconds(1)
+    await crash(b)
+    first.stop()
+    const before = deliveries.length
+    const second = life()
+    await b.engine.bridge.note('another life', {})
+    await second.idle()
+    return { b, second, before: deliveries.slice(0, before), deliveries: deliveries.slice(before) }
+  }
+  const notices = (d: Delivery) => (JSON.parse(d.body) as { data: { chargers: Notice[] } }).data.chargers
+
+  test('the delivery under way goes out again, the same bytes under the same id; what waited behind it is told with what holds now', async () => {
+    const { before, deliveries } = await crashed(['never'], limit)
+    expect(before).toHaveLength(1)
+    expect(deliveries[0]!.body).toBe(before[0]!.body)
+    expect(deliveries[0]!.headers['webhook-id']).toBe(before[0]!.headers['webhook-id'])
+    const rest = deliveries.slice(1).flatMap(notices)
+    expect(rest.map(n => [n.charger, n.status, n.limitW]).sort()).toEqual(['c0', 'c1', 'c2', 'c3', 'c4'].map(c => [c, 'applied', 2_000]))
+  })
+  test('what was delivered is not told again', async () => {
+    const { before, deliveries } = await crashed([], limit)
+    expect(before.flatMap(notices)).toHaveLength(10)
+    expect(deliveries).toEqual([])
+  })
+  test('a driver who was told of a limit in one life is told of its end in the next', async () => {
+    const { b, second, deliveries } = await crashed([], limit)
+    await b.send('POST', '/v1/opt-outs', { chargers: ['c1'] })
+    await b.seconds(5)
+    await second.idle()
+    expect(deliveries).toEqual([])
+    expect(second.counts().delivered).toBeGreaterThan(0)
+  })
+  test('a release that nobody was told of is told, though the charger is free by now', async () => {
+    const { deliveries } = await crashed([204, 204, 'never'], async b => {
+      await limit(b)
+      await b.seconds(5)
+      await b.send('POST', '/v1/opt-outs', { chargers: ['c1'] })
+      await b.seconds(5)
+    })
+    const c1 = deliveries.flatMap(notices).filter(n => n.charger === 'c1')
+    expect(c1.at(-1)).toMatchObject({ status: 'applied', limitW: null, event: null })
+  })
+  test('given up is given up', async () => {
+    const { before, deliveries } = await crashed([410, 410], limit)
+    expect(before).toHaveLength(2)
+    expect(deliveries).toEqual([])
+  })
+  test.each(['{', '{"size":1e12}', 'null'])('what it had kept cannot be read (%s): it begins anew', async text => {
+    const { deliveries } = await crashed([], async b => {
+      await limit(b)
+      for (const key of b.engine.registry.keys('notices:')) await b.engine.registry.set(key, text)
+    })
+    expect(deliveries).toEqual([])
+  })
+})
