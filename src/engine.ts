@@ -82,6 +82,7 @@ export type Engine = {
 
 /** A charger that could not be enabled again is tried again after this. */
 const ENABLE_AGAIN_MS = 60_000
+const ENABLE_AT_LEAST_EVERY_MS = 3_600_000
 /** Words from outside are kept short enough for a log entry. */
 const MAX_NOTE_CHARS = 500
 type About = Readonly<Record<string, string | number | boolean | null>>
@@ -297,14 +298,25 @@ export function createEngine(world: World): Engine {
     })
     return commands.sort((a, b) => a.order - b.order)
   }
-  /** What was not done is in the record; a charger that we disabled is enabled sooner or later. */
-  function force(charger: number, step: 'stop' | 'disable' | 'enable'): void {
+  /**
+   * What was done, and what was not, is in the record. A charger that we disabled is enabled sooner or later: until the record has that it was, it is
+   * tried again with growing pauses, and after a start.
+   */
+  function force(charger: number, step: 'stop' | 'disable' | 'enable', attempt = 0): void {
     const failed = (why: string) => {
       sink.note('forceFailed', { charger, step, why })
-      if (step === 'enable') runtime.at(`engine.enable.${charger}`, runtime.now() + ENABLE_AGAIN_MS, () => force(charger, step))
+      if (step !== 'enable') return
+      const waitMs = Math.min(ENABLE_AGAIN_MS * 2 ** attempt, ENABLE_AT_LEAST_EVERY_MS)
+      // another event may have disabled it meanwhile
+      const again = () => (state.enabling.has(charger) ? force(charger, step, attempt + 1) : undefined)
+      runtime.at(`engine.enable.${charger}`, runtime.now() + waitMs, again)
     }
     chargers.force(charger, step).then(
-      done => (done ? undefined : failed('not done')),
+      done => {
+        if (!done) return failed('not done')
+        inbox.inputs.push({ kind: 'forced', step, who: Uint32Array.of(charger) })
+        soon()
+      },
       (error: unknown) => failed(String(error)),
     )
   }
@@ -510,6 +522,7 @@ export function createEngine(world: World): Engine {
     listenAfterStart()
     await handle(...firstInputs())
     await chargers.start(sink)
+    for (const charger of state.enabling.keys()) force(charger, 'enable')
     for (const source of signals) await source.start(bridge)
     progress.release(lost, now())
     markTold(now())

@@ -187,4 +187,35 @@ describe('what the engine keeps', () => {
     expect(s.sim.forced.map(f => f.action)).toEqual(['stop', 'disable', 'enable'])
     expect(failures).toBe(-1)
   })
+  test.each([
+    ['nothing was sent', false],
+    ['it was enabled, and the answer found nobody', true],
+  ])('a crash between the record and the enabling (%s): it is enabled after the start', async (_, itWorked) => {
+    const s = await stage({ specs: [{}], programme: { lastResort: true } })
+    const force = s.sim.link.force
+    let isCut = true
+    s.sim.link.force = async (charger, action) => {
+      if (action === 'enable' && isCut) {
+        s.kill()
+        if (itWorked) await force(charger, action)
+        return new Promise(() => {})
+      }
+      return force(charger, action)
+    }
+    s.chargers[0]!.ignores = true
+    await s.submit(gridEvent('a', s.now(), s.now() + 1_800, { ask: off, class: 'emergency' }))
+    await s.until(s.now() + 4_000)
+    expect(s.engine().state().enabling.size).toBe(1)
+    isCut = false
+    await s.restart()
+    await s.until(s.now() + 30)
+    expect(s.sim.forced.at(-1)!.action).toBe('enable')
+    expect(s.engine().state().enabling.size).toBe(0)
+    const enabled = s.sim.forced.length
+    s.kill()
+    await s.restart()
+    await s.until(s.now() + 200)
+    expect(s.sim.forced).toHaveLength(enabled)
+    await s.transcript()
+  })
 })
