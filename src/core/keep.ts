@@ -21,7 +21,9 @@ export function keep(
   part: Uint8Array,
   fresh: Int32Array,
   budgetW: number,
+  mostW: Int32Array,
 ) {
+  if (!members.some(i => isToldOf(s.rows, s.want[i]!, e.no))) return fresh
   const f = s.fleet
   const k = e.event.intervals.indexOf(interval)
   const nowS = Math.floor(s.nowMs / 1000)
@@ -49,6 +51,11 @@ export function keep(
   // nothing is shared out any more, only let go
   if (nowS >= Math.min(interval.toS, e.cancelledS)) return out
   return idleW >= 0 && idleW < usefulW(spare) ? out : fresh
+}
+
+function isToldOf(rows: Rows, row: number, because: EventNo): boolean {
+  for (let r = rowStart(rows, row); r < rowEnd(rows, row); r++) if (rows.because[r] === because) return true
+  return false
 }
 
 /** The one limit that the row sets because of this event throughout [fromS, toS); -1 if there is no such. */
