@@ -21,7 +21,7 @@ afterAll(() => {
 })
 const cli = (...args: string[]): Promise<Ran> => run(bin, args, { cwd: dir })
 
-describe('usage', () => {
+describe.concurrent('usage', () => {
   test.each<[string, string[], RegExp]>([
     ['an unknown flag', ['event', 'list', '--jsn'], /^error GB-1101: unknown option '--jsn' \(hint: did you mean --json\?\)$/m],
     ['a mistyped flag never passes for a dry run', ['fleet', 'import', 'x.csv', '--aply'], /GB-1101.*--apply/],

@@ -46,6 +46,9 @@ const mutants = [
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
+/** Most seeds show each break within a few hundred scenarios; this one did within twenty, which saves seconds. */
+const seed = 10
+
 describe('the fuzz notices a deliberate break', () => {
   it.each(mutants)(
     '$name',
@@ -76,7 +79,7 @@ describe('the fuzz notices a deliberate break', () => {
       const { play } = (await import(/* @vite-ignore */ join(copy, 'test/fuzz/world.ts'))) as typeof import('./world.ts')
       const broken = await fc.check(
         fc.asyncProperty(scenario, async s => (await play(s)) === undefined),
-        { numRuns: 1_000, seed: 20_260_101, endOnFailure: true },
+        { numRuns: 1_000, seed, endOnFailure: true },
       )
       expect(broken.failed, `${broken.numRuns} scenarios passed with: ${name}`).toBe(true)
     },

@@ -1,5 +1,5 @@
 /** Boxes of the independent simulation in simulations/fleet that hold somebody else's limit before we come. */
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { createFleet, type Fleet, type Held, type Traits } from '../../../simulations/fleet/index.ts'
 import { bed, capabilities, command, nowS, outcomeOf, station, until } from './bed.ts'
 
@@ -7,6 +7,10 @@ const installer = (purpose: Held['profile']['purpose'], evse: number, stackLevel
   evse,
   profile: { id: 1, stackLevel, purpose, kind: 'Absolute', schedules: [{ startMs: 0, unit: 'A', periods: [{ startS: 0, limit: 16 }] }] },
 })
+
+// Tests run side by side here: a hook of one test alone would not know whose it is.
+const opened: (() => Promise<void>)[] = []
+afterAll(() => Promise.all(opened.map(close => close())))
 
 const start = async (version: '1.6' | '2.0.1', presets: readonly Held[], traits: Partial<Traits>) => {
   const b = await bed([station(1, 'BOX')], { sampleS: 1 })
@@ -27,7 +31,7 @@ const start = async (version: '1.6' | '2.0.1', presets: readonly Held[], traits:
       },
     ],
   })
-  onTestFinished(async () => {
+  opened.push(async () => {
     fleet.stop()
     await b.close()
   })
