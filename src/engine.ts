@@ -6,7 +6,7 @@ import { chargersOf, rangesOf } from './core/members.ts'
 import type { Command, Decline, Fact, GridEvent, Input, Instant } from './core/model.ts'
 import { NEVER_S } from './core/model.ts'
 import { LEAD_S, nextDueS } from './core/reconcile.ts'
-import { STRIKES } from './core/response.ts'
+import { STRIKES, suspects } from './core/response.ts'
 import { becauseAt, scheduleOf } from './core/rows.ts'
 import { remaining } from './core/schedule.ts'
 import { newsOf } from './core/sessions.ts'
@@ -80,6 +80,8 @@ export type Engine = {
   stop(): Promise<void>
 }
 
+/** An emergency is looked at this often, so that whoever ignores it is at 0 A within 60 s and stopped or disabled within 120 s. */
+const EMERGENCY_LOOK_MS = 10_000
 /** A charger that could not be enabled again is tried again after this. */
 const ENABLE_AGAIN_MS = 60_000
 const ENABLE_AT_LEAST_EVERY_MS = 3_600_000
@@ -226,7 +228,10 @@ export function createEngine(world: World): Engine {
     }
     for (const e of state.events.values()) {
       if (e.status !== 'accepted' || e.event.test || (observeAt.get(e.no) ?? 0) > nowMs || nextObservation(e, nowMs - 1) > nowMs) continue
-      observeAt.set(e.no, nowMs + Math.min(options.observeEveryMs, 1000 * LEAD_S))
+      observeAt.set(
+        e.no,
+        nowMs + Math.min(e.event.class === 'emergency' ? EMERGENCY_LOOK_MS : Infinity, options.observeEveryMs, 1000 * LEAD_S),
+      )
       spots.looked(e)
       const seenMs = seen.get(e.no)?.length === state.fleet.chargers ? seen.get(e.no)! : new Float64Array(state.fleet.chargers)
       seen.set(e.no, seenMs)
@@ -269,7 +274,10 @@ export function createEngine(world: World): Engine {
   function act(facts: readonly Fact[], nowMs: Instant): void {
     for (const fact of facts) {
       if (fact.kind === 'sent') chargers.send(commandsOf(fact.who, nowMs))
-      if (fact.kind === 'observed') tellMoved(fact)
+      if (fact.kind === 'observed') {
+        tellMoved(fact)
+        askSuspects(fact)
+      }
       if (fact.kind === 'shortfall') for (const i of fact.unmoved) tryNextRung(i)
       if (fact.kind === 'lastResort' && fact.step !== 'zero') for (const i of fact.who) force(i, fact.step)
     }
@@ -322,6 +330,11 @@ export function createEngine(world: World): Engine {
   }
   function tryNextRung(charger: number): void {
     if (chargers.unmoved(charger)) sink.doubt([charger], 'unmoved: next rung')
+  }
+  function askSuspects(seen: Input & { kind: 'observed' }): void {
+    const e = state.events.get(seen.event)
+    const who = e ? suspects(state, e, seen) : []
+    if (who.length > 0) chargers.measure(who)
   }
   /**
    * Chargers whose meter shows that an accepted limit acts, having drawn more before: what made them move is worth remembering. One that has been

@@ -26,15 +26,16 @@ export type VirtualCharger = {
 export function createVirtualChargers(
   runtime: Runtime,
   chargers: readonly VirtualCharger[],
-  options: { latencyMs?: number; timeoutMs?: number; meterEveryMs?: number } = {},
+  options: { latencyMs?: number; timeoutMs?: number; meterEveryMs?: number; answersSpots?: boolean } = {},
 ) {
-  const { latencyMs = 200, timeoutMs = 20_000, meterEveryMs = 60_000 } = options
+  const { latencyMs = 200, timeoutMs = 20_000, meterEveryMs = 60_000, answersSpots = false } = options
   const byNo = new Map(chargers.map(c => [c.no, c]))
   const online = new Set<NodeNo>()
   const inFlight = new Map<NodeNo, Command>()
   const queue = new Map<NodeNo, Command[]>()
   const sends: { readonly atS: Second; readonly command: Command }[] = []
-  const forced: { readonly charger: ChargerNo; readonly action: string }[] = []
+  const forced: { readonly charger: ChargerNo; readonly action: string; readonly atMs: number }[] = []
+  const measured: { readonly atMs: number; readonly who: readonly ChargerNo[] }[] = []
   const sessions = new Map<ChargerNo, Session>()
   const registers = new Map<ChargerNo, { atMs: number; ws: number; sinceMs: number }>()
   let sink: ChargerSink | undefined
@@ -168,9 +169,23 @@ export function createVirtualChargers(
     send,
     unmoved: () => false,
     moved() {},
-    measure() {},
+    measure(asked) {
+      measured.push({ atMs: runtime.now(), who: [...asked] })
+      if (!answersSpots) return
+      later(latencyMs, () => {
+        const there = asked.map(no => byNo.get(no)!).filter(c => online.has(c.station))
+        sink?.readings({
+          charger: Uint32Array.from(there, c => c.no),
+          fromMs: new Float64Array(there.length).fill(runtime.now() - 1_000),
+          toMs: new Float64Array(there.length).fill(runtime.now()),
+          powerW: Float64Array.from(there, c => powerW(c)),
+          registerWh: new Float64Array(there.length).fill(Number.NaN),
+          quality: new Uint8Array(there.length),
+        })
+      })
+    },
     async force(charger, action) {
-      forced.push({ charger, action })
+      forced.push({ charger, action, atMs: runtime.now() })
       return true
     },
     async release() {
@@ -183,6 +198,7 @@ export function createVirtualChargers(
     chargers,
     sends,
     forced,
+    measured,
     setLink,
     limitW: (no: ChargerNo) => limitW(byNo.get(no)!),
     powerW: (no: ChargerNo) => powerW(byNo.get(no)!),

@@ -45,6 +45,17 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
     put(decision)
     replan ||= decision.kind !== 'verified' && decision.kind !== 'alarm'
   }
+  // after what the meters showed in this very turn: its time is short
+  for (const e of s.events.values())
+    for (const step of lastResorts(s, e, nowS)) {
+      put(step)
+      replan = true
+    }
+  for (const e of s.events.values())
+    for (let next = restore(s, e, nowS); next; next = next.kind === 'restoring' ? restore(s, e, nowS) : undefined) {
+      put(next)
+      replan = true
+    }
   if (replan) planAndCheck(s, nowS, put)
   const sent = reconcile(s, nowS)
   if (sent) put(sent)
@@ -103,7 +114,6 @@ function reactions(s: State, inputs: readonly Input[], nowS: Second): Decision[]
     if (input.kind === 'metered') out.push(verify(s, e, input.readings))
     else out.push(...fromMeters(s, e, input, nowS), ...budgetAlarms(s, e, input))
   }
-  for (const e of s.events.values()) out.push(...lastResorts(s, e, nowS))
   return out
 }
 const fromMeters = (s: State, e: EventState, seen: Observed, nowS: Second): Decision[] => {

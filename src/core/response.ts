@@ -1,8 +1,8 @@
 import { allocate, UNLIMITED } from './allocate.ts'
-import { membersOf, SETTLE_S } from './apply.ts'
+import { limitedSinceS, membersOf, SETTLE_S } from './apply.ts'
 import type { Decision, Input, Interval, Second } from './model.ts'
-import { limitAt, NONE } from './rows.ts'
-import { type EventState, firstS, isUp, lastS, type State } from './state.ts'
+import { becauseAt, limitAt, NONE } from './rows.ts'
+import { type EventState, firstS, isUp, ownLastS, type State } from './state.ts'
 
 /** Observations in a row that must show no effect before a charger counts as unmoved. */
 export const STRIKES = 2
@@ -24,6 +24,24 @@ export function newlyUnmoved(e: EventState): Uint32Array {
 }
 
 /**
+ * Members of a running emergency who may be due for its last resort, and whose next reading is asked for instead of being waited for: those whose
+ * newest one was a strike, those on a step that may not be the last, and those whose limit should show by now but have given no reading since.
+ */
+export function suspects(s: State, e: EventState, seen: Observed): number[] {
+  const nowS = Math.floor(s.nowMs / 1000)
+  if (!escalates(s, e) || !intervalAt(e, nowS) || nowS >= e.cancelledS) return []
+  const isOpen = (i: number, k: number): boolean =>
+    (e.strikes[i] ?? 0) > 0 || (isUnmoved(e, i) && (e.resort[i] ?? 0) < steps.length) || (seen.powerW[k]! < 0 && isOverdue(i))
+  const isOverdue = (i: number): boolean => {
+    const sinceS = limitedSinceS(s, i, nowS)
+    return sinceS <= nowS && sinceS > 0 && becauseAt(s.rows, s.holds[i]!, nowS) === e.no
+  }
+  return Array.from(seen.who).filter((i, k) => isUp(s, i) && isOpen(i, k))
+}
+const escalates = (s: State, e: EventState): boolean =>
+  e.event.class === 'emergency' && (s.programmes.get(e.event.programme)?.lastResort ?? false)
+
+/**
  * What metering says the event lacks: declared once its start has passed, while no command is in flight, and at most once a minute. The part that
  * the plan itself makes good, because unmoved chargers no longer count, is not asked for twice, and comes back if it has been before; and where the last plan had already used all that
  * there is, no more is asked, or the ask would wind up and hold on to chargers long after the load is back in bounds.
@@ -32,9 +50,15 @@ export function shortfall(s: State, e: EventState, seen: Observed, nowS: Second)
   const interval = intervalAt(e, nowS)
   // what was read before anybody could follow, the plan's own basis above all, is no response
   const settledS = Math.max(firstS(e) + e.spread.startS, e.basisAtS) + SETTLE_S
-  if (!interval || e.cancelledS <= nowS || nowS < settledS || nowS < e.lastShortfallS + AGAIN_AFTER_S) return undefined
+  if (!interval || e.cancelledS <= nowS || nowS < settledS) return undefined
   const unmoved = newlyUnmoved(e)
-  const isFrozen = e.missingW > 0 || inFlight(s, seen.who)
+  const tooSoon = nowS < e.lastShortfallS + AGAIN_AFTER_S
+  // who ignores an emergency is due for its last resort, however lately something else was found
+  if (tooSoon && !(escalates(s, e) && unmoved.length > 0)) return undefined
+  // one more look decides who is unmoved: a new limit for everybody now would hide it for half a minute
+  const isOpen =
+    escalates(s, e) && nowS < settledS + AGAIN_AFTER_S / 2 && e.strikes.some((n, i) => n > 0 && n < STRIKES && !isUnmoved(e, i))
+  const isFrozen = tooSoon || isOpen || e.missingW > 0 || inFlight(s, seen.who)
   const missing = Math.max(-e.extraW, (isFrozen ? 0 : missingW(s, e, interval, seen)) - madeGoodW(s, e, interval, unmoved))
   if (unmoved.length === 0 && missing === 0) return undefined
   return { kind: 'shortfall', event: e.no, missingW: Math.ceil(missing), unmoved }
@@ -107,9 +131,9 @@ const steps = ['zero', 'stop', 'disable'] as const
 export function lastResorts(s: State, e: EventState, nowS: Second): Extract<Decision, { kind: 'lastResort' }>[] {
   const disabled = chargersAt(e, 3)
   if (disabled.length > 0 && e.status !== 'accepted') return [{ kind: 'lastResort', event: e.no, step: 'enable', who: disabled }]
-  if (disabled.length > 0 && nowS >= Math.min(lastS(e), e.cancelledS))
+  if (disabled.length > 0 && nowS >= Math.min(ownLastS(e), e.cancelledS))
     return [{ kind: 'lastResort', event: e.no, step: 'enable', who: disabled }]
-  if (e.event.class !== 'emergency' || !s.programmes.get(e.event.programme)?.lastResort || !intervalAt(e, nowS)) return []
+  if (!escalates(s, e) || !intervalAt(e, nowS)) return []
   return steps.flatMap((step, level) => {
     const who: number[] = []
     for (let i = 0; i < e.unmoved.length; i++)

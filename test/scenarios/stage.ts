@@ -20,6 +20,8 @@ type Setting = {
   readonly options?: Partial<EngineOptions>
   readonly shape?: Parameters<typeof fleetOf>[1]
   readonly meterEveryS?: number
+  /** Do chargers give a reading when asked for one? */
+  readonly answersSpots?: boolean
 }
 
 /**
@@ -43,7 +45,10 @@ export async function stage(setting: Setting) {
     holds: [],
     applied: [],
   }))
-  const sim = createVirtualChargers(runtime, chargers, { meterEveryMs: (setting.meterEveryS ?? 60) * 1000 })
+  const sim = createVirtualChargers(runtime, chargers, {
+    meterEveryMs: (setting.meterEveryS ?? 60) * 1000,
+    answersSpots: setting.answersSpots ?? false,
+  })
   const lines: string[] = []
   const write = (text: string) => lines.push(`${clock(Math.floor(runtime.now() / 1000))}  ${text}`)
   let life = { alive: true }
