@@ -30,9 +30,9 @@ const stories: readonly Story[] = [
     name: 'totals over all',
     // A total is shared by those who can be reached: one that comes in before the fleet is back is shared anew as it comes back.
     afterAnswer: true,
-    // A refusal or a lost limit moves the shares of others, as it should: here nobody does that.
+    // A refusal or a lost limit moves the shares of others, as it should: here nobody does that. A car draws 22 kW at most: a cut takes more than eight.
     fleet: { lag: 0.15, reject: 0, resume: 0, ignore: 0, offline: 0 },
-    asks: isLong ? [{ totalKw: 150 }, { shedKw: 60 }, { totalKw: 100 }, { shedKw: 150 }] : [],
+    asks: isLong ? [{ totalKw: 150 }, { shedKw: 180 }, { totalKw: 100 }, { shedKw: 240 }] : [],
   },
 ]
 
@@ -43,7 +43,7 @@ describe(`kill -9 of serve during the stagger, ${KILLS * stories.reduce((n, s) =
     let tries = 0
     let world: World
     beforeAll(async () => {
-      world = await startWorld({ chargers: CHARGERS, fleet })
+      world = await startWorld({ chargers: CHARGERS, seed: SEED, fleet })
     }, 120_000)
     afterAll(() => world?.close())
 
@@ -66,6 +66,8 @@ describe(`kill -9 of serve during the stagger, ${KILLS * stories.reduce((n, s) =
       async (k, ask) => {
         // another try is another event
         const id = `kill-${k}-${++tries}`
+        // Who has not come back from the last kill, or shows no power yet, has no part in a cut.
+        await world.isThere()
         const kept = await world.keepCheckpoint(`${id}.checkpoint`)
         const beganMs = Date.now()
         const body = letter(id, ask, { durationS: DURATION_S, windowS: WINDOW_S, restoreWindowS: WINDOW_S })
@@ -89,19 +91,16 @@ describe(`kill -9 of serve during the stagger, ${KILLS * stories.reduce((n, s) =
           15_000,
         )
         const calls = world.log.calls().filter(c => c.atMs >= beganMs)
-        // Not yet held to the letter under a total: two of sixty shares were seen to move, why is not established. A wider bound than it should be.
         const changed = changedMinds(calls, world.specs)
-        if ('totalKw' in ask) expect(changed.length, changed.join('\n')).toBeLessThanOrEqual(CHARGERS / 10)
-        else
-          expect(
-            changed,
-            `${calls
-              .filter(c => changed.some(x => x.startsWith(c.identity)))
-              .map(c => JSON.stringify(c))
-              .join('\n')}\nkilled at ${moments.map(Math.round)} ms`,
-          ).toEqual([])
+        expect(
+          changed,
+          `${calls
+            .filter(c => changed.some(x => x.startsWith(c.identity)))
+            .map(c => JSON.stringify(c))
+            .join('\n')}\nkilled at ${moments.map(Math.round)} ms`,
+        ).toEqual([])
         const obeyed = new Set(calls.filter(c => c.answer?.['status'] === 'Accepted').map(c => c.identity))
-        expect(obeyed.size).toBeGreaterThanOrEqual('shedKw' in ask ? 3 : 20)
+        expect(obeyed.size).toBeGreaterThanOrEqual('shedKw' in ask ? 8 : 20)
         await verifyPasses(kept)
       },
       120_000,

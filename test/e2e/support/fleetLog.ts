@@ -85,20 +85,9 @@ export function stepsFrom(payload: Fields, spec: ChargerSpec, atS: number): read
   return steps
 }
 
-/**
- * Is `step` in `steps`? Limits written in amps are cut to a tenth of one; watts are not. Instants are by the box's clock, which a bridge that was
- * restarted comes to know by and by.
- */
-const isAmong = (step: Step, steps: readonly Step[], { phases, voltageV = 230, traits }: ChargerSpec): boolean => {
-  const skewS = Math.ceil(Math.abs(traits?.clockSkewS ?? 0))
-  const offS = skewS === 0 ? 0 : skewS + 2
-  return steps.some(
-    s =>
-      Math.abs(s.fromS - step.fromS) <= offS &&
-      Math.abs(s.toS - step.toS) <= offS &&
-      Math.abs(s.limitW - step.limitW) <= 0.1 * phases * voltageV + 1,
-  )
-}
+/** Is `step` in `steps`? Limits written in amps are cut to a tenth of one; watts are not. Instants are by the box's clock, which the bridge remembers. */
+const isAmong = (step: Step, steps: readonly Step[], { phases, voltageV = 230 }: ChargerSpec): boolean =>
+  steps.some(s => s.fromS === step.fromS && s.toS === step.toS && Math.abs(s.limitW - step.limitW) <= 0.1 * phases * voltageV + 1)
 
 /** Each time a charger that had accepted a limit was told something else afterwards, of the calls of one event. */
 export function changedMinds(calls: readonly Call[], specs: readonly ChargerSpec[]): string[] {
@@ -112,7 +101,7 @@ export function changedMinds(calls: readonly Call[], specs: readonly ChargerSpec
     const atS = Math.ceil(call.atMs / 1000)
     if (before !== undefined) {
       // What ends within the error of the box's clock may be over in the one and not in the other.
-      const lasts = (s: Step) => s.toS > atS + 5 + Math.abs(spec.traits?.clockSkewS ?? 0)
+      const lasts = (s: Step) => s.toS > atS + 2 + Math.abs(spec.traits?.clockSkewS ?? 0)
       const [then, now] = [stepsFrom(before.payload, spec, atS), stepsFrom(call.payload, spec, atS)]
       if (!then.filter(lasts).every(s => isAmong(s, now, spec)) || !now.filter(lasts).every(s => isAmong(s, then, spec)))
         found.push(`${call.identity}: accepted ${JSON.stringify(then)}, ${call.atMs - before.atMs} ms later told ${JSON.stringify(now)}`)

@@ -47,6 +47,8 @@ export type World = {
   serve(): Promise<Running>
   /** Any other command as a process that does not outlive this world. */
   start(...args: string[]): Running
+  /** Resolves when the fleet is connected and metered. */
+  isThere(): Promise<void>
   /** `kill -9`; resolves when it is dead. */
   kill(): Promise<void>
   cli(...args: string[]): Promise<Ran>
@@ -144,6 +146,14 @@ export async function startWorld(o: WorldOptions): Promise<World> {
     fleet: () => fleetProcess,
     serve,
     start: (...args) => keep(start(bin, args, { cwd: dir })),
+    async isThere() {
+      const plugged = Number(o.fleet?.['plugged'] ?? 0.8)
+      await until(
+        'the fleet is connected and metered',
+        async () => JSON.parse(await get('/v1/nodes/BATH/capacity')) as { online: number; metered: number },
+        c => c.online >= o.chargers * 0.98 && c.metered >= o.chargers * plugged * 0.8,
+      )
+    },
     async kill() {
       bridge.child.kill('SIGKILL')
       await bridge.done
@@ -182,12 +192,7 @@ export async function startWorld(o: WorldOptions): Promise<World> {
         { cwd: dir },
       ),
     )
-    const plugged = Number(o.fleet?.['plugged'] ?? 0.8)
-    await until(
-      'the fleet is connected and metered',
-      async () => JSON.parse(await get('/v1/nodes/BATH/capacity')) as { online: number; metered: number },
-      c => c.online >= o.chargers * 0.98 && c.metered >= o.chargers * plugged * 0.8,
-    )
+    await world.isThere()
   } catch (error) {
     await world.close()
     throw error
