@@ -152,8 +152,13 @@ export const tokenScopes = [
   'optout:write',
 ] as const satisfies readonly Scope[]
 const api = z.strictObject({
+  /** Beyond this machine only with `tls`, or with `allowPlain`. */
   host: z.string().default('127.0.0.1'),
   port: port.default(DEFAULT_API_PORT),
+  /** PEM files; read at the start. */
+  tls: z.strictObject({ certFile: z.string(), keyFile: z.string() }).optional(),
+  /** Plain HTTP beyond this machine: tokens travel readable. For a proxy that ends TLS in front of us. */
+  allowPlain: z.boolean().default(false),
   tokens: z.array(z.strictObject({ name, token: z.string().min(24), scopes: z.array(z.enum(tokenScopes)).min(1) })).default([]),
 })
 
@@ -427,6 +432,8 @@ const kindsAt = (schema: z.ZodType, tree: unknown, path: Path): string[] => {
   return at instanceof z.ZodDiscriminatedUnion ? at.options.map(o => String(kindOf(o as z.ZodObject))) : []
 }
 
+const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i.test(host)
+
 /** What each value allows but all together do not. */
 function contradictions(config: ConfigOf<SignalSchemas>): ConfigFault[] {
   const faults: ConfigFault[] = []
@@ -445,6 +452,17 @@ function contradictions(config: ConfigOf<SignalSchemas>): ConfigFault[] {
     'api.tokens',
     config.api.tokens.map(t => t.name),
   )
+  const { host, tls, allowPlain } = config.api
+  if (!tls && !allowPlain && !isLoopback(host))
+    faults.push(
+      fault(
+        'GB-1008',
+        'api.host',
+        host,
+        'reachable from outside without TLS: tokens would travel readable',
+        'set api.tls, or api.allowPlain: true behind a proxy that ends TLS',
+      ),
+    )
   const programmes = config.programmes.map(p => p.id)
   for (const { path, value } of leavesOf(config.signals, () => ({ from: 'default', where: '' }), ['signals'])) {
     if (path.at(-1) !== 'programme' || typeof value !== 'string' || programmes.includes(value)) continue

@@ -136,6 +136,7 @@ async function assemble(
     notices,
     tokens: config.api.tokens,
     version: packageVersion(),
+    ...(config.api.tls && { tls: { cert: readFileSync(config.api.tls.certFile), key: readFileSync(config.api.tls.keyFile) } }),
     logger: errorLog(line => process.stderr.write(`${line}\n`)),
     checks: { ocpp: () => ocppCheck(portOf(chargers)) },
   })
@@ -153,7 +154,7 @@ async function assemble(
     ports: { ocpp: ocppPort, api: apiPort, webhook: sources.find(source => source.name === 'webhook')?.port?.() },
     urls: {
       ocpp: `${config.ocpp.tls ? 'wss' : 'ws'}://${reachable(config.ocpp.host)}:${ocppPort}`,
-      api: `http://${reachable(config.api.host)}:${apiPort}`,
+      api: `${config.api.tls ? 'https' : 'http'}://${reachable(config.api.host)}:${apiPort}`,
     },
     stop: close,
   }

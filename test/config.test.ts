@@ -183,9 +183,21 @@ describe('refuses on doubt, with code, path, value and hint', () => {
       'ocpp: { tokenz: [a] }',
       { code: 'GB-1003', path: 'ocpp.tokenz', message: 'unknown key [/here/gridbridge.yaml:1]' },
     ],
+    ['an API that tokens reach readable from outside', 'api: { host: 0.0.0.0 }', { code: 'GB-1008', path: 'api.host', value: '0.0.0.0' }],
+    ['the same under a name', 'api: { host: dsr.example }', { code: 'GB-1008', hint: expect.stringContaining('api.tls') }],
     ['a prototype as a key', '__proto__: { port: 1 }', { code: 'GB-1003', path: '__proto__' }],
   ])('%s', (_, yaml, expected) => {
     expect(faults(() => load(yaml, { files: { '/s': 'x'.repeat(30) } }))).toContainEqual(expect.objectContaining(expected))
+  })
+  test.each([
+    'host: 127.0.0.1',
+    'host: 127.1.2.3',
+    'host: "::1"',
+    'host: localhost',
+    'host: 0.0.0.0, allowPlain: true',
+    'host: 0.0.0.0, tls: { certFile: c, keyFile: k }',
+  ])('but not an API at { %s }', api => {
+    expect(() => load(`api: { ${api} }`)).not.toThrow()
   })
   test('all faults at once', () => {
     expect(

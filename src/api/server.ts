@@ -25,6 +25,8 @@ export type ApiOptions = {
   readonly operations: Operations
   readonly tokens: readonly TokenSetting[]
   readonly version: string
+  /** PEM; without it the API speaks plain HTTP. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
   /** Further checks of `/readyz`, such as that of the OCPP port. */
   readonly checks?: Checks
   /** Off where none is given. */
@@ -41,14 +43,15 @@ export type ApiOptions = {
 
 /** The HTTP API over an engine. Not listening yet; `close` stops it and its metrics. */
 export async function createApi(options: ApiOptions): Promise<Api> {
-  const { engine, operations, tokens, version, checks = {}, logger, perMinute = 1200 } = options
+  const { engine, operations, tokens, version, tls, checks = {}, logger, perMinute = 1200 } = options
   const { maxBodyBytes = 1_048_576, maxImportBytes = 256 * 1_048_576 } = options
-  const app: Api = Fastify({
+  // who does not say what he wants within ten seconds is sent away
+  const server = { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
+  const app = Fastify({
     ...(logger ? { loggerInstance: logger } : {}),
     bodyLimit: maxBodyBytes,
     requestTimeout: 120_000,
-    // who does not say what he wants within ten seconds is sent away
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 },
+    ...(tls ? { https: { ...server, ...tls } } : { http: server }),
     routerOptions: { maxParamLength: 1000 },
     frameworkErrors: (error, request, reply) => answer(error, request, reply),
     clientErrorHandler(error, socket) {
@@ -60,7 +63,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
         `HTTP/1.1 ${status} Error\r\ncontent-type: ${PROBLEM}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
       )
     },
-  }).withTypeProvider<ZodTypeProvider>()
+  }).withTypeProvider<ZodTypeProvider>() as unknown as Api
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.removeContentTypeParser('text/plain')

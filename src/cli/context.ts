@@ -25,7 +25,7 @@ export async function findPeer(context: Pick<Context, 'options' | 'env' | 'cwd'>
   const { config, file } = readConfig({ file: options.config, env, cwd: context.cwd })
   const host = ['0.0.0.0', '::'].includes(config.api.host) ? '127.0.0.1' : config.api.host
   return {
-    url: url ?? `http://${host.includes(':') ? `[${host}]` : host}:${config.api.port}`,
+    url: url ?? `${config.api.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${config.api.port}`,
     token: token ?? config.api.tokens[0]?.token,
     from: file ?? 'the defaults',
   }

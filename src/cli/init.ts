@@ -25,6 +25,8 @@ ocpp:
 api:
   host: 127.0.0.1
   port: 8380
+  # Beyond this machine only with TLS: here, or at a proxy in front (allowPlain: true).
+  # tls: { certFile: ./tls/cert.pem, keyFile: ./tls/key.pem }
   tokens:
     - name: admin
       token: ${tokens.admin}
