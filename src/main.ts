@@ -101,7 +101,12 @@ async function assemble(
   const store = overrides.store ?? (await sqliteStore(dataDir, config, runtime, closers))
   closers.push(() => store.close())
   const chargers =
-    overrides.chargers ?? ocppLink({ ...ocppOptions(config), authorizeFor: charger => authorizeOf(config, engine.state(), charger) })
+    overrides.chargers ??
+    ocppLink({
+      ...ocppOptions(config),
+      authorizeFor: charger => authorizeOf(config, engine.state(), charger),
+      isEnrolled: charger => [...engine.state().enrolments.values()].some(basis => (basis[charger] ?? 0) !== 0),
+    })
   const sources: ListeningSource[] = []
   for (const signal of config.signals) sources.push(await makeSignal(signal as SignalConfig, runtime))
   const engine: Engine = createEngine({

@@ -222,8 +222,8 @@ export const createDispatch = (ports: DispatchPorts) => {
       link.rung = rungAfter
       return attempt(errand)
     }
+    if (code === 'noTransaction' && !errand.left) return finish(errand, 'unknown', NO_TRANSACTION)
     // The next event begins again: an installer may have switched something on.
-    if (code === 'noTransaction') return finish(errand, 'unknown', NO_TRANSACTION)
     link.rung = startAt(link.rungs, central.sink.registry.get(rungKey(link.model)))
     refuse(errand, code)
   }

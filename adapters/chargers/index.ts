@@ -25,8 +25,9 @@ import {
   type Timers,
   type Transport,
 } from './ocppj/transport.ts'
+import { createReleased } from './released.ts'
 import { createSpots } from './spots.ts'
-import { configKey, linkOf, refreshRungs, renew, type StationLink } from './station.ts'
+import { linkOf, refreshRungs, renew, type StationLink } from './station.ts'
 
 export { checkPassword, hashPassword } from './ocppj/passwords.ts'
 
@@ -54,6 +55,8 @@ export type OcppOptions = {
   /** The policy for one charger where it differs, e.g. by programme; undefined: `authorize`. */
   readonly authorizeFor?: (charger: ChargerNo) => Authorize | undefined
   readonly tokens?: readonly string[]
+  /** Is a charger in a programme now? A box that was released stays released until one of its chargers is. Default: for ever. */
+  readonly isEnrolled?: (charger: ChargerNo) => boolean
   readonly override?: Partial<OverrideRules>
   /** Makers' keys as the last rung of the ladder; the first that fits a model. None by default: see `limitKey.ts` for the danger. */
   readonly vendorKeys?: readonly KeyRule[]
@@ -147,7 +150,10 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
         sink.capabilities(link.no, link.capabilities)
       }
       await dispatch.learnForeign(link)
-      if (options.sampleS !== 0) await dialect.setSampling(central, link)
+      if (options.sampleS === 0 || (await released.keepsOff(link.no))) return
+      await dialect.setSampling(central, link)
+      // It was let go meanwhile: what has just been set goes back too.
+      await released.keepsOff(link.no)
     }
 
     const call = (
@@ -260,6 +266,12 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
           dispatch.clearLapsed(Math.floor(nowMs / 1000))
           limitKeys.tick(Math.floor(nowMs / 1000))
           spots.tick(nowMs)
+          released.tick(no => {
+            const link = links.get(no)
+            if (link?.up !== true) return
+            link.discovery = 'none'
+            discover(link)
+          })
           for (const link of unregistered) if (nowMs - link.openedMs > registerWithinMs) void askToRegister(link)
         },
       },
@@ -275,8 +287,16 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
       wentUp(central, link)
     }
 
-    const spots = createSpots({ nowMs: () => timers.now(), dialectOf, call })
     const limitKeys = createLimitKeys({ central, dialectOf, linkOf: linkAt })
+    const released = createReleased({
+      central,
+      limitKeys,
+      dialectOf,
+      linkOf: linkAt,
+      clearAll: link => dispatch.clearAll(link),
+      isEnrolled: no => registry.station(no)?.evses.some(evse => options.isEnrolled?.(evse.charger) ?? false) ?? false,
+    })
+    const spots = createSpots({ nowMs: () => timers.now(), dialectOf, call })
     const dispatch = createDispatch({
       central,
       limitKeys,
@@ -291,7 +311,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
       const found = registry.charger(charger)
       return found === undefined ? undefined : links.get(found.station.no)
     }
-    return { sink, transport, dispatch, batches, call, dialectOf, linkWith, reserve, central, limitKeys, spots }
+    return { sink, transport, dispatch, batches, call, dialectOf, linkWith, reserve, central, limitKeys, spots, released }
   }
 
   const live = (): NonNullable<typeof running> => {
@@ -345,31 +365,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
       // `Scheduled`: it will be out of service once its transaction ends (1.6 §5.2, 2.0.1 G03).
       return request !== null && accepted(await call(link, request.action, request.payload, priority.urgent), 'Scheduled')
     },
-    async release(station) {
-      const { sink, dispatch, dialectOf, central, limitKeys } = live()
-      const link = links.get(station)
-      const prefix = configKey(station)
-      const keys = [...sink.registry.keys(prefix)].map(name => name.slice(prefix.length))
-      const offlineKey = limitKeys.keyOf(station)
-      if (link === undefined || !link.up)
-        return { cleared: 0, restoredKeys: [], failed: ['offline', ...keys, ...(offlineKey === undefined ? [] : [offlineKey])] }
-      const failed: string[] = []
-      const { cleared, failed: uncleared } = await dispatch.clearAll(link)
-      if (uncleared > 0) failed.push('profiles')
-      const restoredKeys: string[] = []
-      const limitKey = limitKeys.keyOf(station)
-      if (limitKey !== undefined) ((await limitKeys.free(link)).kind === 'accepted' ? restoredKeys : failed).push(limitKey)
-      for (const key of keys) {
-        const value = sink.registry.get(prefix + key)
-        const verdict = value === undefined ? undefined : await dialectOf(link).writeKey(central, link, key, value, priority.config)
-        if (verdict?.kind !== 'accepted' && !(verdict?.kind === 'refused' && verdict.code === 'RebootRequired')) failed.push(key)
-        else {
-          await sink.registry.set(prefix + key, null)
-          restoredKeys.push(key)
-        }
-      }
-      return { cleared, restoredKeys, failed }
-    },
+    release: station => live().released.release(station),
     ceilingW(charger) {
       const link = running?.linkWith(charger)
       const evse = link?.evses.find(e => e.charger === charger)

@@ -320,6 +320,54 @@ describe('a box is asked once what it can do, and put back as it was', () => {
     await outcomeOf(b.seen, wanted)
     expect(point.calls.filter(c => c.action === 'ChangeConfiguration')).toEqual([])
   })
+  it('a released box stays released: it boots, we restart, and nothing is changed; enrolled again it is', async () => {
+    const keys: Record<string, string> = { MeterValueSampleInterval: '60' }
+    const serve = (p: ChargePoint) => {
+      p.answer('GetConfiguration', ({ key }) => ({
+        configurationKey: (key as string[]).filter(k => k in keys).map(k => ({ key: k, readonly: false, value: keys[k] })),
+      }))
+      p.answer('ChangeConfiguration', ({ key, value }) => {
+        keys[key] = value
+        return { status: 'Accepted' }
+      })
+    }
+    const first = await open()
+    const point = await connect(first, 'ocpp1.6', 'A', serve)
+    await until('it samples as we ask', () => keys['MeterValueSampleInterval'] === '5')
+    expect((await first.link.release(1)).restoredKeys).toEqual(['MeterValueSampleInterval'])
+    const discovered = () => point.calls.filter(c => c.action === 'GetCompositeSchedule').length
+    const before = discovered()
+    await boot(point, 'ocpp1.6')
+    await until('it has been asked what it can do', () => discovered() > before)
+    await point.close()
+    await first.close()
+
+    let enrolled = false
+    const second = await open([station(1, 'A')], { isEnrolled: () => enrolled }, first.registry)
+    const again = await connect(second, 'ocpp1.6', 'A', serve)
+    await until('it has been asked what it can do', () => again.calls.some(c => c.action === 'GetConfiguration'))
+    const wanted = limit()
+    second.link.send([wanted])
+    await outcomeOf(second.seen, wanted)
+    expect(keys).toEqual({ MeterValueSampleInterval: '60' })
+    enrolled = true
+    await until('it samples as we ask', () => keys['MeterValueSampleInterval'] === '5')
+  })
+  it('what could not be put back because the box was offline is put back when it comes', async () => {
+    const b = await open()
+    await b.registry.set('ocpp.key:1:MeterValueSampleInterval', '60')
+    expect((await b.link.release(1)).failed).toContain('offline')
+    const keys: Record<string, string> = { MeterValueSampleInterval: '5' }
+    await connect(b, 'ocpp1.6', 'A', p =>
+      p.answer('ChangeConfiguration', ({ key, value }) => {
+        keys[key] = value
+        return { status: 'Accepted' }
+      }),
+    )
+    await until('it is put back', () => keys['MeterValueSampleInterval'] === '60')
+    await until('nothing is left', () => [...b.registry.keys('ocpp.key:')].length === 0)
+    expect(b.registry.get('ocpp.released:1')).toBe('done')
+  })
   it('an offline station cannot be released, and says what is left', async () => {
     const b = await open()
     await b.registry.set('ocpp.key:1:MeterValueSampleInterval', '60')
