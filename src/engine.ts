@@ -12,7 +12,7 @@ import { remaining } from './core/schedule.ts'
 import { newsOf } from './core/sessions.ts'
 import { sourceKey } from './core/silence.ts'
 import { digestOf, toBytes } from './core/snapshot.ts'
-import { type EventState, firstS, lastS, type State } from './core/state.ts'
+import { type EventState, firstS, lastS, mayHold, ownLastS, type State } from './core/state.ts'
 import { baselineWindow, settledWindow } from './core/verify/meterBefore.ts'
 import { fleetFact } from './engine/capabilities.ts'
 import { type Inbox, inputsOf, isEmpty, newInbox, putBack } from './engine/inbox.ts'
@@ -242,7 +242,7 @@ export function createEngine(world: World): Engine {
   /** Once shortly before the first commands, once more where those without a reading were asked too late for that, then regularly from the first second to the last. */
   function nextObservation(e: EventState, after: Instant): Instant {
     const first = firstS(e) * 1000
-    const end = Math.min(lastS(e), e.cancelledS) * 1000
+    const end = (mayHold(e) ? lastS(e) : Math.min(lastS(e), e.cancelledS)) * 1000
     const before = first - 1000 * (LEAD_S + 10)
     if (after < first && e.basisAtS * 1000 < before) return Math.max(before, after)
     if (after < first && spots.lookAgainAt(e) < first) return Math.max(spots.lookAgainAt(e), after)
@@ -260,7 +260,7 @@ export function createEngine(world: World): Engine {
     return out
   }
   function verifyAt(e: EventState): Instant {
-    return awaitsVerification(e) ? lastS(e) * 1000 + options.graceMs : Infinity
+    return awaitsVerification(e) ? ownLastS(e) * 1000 + options.graceMs : Infinity
   }
   function nextLookAt(e: EventState): Instant {
     if (e.status !== 'accepted') return Infinity

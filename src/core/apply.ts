@@ -3,6 +3,7 @@ import { turnYear } from './budget.ts'
 import { rememberRest, rememberRun } from './calendar.ts'
 import { canonicalJson } from './codec.ts'
 import { withChanges } from './fleet.ts'
+import { applyAdmitted, applyRestored, applyRestoring, carsChanged, newRestore, observeHeld } from './held.ts'
 import { chargersOf, rangesOf } from './members.ts'
 import {
   chargerVerdicts,
@@ -76,11 +77,12 @@ function isOver(e: EventState, nowS: Second): boolean {
 export const awaitsVerification = (e: EventState): boolean =>
   e.status === 'accepted' && !e.event.test && !e.verification && e.cancelledS > firstS(e) && lastS(e) !== NEVER_S && e.basisW.length > 0
 const hasColumns = (e: EventState): boolean =>
-  e.excluded.length + e.basisW.length + e.startRank.length + e.endRank.length + e.answer.length > 0
+  e.excluded.length + e.basisW.length + e.startRank.length + e.endRank.length + e.answer.length > 0 || e.restore !== null
 function dropColumns(e: EventState): void {
   e.excluded = e.unmoved = e.strikes = e.answer = e.resort = new Uint8Array(0)
   e.startRank = e.endRank = new Uint16Array(0)
   e.basisW = new Int32Array(0)
+  e.restore = null
 }
 
 /** The only writer of State. Total: it never refuses a fact, it only remembers. In place. */
@@ -161,10 +163,14 @@ function remember(s: State, fact: Fact, nowS: Second): void {
       return
     }
     case 'session':
-      return applySession(s, fact, nowS)
+      applySession(s, fact, nowS)
+      return carsChanged(s, fact.who)
     case 'restoring':
+      return applyRestoring(s, fact)
     case 'admitted':
+      return applyAdmitted(s, fact, nowS)
     case 'restored':
+      return applyRestored(s, fact, nowS)
     case 'metered':
     case 'noted':
     case 'alarm':
@@ -285,6 +291,7 @@ const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second)
   missingW: 0,
   announced: null,
   former: null,
+  restore: null,
   verification: null,
 })
 
@@ -295,6 +302,7 @@ function applyAccepted(s: State, fact: Of<'accepted'>): void {
   fact.excluded.forEach((i, k) => (excluded[i] = fact.why[k]! + 1))
   e.status = 'accepted'
   e.former = null
+  e.restore = newRestore(s.programmes.get(e.event.programme)?.restore)
   e.spread = fact.spread
   e.programmeVersion = fact.programmeVersion
   e.excluded = excluded
@@ -397,6 +405,7 @@ function applyObserved(s: State, fact: Of<'observed'>, nowS: Second): void {
     e.basisAtS = nowS
     return
   }
+  observeHeld(e, fact)
   if (e.strikes.length < s.fleet.chargers) e.strikes = grown(e.strikes, s.fleet.chargers)
   fact.who.forEach((i, k) => {
     // power whose blob has expired says nothing; a reading seen before is no second proof

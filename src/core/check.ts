@@ -1,7 +1,7 @@
-import { releasedS } from './edges.ts'
+import { endsS, releasedS } from './edges.ts'
 import { chargersOf, honoursOptOut, rangesOf, taking } from './members.ts'
 import { type ChargerNo, type Interval, linkLossTraits, NEVER_S, type NodeNo, type Second } from './model.ts'
-import { NONE, rowEnd, rowStart, UNKNOWN } from './rows.ts'
+import { limitAt, NONE, rowEnd, rowStart, UNKNOWN } from './rows.ts'
 import { type EventState, firstEndS, type State, tailS } from './state.ts'
 
 /** A cap is checked second by second this far ahead; every later turn checks again. */
@@ -23,6 +23,8 @@ export function check(s: State, nowS: Second, missing: ReadonlyMap<number, numbe
   for (const { e } of bounds) {
     const wrong = e.status === 'accepted' && !e.event.test ? checkAsk(s, e, nowS, missing.get(e.no) ?? 0) : undefined
     if (wrong) return wrong
+    const i = letGoEarly(s, e, nowS)
+    if (i !== undefined) return `charger ${i}: let go by the restore of event ${e.no} before its end`
   }
   return undefined
 }
@@ -45,8 +47,37 @@ function checkRow(s: State, i: number, nowS: Second, events: ReadonlyMap<number,
     if (bound?.e.status !== 'accepted') return `charger ${i}: limited by event ${rows.because[k]}, which is not accepted`
     if (f.limitsAtStation[i] === 0 && !bound.mayUse(i, fromS, toS))
       return `charger ${i}: limited by event ${bound.e.no}, which may not use it`
-    if (toS > latestEndS(bound, i, f.limitsAtStation[i] === 1))
-      return `charger ${i}: limited until ${toS}, past the end of event ${bound.e.no}`
+    if (toS > latestEndS(bound, i, f.limitsAtStation[i] === 1)) {
+      const wrong = checkHold(s, bound, i, limitW, toS, nowS)
+      if (wrong) return wrong
+    }
+  }
+  return undefined
+}
+
+/** A limit past its event's own end: only where a level cap holds the charger, as low as it was, within its time, and until it is let in or says no. */
+function checkHold(s: State, { e, endS }: Bound, i: ChargerNo, limitW: number, toS: Second, nowS: Second): string | undefined {
+  const r = e.restore
+  const isSum = s.fleet.limitsAtStation[i] === 1
+  if (!r || (e.event.stopAtOnce && e.cancelledS !== NEVER_S)) return `charger ${i}: limited until ${toS}, past the end of event ${e.no}`
+  const askedToS = Math.min(e.event.intervals.at(-1)?.toS ?? 0, e.cancelledS)
+  if (toS > Math.max(endS, askedToS + r.maxS)) return `charger ${i}: held until ${toS}, longer than the restore of event ${e.no} may`
+  if (isSum) return undefined
+  if ((r.admittedS[i] ?? 0) > 0) return `charger ${i}: held until ${toS}, though the restore of event ${e.no} has let it in`
+  if (s.optOuts.get(i)?.some(o => o.toS > askedToS && o.fromS <= nowS)) return `charger ${i}: held by event ${e.no} against its driver`
+  if (r.heldW.length > 0 && limitW !== r.heldW[i]) return `charger ${i}: held at ${limitW} W by event ${e.no}, which had it at ${r.heldW[i]} W`
+  return undefined
+}
+/** Somebody whom a restore lets go before its own end by the event. */
+function letGoEarly(s: State, e: EventState, nowS: Second): ChargerNo | undefined {
+  const r = e.restore
+  if (!r || r.heldW.length === 0 || e.event.stopAtOnce) return undefined
+  const lastToS = e.event.intervals.at(-1)?.toS ?? 0
+  for (let i = 0; i < r.heldW.length; i++) {
+    if (r.heldW[i]! < 0 || s.fleet.limitsAtStation[i] === 1 || s.optOuts.has(i) || s.refusals.has(i)) continue
+    if (nowS >= Math.min(endsS(e, i, lastToS), releasedS(e, i))) continue
+    const limitW = limitAt(s.rows, s.want[i]!, nowS)
+    if (limitW < 0 || limitW > r.heldW[i]!) return i
   }
   return undefined
 }

@@ -1,12 +1,14 @@
 import { apply, beginTurn } from './apply.ts'
 import { budgetAlarms } from './budget.ts'
 import { check } from './check.ts'
+import { isHolding } from './held.ts'
 import { judge } from './judge.ts'
 import { type Decision, type Fact, type Input, type NodeNo, outcomeCode, type Second } from './model.ts'
 import { type Planned, plan, planningEvents } from './plan.ts'
 import { reconcile } from './reconcile.ts'
 import { beyondRoutine } from './register.ts'
 import { lastResorts, type Observed, shortfall } from './response.ts'
+import { restore } from './restore.ts'
 import { FREE, NONE, rowEnd, rowStart } from './rows.ts'
 import type { EventState, State } from './state.ts'
 import { verify } from './verify/meterBefore.ts'
@@ -56,6 +58,11 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
       put(next)
       replan = true
     }
+  for (const e of s.events.values())
+    for (const decision of restore(s, e, nowS)) {
+      put(decision)
+      replan = true
+    }
   if (replan) planAndCheck(s, nowS, put)
   const sent = reconcile(s, nowS)
   if (sent) put(sent)
@@ -94,10 +101,12 @@ function changesPlan(s: State, input: Input): boolean {
     case 'link':
       // who is offline counts against a cap
       return planningEvents(s, Math.floor(s.nowMs / 1000)).some(e => e.event.intervals.some(x => x.ask.kind === 'cap'))
+    case 'session':
+      // a car that leaves takes its admission with it
+      return [...s.events.values()].some(isHolding)
     case 'keyCommitted':
     case 'outcome':
     case 'doubt':
-    case 'session':
     case 'metered':
     case 'forced':
     case 'noted':

@@ -1,7 +1,8 @@
 import { offsetS } from './edges.ts'
+import { ownEndS } from './held.ts'
 import { NEVER_S, type Second } from './model.ts'
 import { type Draft, draftSegment, FREE, type Rows, rowEnd, rowStart } from './rows.ts'
-import type { State } from './state.ts'
+import { mayHold, ownLastS, type State } from './state.ts'
 
 /** An open-ended limit is held this long and renewed at half, so that it lapses by itself if we die. */
 export const LEASE_S = 3_600
@@ -19,16 +20,16 @@ export function fit(s: State, charger: number, row: number, nowS: Second, draft:
   let k = firstLeft(rows, row, nowS)
   if (k === end) return true
   const depth = s.fleet.depth[charger]!
-  const openEnded = rows.toS[end - 1] === NEVER_S
-  if (!openEnded && (depth === NO_DEPTH || periods(rows, k, end, nowS) <= depth)) return true
+  const leased = isLeased(s, charger, row, k, nowS)
+  if (!leased && (depth === NO_DEPTH || periods(rows, k, end, nowS) <= depth)) return true
   let used = 0
   let atS = nowS
   for (; k < end; k++) {
     const fromS = Math.max(rows.fromS[k]!, nowS)
     used += fromS > atS ? 2 : 1
     if (depth !== NO_DEPTH && used > depth) break
-    atS = rows.toS[k]!
-    const toS = atS === NEVER_S ? leaseEndS(s, charger, rows.because[k]!, nowS) : atS
+    const toS = leasedToS(s, charger, k, nowS)
+    atS = toS
     if (fromS < toS) draftSegment(draft, rows.fromS[k]!, toS, rows.limitW[k]!, rows.because[k]!)
   }
   return false
@@ -44,8 +45,27 @@ export function refitS(s: State, charger: number, row: number, nowS: Second): Se
   const depth = s.fleet.depth[charger]!
   let at = Infinity
   if (depth !== NO_DEPTH && periods(rows, k, end, nowS) > depth) at = rows.fromS[k]! > nowS ? rows.fromS[k]! : rows.toS[k]!
-  if (rows.toS[end - 1] === NEVER_S) at = Math.min(at, nextRenewalS(charger, nowS))
+  if (isLeased(s, charger, row, k, nowS)) at = Math.min(at, nextRenewalS(charger, nowS))
   return at
+}
+
+/** Does anything of the row from its k-th segment on go further than may be told now? */
+function isLeased(s: State, charger: number, row: number, k: number, nowS: Second): boolean {
+  for (; k < rowEnd(s.rows, row); k++) if (s.rows.toS[k]! > leasedToS(s, charger, k, nowS)) return true
+  return false
+}
+/**
+ * How far a segment may be told: its end; a lease where it has none; and where it is the hold of a level-capped restore, the charger's own end by the
+ * event or a lease, whichever is later. If we die, whoever is held comes back within a lease and its spread.
+ */
+function leasedToS(s: State, charger: number, k: number, nowS: Second): Second {
+  const toS = s.rows.toS[k]!
+  const because = s.rows.because[k]!
+  if (toS === NEVER_S) return leaseEndS(s, charger, because, nowS)
+  const e = s.events.get(because)
+  if (!e || !mayHold(e)) return toS
+  const ownS = s.fleet.limitsAtStation[charger] === 1 ? ownLastS(e) : ownEndS(e, charger)
+  return toS <= ownS ? toS : Math.max(ownS, Math.min(toS, leaseEndS(s, charger, because, nowS)))
 }
 
 const firstLeft = (rows: Rows, row: number, nowS: Second): number => {

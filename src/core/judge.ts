@@ -33,7 +33,8 @@ export function judge(s: State, e: EventState, nowS: Second): Decision {
     excluded,
     why: codes,
     startRank: ranks('start', spread.startS, e.startRank),
-    endRank: ranks('end', spread.endFollowsStart ? 0 : spread.endS, e.endRank),
+    // whom a level cap holds is let go by rank even where the end itself is not spread
+    endRank: ranks('end', spread.endFollowsStart ? 0 : programme.restore.policy === 'levelCapped' ? 1 : spread.endS, e.endRank),
   }
 }
 

@@ -1,10 +1,11 @@
 import { allocate, UNLIMITED } from './allocate.ts'
 import { spanFromS, spanToS } from './edges.ts'
+import { heldToS, isHolding } from './held.ts'
 import { chargersOf, type Range, rangesOf } from './members.ts'
 import { type Decision, type EventNo, type Interval, NEVER_S, type Second } from './model.ts'
 import { closeSchedule, type Draft, draftSegment, finished, newDraft, type Rows, rowEnd, rowStart } from './rows.ts'
 import { newPad, type Pad, pushSegment, summed, tightest } from './schedule.ts'
-import { type EventState, type Fleet, lastS, type State } from './state.ts'
+import { askEndS, type EventState, type Fleet, lastS, mayHold, type State } from './state.ts'
 
 /** Recorded with every plan: replay recomputes a plan only under the algorithm that made it. */
 export const ALGORITHM = 'plan-1'
@@ -22,6 +23,8 @@ type Part = {
   readonly base: number
   /** Per interval; undefined where it is over. */
   readonly watts: readonly (Int32Array | undefined)[]
+  /** Limits of a restore that has begun, instead of all intervals. */
+  readonly held: Int32Array | undefined
 }
 
 /**
@@ -46,8 +49,9 @@ function partsOf(s: State, e: EventState, nowS: Second, unreachable: { event: Ev
   const ranges = rangesOf(s.fleet, e.event.targets)
   const members = chargersOf(s.fleet, ranges)
   let missingW = 0
+  const held = isHolding(e) ? e.restore.heldW : undefined
   const watts = e.event.intervals.map(interval => {
-    if (isOver(e, interval, nowS)) return undefined
+    if (held || isOver(e, interval, nowS)) return undefined
     const allocation = allocate(s, e, interval, members)
     missingW = Math.max(missingW, allocation.missingW)
     return allocation.watts
@@ -55,15 +59,15 @@ function partsOf(s: State, e: EventState, nowS: Second, unreachable: { event: Ev
   if (missingW > 0) unreachable.push({ event: e.no, missingW })
   let base = 0
   return ranges.map(r => {
-    const part = { e, from: r.from, to: r.to, base, watts }
+    const part = { e, from: r.from, to: r.to, base, watts, held }
     base += r.to - r.from
     return part
   })
 }
 
-/** Has the last charger left this interval, whatever its offset? */
+/** Has the last charger left this interval, whatever its offset, and may no restore hold it there? */
 const isOver = (e: EventState, { toS }: Interval, nowS: Second): boolean =>
-  toS !== NEVER_S && toS + Math.max(0, e.spread.startShiftS, e.spread.endShiftS) + Math.max(e.spread.startS, e.spread.endS) < nowS
+  toS !== NEVER_S && !mayHold(e) && toS + Math.max(0, e.spread.startShiftS, e.spread.endShiftS) + Math.max(e.spread.startS, e.spread.endS) < nowS
 
 type Stretch = Range & { readonly parts: readonly Part[] }
 /** The depth-first order cut where the set of events changes. */
@@ -111,7 +115,7 @@ function planStretch(s: State, stretch: Stretch, nowS: Second, draft: Draft, pad
       p += shares - 1
       continue
     }
-    segmentsOf(stretch.parts, i, p, nowS, pads)
+    segmentsOf(s, stretch.parts, i, p, nowS, pads)
     draftIfNew(s, i, pads.best, nowS, draft)
   }
 }
@@ -129,7 +133,7 @@ function planStation(s: State, stretch: Stretch, p: number, shares: number, nowS
   const f = s.fleet
   const evses = Array.from({ length: shares }, (_, k) => f.order[p + k]!)
   const schedules = evses.map((i, k) => {
-    segmentsOf(stretch.parts, i, p + k, nowS, pads)
+    segmentsOf(s, stretch.parts, i, p + k, nowS, pads)
     return copyOf(pads.best)
   })
   const sum = newPad(2 * schedules.reduce((n, x) => n + x.count, 0))
@@ -149,21 +153,34 @@ function copyOf(pad: Pad): Pad {
 }
 
 /** Fills `pads.best` with what is left of charger i's schedule from `nowS` on. */
-function segmentsOf(parts: readonly Part[], i: number, p: number, nowS: Second, { raw, best }: Pads): void {
+function segmentsOf(s: State, parts: readonly Part[], i: number, p: number, nowS: Second, { raw, best }: Pads): void {
   raw.count = 0
   for (const part of parts) {
     if (p < part.from || p >= part.to) continue
+    if (part.held) {
+      const limitW = part.held[i] ?? UNLIMITED
+      const fromS = askEndS(part.e) - 1
+      const toS = limitW === UNLIMITED ? 0 : heldToS(s, part.e, i)
+      if (fromS < toS && toS > nowS) pushSegment(raw, fromS, toS, limitW, part.e.no)
+      continue
+    }
     const m = part.base + p - part.from
     for (let k = 0; k < part.watts.length; k++) {
       const limitW = part.watts[k]?.[m] ?? UNLIMITED
       if (limitW === UNLIMITED) continue
       const fromS = spanFromS(part.e, k, i)
-      const toS = spanToS(part.e, k, i)
+      const toS = k === part.watts.length - 1 ? lastToS(s, part.e, k, i) : spanToS(part.e, k, i)
       if (fromS < toS && toS > nowS) pushSegment(raw, fromS, toS, limitW, part.e.no)
     }
   }
   if (raw.count === 0) best.count = 0
   else tightest(raw, best)
+}
+
+/** The end of a charger's last span; where its restore has a level cap, of what may follow on it. */
+function lastToS(s: State, e: EventState, k: number, i: number): Second {
+  const toS = spanToS(e, k, i)
+  return e.cancelledS === NEVER_S && mayHold(e) ? Math.max(toS, heldToS(s, e, i)) : toS
 }
 
 function draftIfNew(s: State, i: number, pad: Pad, nowS: Second, draft: Draft): void {

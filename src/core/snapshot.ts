@@ -70,6 +70,7 @@ export function fromBytes(bytes: Uint8Array): State {
   s.register ??= new Map()
   for (const e of s.events.values()) {
     e.announced ??= null
+    e.restore ??= null
     e.asked ??= ''
   }
   return s

@@ -90,7 +90,23 @@ export type EventState = {
   announced: readonly Interval[] | null
   /** What ran before the present revision, until that is accepted: a declined revision ends it in an orderly way. */
   former: Former | null
+  /** How a programme with a level cap lets those go whom the event limits; null where the schedule's own end does. */
+  restore: Restore | null
   verification: Verification | null
+}
+
+export type Restore = {
+  readonly levelCap: number
+  readonly maxS: number
+  /** By charger number, empty until the event's end: the limit that it is held at, -1 where it is not. */
+  heldW: Int32Array
+  /** When it was let in, 0 while it waits or has no car. */
+  admittedS: Uint32Array
+  /** What it was last observed to draw, W; -1 unknown. */
+  loadW: Int32Array
+  admittedLastS: Second
+  /** When nobody waited any more; NEVER_S until then. */
+  restoredS: Second
 }
 
 export type Former = {
@@ -267,8 +283,24 @@ export const isRefused = (s: State, charger: number, fromS: Second): boolean =>
 
 /** First second that an event could limit anyone. */
 export const firstS = (e: EventState): Second => (e.event.intervals[0]?.fromS ?? NEVER_S) + Math.min(0, e.spread.startShiftS)
-/** Last second by which everyone is free of it, NEVER_S if it is open-ended. */
+/** The end of what is asked: as announced, or the cancellation. */
+export const askEndS = (e: EventState): Second => Math.min(e.event.intervals.at(-1)?.toS ?? 0, e.cancelledS)
+/** Can a level-capped restore hold anyone of it: it has begun, and was not stopped at once? */
+export const mayHold = (e: EventState): boolean =>
+  e.restore !== null && !e.event.test && e.cancelledS > firstS(e) && !(e.event.stopAtOnce && e.cancelledS !== NEVER_S)
+/** Whoever a level-capped restore holds at its own end is let go over this: as its event's end is spread, and never in one step. */
+export const releaseSpreadS = (e: EventState): number =>
+  Math.min(e.restore?.maxS ?? 0, Math.max(600, e.spread.endFollowsStart ? e.spread.startS : e.spread.endS))
+
+/** Last second by which everyone is free of it, held by its restore or not; NEVER_S if it is open-ended. */
 export function lastS(e: EventState): Second {
+  const ownS = ownLastS(e)
+  if (!e.restore || ownS === NEVER_S || !mayHold(e)) return ownS
+  const overS = Math.min(askEndS(e) + e.restore.maxS, e.restore.restoredS + releaseSpreadS(e))
+  return Math.max(ownS, overS)
+}
+/** The same by the schedules alone. */
+export function ownLastS(e: EventState): Second {
   const toS = e.event.intervals.at(-1)?.toS ?? 0
   const plannedS = toS === NEVER_S ? NEVER_S : toS + plannedTailS(e)
   return e.cancelledS === NEVER_S ? plannedS : Math.min(plannedS, e.cancelledS + tailS(e))

@@ -1,5 +1,6 @@
 import { chargersOf, honoursOptOut, rangesOf } from './members.ts'
 import type { ChargerNo, EventClass, EventNo, Instant, NodeNo, Second, Target } from './model.ts'
+import { type RestoreSummary, restoreSummary } from './restore.ts'
 import { becauseAt, limitAt, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
 import { type EventState, exclusionOf, type Fleet, isOptedOut, isRefused, isUp, type State } from './state.ts'
 
@@ -245,6 +246,8 @@ export type EventSummary = {
   readonly limitedNow: number
   readonly askNow: EventState['event']['intervals'][number]['ask'] | null
   readonly extraW: number
+  /** How load comes back while a level-capped restore goes on, and what is to be expected; null otherwise. */
+  readonly restore: RestoreSummary | null
 }
 
 /** How far an event is. Undefined for an event that the state does not have or has forgotten. */
@@ -271,7 +274,7 @@ export function eventSummary(s: State, event: EventNo, nowMs: Instant): EventSum
     n[step]++
     if (step !== 'refused' && step !== 'optedOut') n.limited++
   }
-  return { targeted: who.length, ...n, excluded, askNow: askAt(e, nowS), extraW: e.extraW }
+  return { targeted: who.length, ...n, excluded, askNow: askAt(e, nowS), extraW: e.extraW, restore: restoreSummary(s, e, nowS) }
 }
 type Step = 'answered' | 'silent' | 'inDelay' | 'offline' | 'refused' | 'optedOut'
 function stepOf(s: State, charger: ChargerNo, event: EventNo, nowS: Second): Step | null {

@@ -1,5 +1,6 @@
 import { limitedSinceS, membersOf } from '../core/apply.ts'
 import { chargersOf, rangesOf } from '../core/members.ts'
+import { isHolding } from '../core/held.ts'
 import { NEVER_S, type Second, type Target } from '../core/model.ts'
 import { figures } from '../core/response.ts'
 import { limitAt } from '../core/rows.ts'
@@ -24,11 +25,11 @@ export function eventView(e: EventState, nowS: Second): EventView {
 }
 function stateOf(e: EventState, nowS: Second): EventView['state'] {
   if (e.status === 'declined') return 'declined'
-  if (e.verification) return 'verified'
   const endS = Math.min(e.event.intervals.at(-1)?.toS ?? 0, e.cancelledS)
   if (nowS < Math.min(firstS(e), endS)) return 'scheduled'
   if (nowS < endS) return 'active'
   if (lastS(e) !== NEVER_S && nowS < lastS(e)) return 'restoring'
+  if (e.verification) return 'verified'
   return e.cancelledS === NEVER_S ? 'ended' : 'cancelled'
 }
 
@@ -78,12 +79,15 @@ export function observe(s: State, e: EventState, latest: Latest, nowMs: number, 
   for (let k = 0; k < who.length; k++) {
     const i = who[k]!
     if (powerW[k]! < 0) continue
-    if (latest.fromMs[i]! < limitedSinceS(s, i, nowS) * 1000) powerW[k] = -1
+    if (latest.fromMs[i]! < Math.max(limitedSinceS(s, i, nowS), loadSinceS(s, e, i)) * 1000) powerW[k] = -1
     else if (seenMs[i] === latest.atMs[i]!) again[k] = 1
     else seenMs[i] = latest.atMs[i]!
   }
   return { who, powerW, again }
 }
+/** Within a restore: since when a charger may draw what it draws, let in or with another car. */
+const loadSinceS = (s: State, e: EventState, i: number): Second =>
+  isHolding(e) ? Math.max(e.restore.admittedS[i] ?? 0, s.sinceS[i]!) : 0
 export function observeMembers(who: Uint32Array, latest: Latest, nowMs: number, freshMs: number) {
   const power = powerOf(latest, nowMs, freshMs)
   return { who, powerW: Int32Array.from(who, i => Math.round(power(i) ?? -1)) }

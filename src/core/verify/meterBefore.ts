@@ -13,7 +13,7 @@ import {
   type Verdict,
 } from '../model.ts'
 import { askedUntilS } from '../silence.ts'
-import { answerOf, type EventState, exclusionOf, firstEndS, firstS, isOptedOut, isUp, lastS, linkLossOf, type State } from '../state.ts'
+import { answerOf, type EventState, exclusionOf, firstEndS, firstS, isOptedOut, isUp, lastS, linkLossOf, ownLastS, type State } from '../state.ts'
 
 /** The baseline is each charger's mean power in this stretch before the event (meter before / meter after: ERCOT MBMA, GB flexibility "meter-before"). */
 export const BASELINE_S = 300
@@ -213,7 +213,7 @@ function whyNot(s: State, e: EventState, i: number, judged: (typeof chargerVerdi
 /** Refusals and opt-outs of other days stand in the state as well. */
 const refusedHere = (s: State, e: EventState, i: number): boolean =>
   answerOf(e, i) === 'rejected' || (s.refusals.get(i)?.toS ?? 0) > firstS(e)
-const optedOutHere = (s: State, e: EventState, i: number): boolean => isOptedOut(s, i, firstS(e), lastS(e))
+const optedOutHere = (s: State, e: EventState, i: number): boolean => isOptedOut(s, i, firstS(e), ownLastS(e))
 
 function byCharger(readings: Readings): Map<number, number[]> {
   const out = new Map<number, number[]>()
