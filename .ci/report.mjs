@@ -14,10 +14,16 @@ console.log(
   `${report.numPassedTests} passed, ${report.numFailedTests} failed, ${skipped.length} skipped; ../shared is ${shared ? 'here' : 'absent'}`,
 )
 for (const name of skipped) console.log(`  skipped  ${name}`)
+// The first lines of a message: what was expected, or the seed of a property.
+const why = messages => (messages ?? []).map(text => text.split('\n').slice(0, 3).join('\n    ')).join('\n    ')
 for (const suite of report.testResults) {
-  const failed = suite.assertionResults.filter(t => t.status === 'failed').map(t => t.fullName)
-  if (suite.status === 'failed' && failed.length === 0) failed.push(suite.message)
-  for (const name of failed) console.error(`  FAILED   ${suite.name.replace(`${root}/`, '')}: ${name}`)
+  const file = suite.name.replace(`${root}/`, '')
+  const failed = suite.assertionResults.filter(t => t.status === 'failed')
+  for (const t of failed) console.error(`  FAILED   ${file}: ${t.fullName}\n    ${why(t.failureMessages)}`)
+  if (suite.status === 'failed' && failed.length === 0) console.error(`  FAILED   ${file}: ${suite.message}`)
+  // A test that was given one more try and passed keeps the messages of its first.
+  for (const t of suite.assertionResults.filter(t => t.status === 'passed' && t.failureMessages?.length > 0))
+    console.log(`  passed on another try  ${file}: ${t.fullName}\n    ${why(t.failureMessages)}`)
 }
 if (!report.success || report.numPassedTests === 0) process.exit(1)
 if (shared && skipped.length > 0) {
