@@ -76,6 +76,8 @@ export interface Meters {
 export type StationAuth = { readonly profile: 0 | 1 | 2 | 3; readonly passwordHash?: string }
 /** What a box can do, as data; never a branch on a vendor's name. Hints from discovery, corrected by what is learned. */
 export type Capabilities = {
+  /** Absent: AC. What a DC box gives is known in watts only: its `maxA` and `minA` are watts at a nominal `voltageV` of one phase, and limits are set in W. */
+  readonly current?: 'AC' | 'DC'
   readonly units: readonly ('A' | 'W')[]
   /** Can a limit be set per EVSE, or only for the whole box? */
   readonly limitsAt: 'station' | 'evse'

@@ -50,7 +50,9 @@ const targets: readonly { readonly purpose: Purpose; readonly at: 'station' | 'e
  */
 export const rungsOf = (capabilities: Capabilities, evses: number, foreign: Foreign, rule?: KeyRule): readonly Rung[] => {
   const whole = evses === 1 || capabilities.limitsAt === 'station'
-  const units = capabilities.units.length > 0 ? capabilities.units : (['A', 'W'] as const)
+  // The amps of a DC box are at the battery's voltage, which nobody tells.
+  const units =
+    capabilities.current === 'DC' ? (['W'] as const) : capabilities.units.length > 0 ? capabilities.units : (['A', 'W'] as const)
   const levels = capabilities.maxStackLevel > 0
   const key = `${units} ${whole} ${levels} ${foreign.how === 'unread'} ${rule === undefined ? '' : JSON.stringify(rule)}`
   let rungs = shared.get(key)

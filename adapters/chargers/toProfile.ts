@@ -154,7 +154,7 @@ const payloadOf = (rung: ProfileRung, evseId: number, drawn: Drawn, context: Pro
  * divided. Empty when nothing of the schedule lies ahead (clear instead), or when a TxProfile is wanted and no transaction runs.
  *
  * Below the least current a box can signal the limit becomes 0 (pause); with `takesZero: false`, where 0 is refused or never woken from, it becomes
- * `minA`, unless others allow less. `numberPhases` is always given in W (1.6 and 2.0.1 assume 3 when it is absent) and omitted in A.
+ * `minA`, unless others allow less. `numberPhases` is always given in W (1.6 and 2.0.1 assume 3 when it is absent) and omitted in A, and for a DC box.
  */
 export const toProfile = (
   command: Pick<Command, 'schedule' | 'urgent'>,
@@ -191,7 +191,9 @@ export const toProfile = (
       floored ??= wire.floored
       const startPeriod = step.fromS - startS
       periods.push(
-        rung.unit === 'W' ? { startPeriod, limit: wire.limit, numberPhases: capabilities.phases } : { startPeriod, limit: wire.limit },
+        rung.unit === 'W' && capabilities.current !== 'DC'
+          ? { startPeriod, limit: wire.limit, numberPhases: capabilities.phases }
+          : { startPeriod, limit: wire.limit },
       )
     }
     requests.push({

@@ -292,6 +292,9 @@ const stationCells = (a: FleetRow, b: FleetRow): readonly (readonly [Column, unk
   ['feeder', pathText(a), pathText(b)],
   ['security_profile', a.profile, b.profile],
   ['password', a.password, b.password],
+  ['current', a.current, b.current],
+  ['max_power_w', a.maxW, b.maxW],
+  ['min_power_w', a.minW, b.minW],
   ['phases', a.phases, b.phases],
   ['voltage_v', a.voltageV, b.voltageV],
   ['min_current_a', a.minA, b.minA],
@@ -302,7 +305,25 @@ const stationCells = (a: FleetRow, b: FleetRow): readonly (readonly [Column, unk
   ['meter_class', a.meterClass, b.meterClass],
   ['link_loss', a.onLinkLoss, b.onLinkLoss],
 ]
-const capabilitiesOf = (row: FleetRow, known: Capabilities): Capabilities => ({
+/** Amps of a DC charger are only a way to write its watts: at this voltage. */
+const DC_NOMINAL_V = 400
+const dcOf = ({ minW = 0, maxW = 0 }: FleetRow) =>
+  ({
+    current: 'DC',
+    units: ['W'],
+    phases: 1,
+    voltageV: DC_NOMINAL_V,
+    minA: minW / DC_NOMINAL_V,
+    maxA: maxW / DC_NOMINAL_V,
+    stepA: 0.1,
+  }) as const
+const capabilitiesOf = (row: FleetRow, before: Capabilities): Capabilities => {
+  if (row.current === 'DC') return { ...filled(row, before), ...dcOf(row) }
+  // What was DC and is now said to be AC has nothing left of what it was.
+  const known = row.current === 'AC' && before.current === 'DC' ? { ...assumedCapabilities, onLinkLoss: before.onLinkLoss } : before
+  return filled(row, known)
+}
+const filled = (row: FleetRow, known: Capabilities): Capabilities => ({
   ...known,
   phases: row.phases ?? known.phases,
   voltageV: row.voltageV ?? known.voltageV,

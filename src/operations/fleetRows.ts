@@ -20,6 +20,10 @@ export type FleetRow = {
   readonly path: readonly { readonly kind: NodeKind; readonly name: string }[]
   readonly profile: 0 | 1 | 2 | 3 | undefined
   readonly password: string | undefined
+  /** DC: `maxW` says what it gives; AC: phases, voltage and amps do. */
+  readonly current: 'AC' | 'DC' | undefined
+  readonly maxW: number | undefined
+  readonly minW: number | undefined
   readonly phases: 1 | 2 | 3 | undefined
   readonly voltageV: number | undefined
   /** Limits go in steps of this. */
@@ -100,6 +104,7 @@ const yesNo = oneOf({ yes: 'yes', y: 'yes', true: 'yes', '1': 'yes', no: 'no', n
 const linkLoss = oneOf(Object.fromEntries(linkLossTraits.map(t => [t.toLowerCase(), t])) as Record<string, OnLinkLoss>)
 const limitsAt = oneOf({ station: 'station', evse: 'evse', connector: 'evse' } as const)
 const profile: Read<0 | 1 | 2 | 3> = text => number(0, 3, true)(text) as 0 | 1 | 2 | 3 | Fault
+const current = oneOf({ ac: 'AC', dc: 'DC' } as const)
 const phases: Read<1 | 2 | 3> = text => number(1, 3, true)(text) as 1 | 2 | 3 | Fault
 
 /** A row by itself: every wrong cell of it, or what it says. What the fleet makes of it is decided later. */
@@ -136,6 +141,9 @@ export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
     path,
     profile: cell('security_profile', profile),
     password: cell('password', name(64)),
+    current: cell('current', current),
+    maxW: cell('max_power_w', number(1_000, 4_000_000, true)),
+    minW: cell('min_power_w', number(0, 4_000_000, true)),
     phases: cell('phases', phases),
     voltageV: cell('voltage_v', number(90, 480)),
     minA: cell('min_current_a', number(0, 1000)),
@@ -153,6 +161,17 @@ export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
   }
   if (row.minA !== undefined && row.maxA !== undefined && row.minA > row.maxA)
     fail('min_current_a', { code: 'above-maximum', message: `${row.minA} A is above max_current_a`, hint: 'exchange them?' })
+  const dc = row.current === 'DC'
+  if (dc && row.maxW === undefined && !raw.cells.max_power_w)
+    fail('max_power_w', { code: 'missing', message: 'is empty', hint: 'a DC charger is described by its power in W' })
+  for (const column of ['phases', 'voltage_v', 'min_current_a', 'max_current_a', 'step_a'] as const)
+    if (dc && raw.cells[column])
+      fail(column, { code: 'not-for-dc', message: 'says nothing of a DC charger', hint: 'leave it empty, and give max_power_w' })
+  for (const column of ['max_power_w', 'min_power_w'] as const)
+    if (!dc && raw.cells[column])
+      fail(column, { code: 'only-for-dc', message: 'is for DC chargers', hint: 'write DC in current, or give max_current_a' })
+  if (row.minW !== undefined && row.maxW !== undefined && row.minW > row.maxW)
+    fail('min_power_w', { code: 'above-maximum', message: `${row.minW} W is above max_power_w`, hint: 'exchange them?' })
   return errors.length > 0 ? errors : row
 }
 /** Several names in one cell are separated by `|`, or by `;` where that is not the file's own delimiter. */

@@ -31,6 +31,21 @@ describe('a dry run', () => {
     expect(b.engine.registry.chargerCount()).toBe(0)
   })
 
+  test('a DC charger is described by its power', async () => {
+    await apply('external_id,feeder,current,max_power_w,programme,consent\nd,F,DC,150000,evenings,yes')
+    const no = b.engine.registry.chargerByExternalId('d')!
+    expect(b.engine.registry.charger(no)!.station.capabilities).toMatchObject({ current: 'DC', units: ['W'], phases: 1 })
+    const { fleet } = b.engine.state()
+    expect([fleet.maxW[no], fleet.minW[no]]).toEqual([150_000, 0])
+    expect((await post('external_id,feeder,current,phases\nd,F,DC,3')).json().errors).toMatchObject([
+      { column: 'max_power_w', code: 'missing' },
+      { column: 'phases', code: 'not-for-dc' },
+    ])
+    await apply('external_id,current,phases,max_current_a\nd,AC,3,16')
+    expect(b.engine.state().fleet.maxW[no]).toBe(11_040)
+    expect(b.engine.registry.charger(no)!.station.capabilities).toMatchObject({ units: ['A', 'W'], minA: 6 })
+  })
+
   test.each([
     ['a unit in a number', 'max_current_a', '32A', 'not-a-number', 'remove the unit: 32'],
     ['text for a number', 'phases', 'three', 'not-a-number', 'write a number such as 1'],
@@ -49,6 +64,7 @@ describe('a dry run', () => {
       'bad-characters',
       'at most 48 characters, no spaces, colons or slashes: it is the end of a WebSocket URL',
     ],
+    ['a power of an AC charger', 'max_power_w', '150000', 'only-for-dc', 'write DC in current, or give max_current_a'],
     ['more than the most', 'min_current_a', '40', 'above-maximum', 'exchange them?'],
   ])('names the line, the column, the value and a cure: %s', async (_, column, value, code, hint) => {
     const columns = { external_id: 'x1', feeder: 'F', max_current_a: '32', programme: 'evenings', [column]: value }

@@ -3,7 +3,7 @@ import { Ajv } from 'ajv'
 import addFormats from 'ajv-formats'
 import { describe, expect, it } from 'vitest'
 import { profileId } from '../../../adapters/chargers/foreign.ts'
-import type { ProfileRung as Rung } from '../../../adapters/chargers/ladder.ts'
+import { type ProfileRung as Rung, rungsOf } from '../../../adapters/chargers/ladder.ts'
 import type { Protocol } from '../../../adapters/chargers/ocppj/frames.ts'
 import { violation } from '../../../adapters/chargers/ocppj/schemas.ts'
 import { type ProfileContext, toProfile } from '../../../adapters/chargers/toProfile.ts'
@@ -279,6 +279,25 @@ describe('each purpose in each version', () => {
           expect(Array.isArray(profile['chargingSchedule'])).toBe(protocol === 'ocpp2.0.1')
         })
   }
+  it('a DC box is limited in watts, and nothing is said of phases', () => {
+    const dc: Capabilities = { ...capabilities, current: 'DC', units: ['W'], phases: 1, voltageV: 400, minA: 0, maxA: 375 }
+    expect(rungsOf(dc, 1, { how: 'profiles', limits: [] }).every(r => r.unit === 'W')).toBe(true)
+    expect(rungsOf({ ...dc, units: ['A', 'W'] }, 1, { how: 'profiles', limits: [] }).every(r => r.unit === 'W')).toBe(true)
+    const at = (limitW: number) =>
+      scheduleOf(
+        toProfile({ schedule: [{ fromS: nowS, toS: nowS + 60, limitW, because: 0 }], urgent: false }, dc, rung('stationMax', 'W'), {
+          protocol: 'ocpp2.0.1',
+          nowS,
+          clockOffsetS: 0,
+          evseId: 1,
+          evseIds: [1],
+          stackLevel: 8,
+          transactionOf: () => null,
+          ceilingW: () => null,
+        }).requests[0]!.payload as never,
+      )['chargingSchedulePeriod'][0]
+    expect([at(50_000), at(33_333), at(0), at(900_000)]).toEqual([50_000, 33_333, 0, 150_000].map(limit => ({ startPeriod: 0, limit })))
+  })
   it('a TxProfile needs a transaction', () => {
     expect(drawn({ name: '', limits: [[0, 60, 0]], rung: rung('tx') }).requests).toEqual([])
   })
