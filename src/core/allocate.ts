@@ -2,12 +2,13 @@ import { draws, isBelow, reach } from './draw.ts'
 import { spanFromS, spanToS } from './edges.ts'
 import { APART, HELD, keep, TOLD } from './keep.ts'
 import { taking } from './members.ts'
-import type { Interval, Programme } from './model.ts'
+import type { AllocationPolicy, Interval, Programme } from './model.ts'
+import { givingOrder, servingOrder } from './order.ts'
 import { limitThrough, NONE, UNKNOWN } from './rows.ts'
+import { laxityS, phaseOf } from './sessions.ts'
+import { type Sharing, share } from './share.ts'
 import { type EventState, type Fleet, linkLossOf, type State } from './state.ts'
 
-/** Shares of a cap go up in this many steps between a charger's least and greatest power: one refusal then moves a few chargers, not all. */
-export const STEPS = 32
 /** In `watts`: the charger is not limited by this interval. */
 export const UNLIMITED = -1
 
@@ -20,23 +21,32 @@ export type Allocation = {
 
 /**
  * One interval's ask in watts per charger: exact, deterministic, and stable (a refusal changes as few others as it can).
- * Limits are rounded down, deliveries up; below a charger's least power (6 A, IEC 61851) a limit is a pause.
+ * Limits are rounded down to what a charger can be told, so that what is delivered is rounded up; below its least power (6 A, IEC 61851) a limit is
+ * a pause, or that least power where it cannot be paused. `bounds` are what other events leave each member, see `boundsOf`.
  */
-export function allocate(s: State, e: EventState, interval: Interval, members: Uint32Array): Allocation {
+export function allocate(s: State, e: EventState, interval: Interval, members: Uint32Array, bounds?: Int32Array): Allocation {
   const takes = taking(s, e, members, interval)
   const p = s.programmes.get(e.event.programme)
-  const allocation = byAsk(s, e, interval, members, takes, p)
+  const allocation = byAsk(s, e, interval, members, takes, p, bounds)
   for (let m = 0; m < members.length && e.resort.length > 0; m++)
     if (takes[m] === 1 && (e.resort[members[m]!] ?? 0) > 0) allocation.watts[m] = 0
   return allocation
 }
 
-function byAsk(s: State, e: EventState, interval: Interval, members: Uint32Array, takes: Uint8Array, p: Programme | undefined): Allocation {
+function byAsk(
+  s: State,
+  e: EventState,
+  interval: Interval,
+  members: Uint32Array,
+  takes: Uint8Array,
+  p: Programme | undefined,
+  bounds: Int32Array | undefined,
+): Allocation {
   const f = s.fleet
   const { ask } = interval
   switch (ask.kind) {
     case 'cap':
-      return cap(s, e, interval, ask.totalW, members, takes)
+      return cap(s, e, interval, ask.totalW, members, takes, p, bounds)
     case 'shed':
       return shed(f, e, ask.totalW + e.extraW, members, takes, p?.floorW ?? 0)
     case 'keep':
@@ -54,53 +64,85 @@ function each(f: Fleet, members: Uint32Array, takes: Uint8Array, limitW: (charge
   return { watts, missingW: 0 }
 }
 
-/** What can be signalled: 0, or at least the charger's least power; at its maximum it is no limit. */
+/** What can be signalled: a pause, or at least the charger's least power in its own steps; at its maximum it is no limit. */
 function signalled(f: Fleet, i: number, w: number): number {
   if (w >= f.maxW[i]!) return UNLIMITED
-  return w < f.minW[i]! ? 0 : w
+  if (w < f.minW[i]!) return f.leastW[i]!
+  return f.stepW[i] === 0 ? w : w - ((w - f.minW[i]!) % f.stepW[i]!)
 }
 const withFloor = (f: Fleet, i: number, w: number, floorW: number): number => (floorW === 0 ? w : Math.max(w, Math.max(floorW, f.minW[i]!)))
 
 /**
  * A ceiling on the load of the targets. The load of those who are not commanded, or cannot be reached, comes off first: at metered power, or
- * else at their maximum. Then whole chargers pause in drawn order until the rest can have their least power; what is left is shared in whole
- * steps, the remainder one step each in drawn order. A share is a whole number of the charger's own steps, so that what some give back is exactly
- * what they had. Shares told already are kept while they can be: see `keep`.
+ * else at their maximum. What is left is shared by the programme's policy, see `share`. Shares told already are kept while they can be, see `keep`.
  */
-function cap(s: State, e: EventState, interval: Interval, totalW: number, members: Uint32Array, takes: Uint8Array): Allocation {
+function cap(
+  s: State,
+  e: EventState,
+  interval: Interval,
+  totalW: number,
+  members: Uint32Array,
+  takes: Uint8Array,
+  p: Programme | undefined,
+  bounds: Int32Array | undefined,
+): Allocation {
   const f = s.fleet
   const n = members.length
   const part = partsIn(s, e, interval, members, takes)
   const availableW = totalW - e.extraW - part.outsideW
-  const u = draws(n, e.seed, 'order')
-  const leastW = new Int32Array(n)
-  for (let m = 0; m < n; m++) if (part.kind[m] === STEERED) leastW[m] = f.minW[members[m]!]!
-  const runs = grant(u, leastW, Math.max(0, availableW))
-  const stepW = new Int32Array(n)
-  let roomW = 0
-  let allStepsW = 0
-  for (let m = 0; m < n; m++) {
-    if (runs.granted[m] === 0) continue
-    const room = f.maxW[members[m]!]! - leastW[m]!
-    stepW[m] = Math.floor(room / STEPS)
-    roomW += room
-    allStepsW += stepW[m]!
+  // whose turn it is to give is no matter of an emergency
+  const policy = e.event.class === 'emergency' ? 'proRata' : (p?.allocation ?? 'proRata')
+  const sharers = {
+    order: servedIn(policy, s, e, draws(n, e.seed, 'order'), members),
+    pauseW: new Int32Array(n),
+    minW: new Int32Array(n),
+    maxW: new Int32Array(n),
+    stepW: new Int32Array(n),
   }
-  const full = runs.left >= roomW
-  const steps = full || allStepsW === 0 ? 0 : Math.min(STEPS - 1, Math.floor(runs.left / allStepsW))
-  const more = grant(u, stepW, full ? 0 : runs.left - steps * allStepsW)
-  const watts = new Int32Array(n).fill(UNLIMITED)
   for (let m = 0; m < n; m++) {
-    if (part.kind[m] === OUTSIDE) continue
-    if (part.kind[m] === HOLDING) {
-      watts[m] = part.heldW!.get(m)!
-      continue
-    }
-    watts[m] = runs.granted[m] === 0 ? 0 : leastW[m]! + (steps + more.granted[m]!) * stepW[m]!
-    if ((full && runs.granted[m] === 1) || watts[m]! >= f.maxW[members[m]!]!) watts[m] = UNLIMITED
+    if (part.kind[m] !== STEERED) continue
+    const i = members[m]!
+    sharers.pauseW[m] = f.leastW[i]!
+    sharers.minW[m] = f.minW[i]!
+    sharers.maxW[m] = bounds ? Math.min(f.maxW[i]!, bounds[m]!) : f.maxW[i]!
+    sharers.stepW[m] = f.stepW[i]!
   }
-  const asked = part.kind.map(kind => (kind === STEERED ? TOLD : kind === HOLDING ? HELD : APART))
-  return { watts: keep(s, e, interval, members, asked, watts, availableW), missingW: Math.max(0, -availableW) }
+  const { watts, shortW } = share(availableW, sharers, sharingOf[policy])
+  const asked = new Uint8Array(n)
+  for (let m = 0; m < n; m++) {
+    const kind = part.kind[m]!
+    const i = members[m]!
+    asked[m] = kind === STEERED ? TOLD : kind === HOLDING ? HELD : APART
+    if (kind === OUTSIDE || (kind === STEERED && watts[m]! >= f.maxW[i]!)) watts[m] = UNLIMITED
+    else if (kind === HOLDING) watts[m] = part.heldW!.get(m)!
+    else if (kind === IGNORING) watts[m] = f.leastW[i]!
+  }
+  return { watts: keep(s, e, interval, members, asked, watts, availableW, sharers.maxW), missingW: shortW }
+}
+
+const sharingOf: Record<AllocationPolicy, Sharing> = {
+  proRata: 'proRata',
+  maxMin: 'maxMin',
+  leastDisturbance: 'whole',
+  fewest: 'whole',
+  rotation: 'whole',
+}
+/** Lots serve as they give; where a policy says who gives first, it is served last. */
+function servedIn(policy: AllocationPolicy, s: State, e: EventState, draw: Uint32Array, members: Uint32Array): Uint32Array {
+  const order = givesIn(policy, s, e, draw, members, m => s.fleet.maxW[members[m]!]!)
+  return order === draw ? draw : servingOrder(order)
+}
+/** Laxity is that of the moment when the event came in: an order that moved with the clock would move limits. */
+function givesIn(
+  policy: AllocationPolicy,
+  s: State,
+  e: EventState,
+  draw: Uint32Array,
+  members: Uint32Array,
+  giveW: (m: number) => number,
+): Uint32Array {
+  const spareS = (i: number) => (phaseOf(s, i) === null ? Number.NaN : laxityS(s, i, e.receivedS))
+  return givingOrder(policy, draw, { giveW, gaveS: m => s.gaveS[members[m]!]!, laxityS: m => spareS(members[m]!) })
 }
 
 /** Nobody's to limit, or out of reach; can be told a new limit; is told, but known to ignore it; out of reach with the limit that it was sent last. */
@@ -144,20 +186,6 @@ function heldOffline(s: State, e: EventState, interval: Interval, i: number): nu
   return row === UNKNOWN ? -1 : limitThrough(s.rows, row, fromS, spanToS(e, k, i))
 }
 
-/** Grants each its amount in drawn order while the budget lasts; who needs nothing gets nothing. */
-function grant(u: Uint32Array, amounts: Int32Array, budget: number): { granted: Uint8Array; left: number } {
-  const granted = new Uint8Array(u.length)
-  const far = reach(u, amounts, budget)
-  for (let m = 0; m < u.length; m++) if (amounts[m]! > 0 && isBelow(u[m]!, far)) granted[m] = 1
-  let { left } = far
-  for (const m of far.inBin) {
-    if (amounts[m]! > left) continue
-    granted[m] = 1
-    left -= amounts[m]!
-  }
-  return { granted, left }
-}
-
 const isUnmoved = (e: EventState, i: number): boolean => i < e.unmoved.length && e.unmoved[i] === 1
 const knownW = (e: EventState, i: number): number | undefined => (i < e.basisW.length && e.basisW[i]! >= 0 ? e.basisW[i] : undefined)
 
@@ -189,5 +217,5 @@ function shed(f: Fleet, e: EventState, neededW: number, members: Uint32Array, ta
   }
   return { watts, missingW: Math.max(0, Math.ceil(missingW)) }
 }
-const leastOf = (f: Fleet, i: number, floorW: number): number => (floorW === 0 ? 0 : Math.max(floorW, f.minW[i]!))
+const leastOf = (f: Fleet, i: number, floorW: number): number => (floorW === 0 ? f.leastW[i]! : Math.max(floorW, f.minW[i]!))
 const chance = (f: Fleet, e: EventState, i: number): number => (isUnmoved(e, i) ? 0 : f.reliability[i]! / 1000)

@@ -11,7 +11,7 @@ export const [APART, TOLD, HELD] = [0, 1, 2]
  * Shares of a ceiling as they are to be told: those told already stay where they can, because somebody else's link that falls or comes back is no reason
  * to tell another share to a charger that took one. `fresh` is what would be shared out now, by member (negative: no limit), and what is told where
  * nothing is yet. All of it is taken where what is told no longer fits `budgetW`, or leaves so much idle that somebody could use it: one who was free has
- * come into reach, or less is asked.
+ * come into reach, or less is asked. `mostW` is what each may have at most, other events considered.
  */
 export function keep(
   s: State,
@@ -34,14 +34,14 @@ export function keep(
   for (let m = 0; m < members.length; m++) {
     if (part[m] === APART) continue
     const i = members[m]!
-    const maxW = f.maxW[i]!
+    const maxW = Math.min(f.maxW[i]!, part[m] === TOLD ? mostW[m]! : Infinity)
     const fromS = Math.max(spanFromS(e, k, i), nowS)
     const toS = spanToS(e, k, i)
     // back already: there is nothing left to tell it
     if (fromS >= toS) continue
     if (part[m] === TOLD) {
       const told = shareIn(s.rows, s.want[i]!, e.no, fromS, toS)
-      if (told === 0 || (told >= f.minW[i]! && told < maxW)) out[m] = told
+      if (told <= mostW[m]! && (told === f.leastW[i]! || (told >= f.minW[i]! && told < maxW))) out[m] = told
       isOther ||= out[m] !== fresh[m]
       idleW -= out[m]! < 0 ? maxW : out[m]!
     }

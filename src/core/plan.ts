@@ -3,6 +3,7 @@ import { spanFromS, spanToS } from './edges.ts'
 import { heldToS, isHolding } from './held.ts'
 import { chargersOf, type Range, rangesOf } from './members.ts'
 import { type Decision, type EventNo, type Interval, NEVER_S, type Second } from './model.ts'
+import { boundsOf, innermostFirst } from './nested.ts'
 import { closeSchedule, type Draft, draftSegment, finished, newDraft, type Rows, rowEnd, rowStart } from './rows.ts'
 import { newPad, type Pad, pushSegment, summed, tightest } from './schedule.ts'
 import { askEndS, type EventState, type Fleet, lastS, mayHold, type State } from './state.ts'
@@ -33,7 +34,7 @@ type Part = {
  */
 export function plan(s: State, nowS: Second): Planned {
   const unreachable: { event: EventNo; missingW: number }[] = []
-  const parts = planningEvents(s, nowS).flatMap(e => partsOf(s, e, nowS, unreachable))
+  const parts = partsInOrder(s, nowS, unreachable)
   // room for everyone under an event, or growing would copy a million rows twenty times
   const covered = parts.reduce((n, p) => n + p.to - p.from, 0)
   const draft = newDraft(Math.max(64, Math.min(s.fleet.chargers, covered)), Math.max(64, covered))
@@ -45,14 +46,26 @@ export function plan(s: State, nowS: Second): Planned {
   return { kind: 'planned', generation: s.generation + 1, algorithm: ALGORITHM, schedules: finished(draft), unreachable }
 }
 
-function partsOf(s: State, e: EventState, nowS: Second, unreachable: { event: EventNo; missingW: number }[]): Part[] {
+type Unreachable = { event: EventNo; missingW: number }[]
+
+/** Allocated from the inside out, so that an outer ceiling knows what others withhold; given in the order of events. */
+function partsInOrder(s: State, nowS: Second, unreachable: Unreachable): Part[] {
+  const events = planningEvents(s, nowS)
+  const size = (e: EventState) => rangesOf(s.fleet, e.event.targets).reduce((n, r) => n + r.to - r.from, 0)
+  const done: Part[] = []
+  for (const e of events.length > 1 ? innermostFirst(events, size) : events) done.push(...partsOf(s, e, nowS, unreachable, done))
+  return done.sort((a, b) => a.e.no - b.e.no || a.from - b.from)
+}
+
+function partsOf(s: State, e: EventState, nowS: Second, unreachable: Unreachable, others: readonly Part[]): Part[] {
   const ranges = rangesOf(s.fleet, e.event.targets)
   const members = chargersOf(s.fleet, ranges)
   let missingW = 0
   const held = isHolding(e) ? e.restore.heldW : undefined
   const watts = e.event.intervals.map(interval => {
     if (held || isOver(e, interval, nowS)) return undefined
-    const allocation = allocate(s, e, interval, members)
+    const bounds = interval.ask.kind === 'cap' ? boundsOf(e, interval, members, nowS, s.fleet.position, others, UNLIMITED) : undefined
+    const allocation = allocate(s, e, interval, members, bounds)
     missingW = Math.max(missingW, allocation.missingW)
     return allocation.watts
   })
@@ -67,7 +80,9 @@ function partsOf(s: State, e: EventState, nowS: Second, unreachable: { event: Ev
 
 /** Has the last charger left this interval, whatever its offset, and may no restore hold it there? */
 const isOver = (e: EventState, { toS }: Interval, nowS: Second): boolean =>
-  toS !== NEVER_S && !mayHold(e) && toS + Math.max(0, e.spread.startShiftS, e.spread.endShiftS) + Math.max(e.spread.startS, e.spread.endS) < nowS
+  toS !== NEVER_S &&
+  !mayHold(e) &&
+  toS + Math.max(0, e.spread.startShiftS, e.spread.endShiftS) + Math.max(e.spread.startS, e.spread.endS) < nowS
 
 type Stretch = Range & { readonly parts: readonly Part[] }
 /** The depth-first order cut where the set of events changes. */
