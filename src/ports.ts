@@ -47,6 +47,8 @@ export interface Journal {
   read(from: number): AsyncIterable<readonly Uint8Array[]>
   /** The body of a blob, without its salt; undefined if absent (erased, expired or lost). */
   blob(hash: HashHex): Promise<Uint8Array | undefined>
+  /** The same with its salt in front: what an outsider needs to check it against its hash. */
+  salted(hash: HashHex): Promise<Uint8Array | undefined>
   /** Fails with code `journal-moved`, before anything is written, unless the tree has exactly `after` leaves (a second engine was here). */
   append(after: number, leaves: readonly Uint8Array[], blobs: readonly Blob[]): Promise<void>
   /** Keeps `body` as the state after the first `size` leaves; old ones beyond the newest two may go. Losing a snapshot loses time only. */

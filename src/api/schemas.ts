@@ -6,7 +6,7 @@ import { hindrances } from '../operations/fleet.ts'
 import { optOutReasons } from '../operations/optOuts.ts'
 
 /** Shapes of the API. Instants are RFC 3339 in UTC, power is in W with import positive; null is not known or does not apply. */
-function named<T extends z.ZodType>(id: string, schema: T): T {
+export function named<T extends z.ZodType>(id: string, schema: T): T {
   z.globalRegistry.add(schema, { id })
   return schema
 }
@@ -29,7 +29,7 @@ export const problem = named(
 )
 
 export const paging = { from: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(1000).default(200) }
-const page = <T extends z.ZodType>(item: T) =>
+export const page = <T extends z.ZodType>(item: T) =>
   z.object({ total: count, from: count, items: z.array(item), next: count.nullable().describe('`from` of the next page') })
 /** Query booleans as they are written: `?apply=true`, `?apply`. */
 export const flag = z
@@ -39,7 +39,7 @@ export const flag = z
 
 const eventStates = ['scheduled', 'active', 'restoring', 'ended', 'cancelled', 'declined', 'verified'] as const
 export const eventState = z.enum(eventStates)
-const ask = z.union([
+export const ask = z.union([
   z.object({ kind: z.enum(['cap', 'shed']), totalW: watts }),
   z.object({ kind: z.literal('keep'), fraction: z.number() }),
   z.object({ kind: z.literal('limitEach'), limitW: watts }),
@@ -123,6 +123,20 @@ export const eventDetail = named(
       })
       .nullable(),
     verification: verification.nullable(),
+  }),
+)
+const hex = z.string().regex(/^[0-9a-f]*$/)
+export const seed = named(
+  'Seed',
+  z.object({
+    event: z.string(),
+    no: count,
+    seed: hex.describe('what every draw of the event comes from'),
+    salt: hex,
+    hash: hex.describe('SHA-256 of salt || seed, as it stands in the log'),
+    leaf: count.describe('index of the log entry that has the hash'),
+    signalHash: hex.describe('SHA-256 of the message that brought the event'),
+    keyHash: hex.describe('SHA-256 of the key that seeds are made with, in the log before any draw'),
   }),
 )
 export const results = z.object({

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { z } from 'zod'
-import type * as s from '../api/schemas.ts'
+import type * as schemas from '../api/schemas.ts'
 import { pages } from './client.ts'
 import type { Context } from './context.ts'
 import { percent, wattHours, watts } from './output.ts'
 
-type Event = z.output<typeof s.event>
-type Detail = z.output<typeof s.eventDetail>
+type Event = z.output<typeof schemas.event>
+type Detail = z.output<typeof schemas.eventDetail>
 const path = (id: string): string => `/v1/events/${encodeURIComponent(id)}`
 
 export async function list(context: Context<{ state?: string }>): Promise<undefined> {
@@ -32,6 +32,21 @@ export async function show(context: Context, id: string): Promise<undefined> {
   const client = await context.client()
   const { body } = await client(path(id))
   context.out.result(body, detailText(body as Detail))
+}
+
+/** What its random delays were drawn from. Refused (exit 5) before the event is over. */
+export async function seed(context: Context, id: string): Promise<undefined> {
+  const client = await context.client()
+  const { body } = await client(`${path(id)}/seed`)
+  const s = body as z.output<typeof schemas.seed>
+  context.out.result(
+    s,
+    [
+      `${s.event}: seed ${s.seed}`,
+      `  SHA-256 of salt ${s.salt} and seed is ${s.hash}, in leaf ${s.leaf} of the log`,
+      `  made of signal ${s.signalHash} with the key whose SHA-256 is ${s.keyHash}`,
+    ].join('\n'),
+  )
 }
 
 /** An event as a person reads it. Pure. */

@@ -82,6 +82,9 @@ export function createProgram(proc: Process, version: string): Command {
   remote(event.command('list').description('all events, newest first').option('--state <state>', 'only events in this state')).action(
     does(async () => (await import('./event.ts')).list),
   )
+  remote(event.command('seed').description('what its random delays were drawn from, once it is over').argument('<id>')).action(
+    does(async () => (await import('./event.ts')).seed),
+  )
   remote(event.command('show').description('one event with target, measured and verification').argument('<id>')).action(
     does(async () => (await import('./event.ts')).show),
   )

@@ -8,6 +8,7 @@ import type { EventView } from '../ports.ts'
 import { type History, type VerifiedFact, verifiedIn } from './history.ts'
 import { nameOfCharger } from './names.ts'
 import { type By, done, type Result, refuse, seconds } from './result.ts'
+import { revealSeed, type Seed } from './seed.ts'
 import { bucketed, bucketsOf } from './series.ts'
 
 export type SeriesPoint = {
@@ -80,6 +81,11 @@ export const createEvents = (engine: Engine, history: History) => ({
     const fact = history.get(view.no)?.verified ?? (view.state === 'verified' ? await verifiedIn(engine.journal, view.no) : undefined)
     if (!fact) return refuse('notFound', 'no-results', 'there are no results by charger of this event', 'they come with its verification')
     return done({ total: fact.who.length, results: resultsOf(engine, fact, from, limit) })
+  },
+
+  async seed(id: string, by: By): Promise<Result<Seed>> {
+    const view = viewOf(engine, history, id)
+    return view ? revealSeed(engine, view, by) : notFound(id)
   },
 
   /** A higher revision without intervals, by the operator. The source of the event is told as of any cancel. */

@@ -158,6 +158,7 @@ describe('the document', () => {
         'GET /v1/events',
         'GET /v1/events/{id}',
         'GET /v1/events/{id}/chargers',
+        'GET /v1/events/{id}/seed',
         'GET /v1/nodes',
         'GET /v1/nodes/{id}/capacity',
         'GET /v1/opt-outs',

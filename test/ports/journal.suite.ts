@@ -130,6 +130,8 @@ export function journalSuite(name: string, make: () => Promise<JournalHarness>):
       await journal.append(1, leaves(1, 1), [blob])
       expect(Buffer.from((await journal.blob(blob.hash))!).toString()).toBe('a raw message')
       expect(await journal.blob('0'.repeat(64))).toBeUndefined()
+      expect(Buffer.from((await journal.salted(blob.hash))!)).toEqual(Buffer.from(blob.salted))
+      expect(await journal.salted('0'.repeat(64))).toBeUndefined()
     })
     it('a blob under another hash, or shorter than a salt, is refused with its entries', async () => {
       const wrong = { hash: '0'.repeat(64), salted: blobOf('x').salted }

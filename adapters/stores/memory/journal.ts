@@ -50,6 +50,9 @@ export function createMemoryJournal(
     async blob(hash) {
       return store.blobs.get(hash)?.slice(saltBytes)
     },
+    async salted(hash) {
+      return store.blobs.get(hash)?.slice()
+    },
     async append(after, leaves, blobs) {
       const failing = fault
       fault = undefined

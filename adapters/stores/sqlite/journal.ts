@@ -46,6 +46,12 @@ export function openJournal(db: Db, signer: Signer): Journal {
       ;(rows === 1 ? insertOne : insertMany).run(values)
     }
   }
+  function saltedBlob(hash: string): Uint8Array | undefined {
+    const salted = readBlob.get([Buffer.from(hash, 'hex')])?.[0] as Uint8Array | undefined
+    if (salted !== undefined && sha256(salted).toString('hex') !== hash)
+      throw new StoreError('blob-hash', `${db.path}: the body of blob ${hash} was changed`, db.path)
+    return salted
+  }
   return {
     size: () => range.size,
     checkpoint: () => note,
@@ -56,13 +62,8 @@ export function openJournal(db: Db, signer: Signer): Journal {
         yield chunk.values
       }
     },
-    async blob(hash) {
-      const salted = readBlob.get([Buffer.from(hash, 'hex')])?.[0] as Uint8Array | undefined
-      if (salted === undefined) return undefined
-      if (sha256(salted).toString('hex') !== hash)
-        throw new StoreError('blob-hash', `${db.path}: the body of blob ${hash} was changed`, db.path)
-      return salted.subarray(saltBytes)
-    },
+    blob: async hash => saltedBlob(hash)?.subarray(saltBytes),
+    salted: async hash => saltedBlob(hash),
     async append(after, leaves, blobs) {
       if (doubt !== undefined)
         throw new StoreError('journal-doubt', 'an earlier commit may or may not have worked: restart', db.path, doubt)

@@ -62,6 +62,20 @@ export function eventRoutes(app: Api, { operations, ...rest }: Context): void {
       return { total, results: [...results] }
     },
   )
+  app.get(
+    '/v1/events/:id/seed',
+    {
+      config: { scope: 'audit:read' },
+      schema: {
+        tags,
+        summary: 'What the random delays of an event were drawn from, once it is over',
+        description: 'Refused before its last charger is let go and its announced end has passed. Each time is on record.',
+        params: s.ids,
+        response: { 200: s.seed },
+      },
+    },
+    async request => unwrap(await events.seed(request.params.id, by(request))),
+  )
   app.post(
     '/v1/events/:id/cancel',
     {

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import { SALT } from '../core/codec.ts'
+import { type EventNo, NEVER_S } from '../core/model.ts'
+import { lastS } from '../core/state.ts'
+import type { Engine } from '../engine.ts'
+import type { EventView, Journal } from '../ports.ts'
+import { type By, done, isoS, type Result, refuse, seconds } from './result.ts'
+
+/**
+ * The seed of an event, for whoever wants to recompute its stagger (docs/decisions/0012): SHA-256 of salt || seed is `hash`, and `hash` stands as `seed`
+ * in leaf `leaf` of the log, which was written before the first draw. `keyHash` was committed before that. Hex, but for the numbers.
+ */
+export type Seed = {
+  readonly event: string
+  readonly no: EventNo
+  readonly seed: string
+  readonly salt: string
+  readonly hash: string
+  readonly leaf: number
+  readonly signalHash: string
+  readonly keyHash: string
+}
+
+/** Given away only when nobody can gain by it any more: the last charger has been let go, and what was announced is past. Each time on record. */
+export async function revealSeed(engine: Engine, view: EventView, by: By): Promise<Result<Seed>> {
+  const until = secretUntil(engine, view)
+  if (until === null)
+    return refuse('conflict', 'event-not-over', 'the seed is secret until the event is over', 'cancel it, or wait for its end')
+  if (until > engine.now() / 1000)
+    return refuse('conflict', 'event-not-over', 'the seed is secret until the event is over', `ask again after ${isoS(until)}`)
+  const found = await signalLeaf(engine.journal, view.id, engine.state().events.get(view.no)?.seed)
+  const salted = found && (await engine.journal.salted(found.hash))
+  if (!found || !salted) return refuse('notFound', 'no-seed', 'the seed is not kept any more', 'its hash stays in the log')
+  if (createHash('sha256').update(salted).digest('hex') !== found.hash) throw new Error(`blob ${found.hash} is not what its hash says`)
+  await engine.bridge.note('seedRevealed', { event: view.no, by: by.name, leaf: found.leaf })
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+  return done({
+    event: view.id,
+    no: view.no,
+    seed: hex(salted.subarray(SALT)),
+    salt: hex(salted.subarray(0, SALT)),
+    hash: found.hash,
+    leaf: found.leaf,
+    signalHash: found.signalHash,
+    keyHash: engine.state().seedKeyHash,
+  })
+}
+
+/** In seconds; null while it has no end. A cancelled or declined event could come again under its ranks until what was announced is past. */
+function secretUntil(engine: Engine, view: EventView): number | null {
+  const e = engine.state().events.get(view.no)
+  if (!e) return view.toS === NEVER_S ? seconds(engine.now()) : view.toS
+  const freeS = e.status === 'declined' ? 0 : lastS(e)
+  const announcedS = e.announced?.at(-1)?.toS ?? e.event.intervals.at(-1)?.toS ?? 0
+  if (announcedS === NEVER_S) return freeS === NEVER_S ? null : freeS
+  return Math.max(freeS, announcedS)
+}
+
+type Found = { readonly leaf: number; readonly hash: string; readonly signalHash: string }
+/**
+ * The signal that an event was first heard of with: its seed is the one that everything was drawn from. Where the id came again after the first event
+ * of that name was forgotten, it is the one with the seed of the state. Reads the log up to there.
+ */
+async function signalLeaf(journal: Journal, id: string, seed: Uint8Array | undefined): Promise<Found | undefined> {
+  let leaf = -1
+  for await (const leaves of journal.read(0))
+    for (const bytes of leaves) {
+      leaf++
+      const signal = signalOf(bytes, id)
+      if (!signal?.hash) continue
+      const body = seed && (await journal.blob(signal.hash))
+      if (!seed || (body && Buffer.compare(body, seed) === 0)) return { leaf, hash: signal.hash, signalHash: signal.rawHash }
+    }
+  return undefined
+}
+/** Most leaves are something else: looking at their text is cheaper than reading them. */
+function signalOf(leaf: Uint8Array, id: string): { readonly hash: string | undefined; readonly rawHash: string } | undefined {
+  const text = Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength).toString('utf8')
+  if (!text.includes('"kind":"signal"') || !text.includes(`"id":${JSON.stringify(id)}`)) return undefined
+  const { fact } = JSON.parse(text) as { fact: { kind: string; event: { id: string; rawHash: string }; seed: { $blob?: string } } }
+  return fact.kind === 'signal' && fact.event.id === id ? { hash: fact.seed.$blob, rawHash: fact.event.rawHash } : undefined
+}
