@@ -1,7 +1,7 @@
 /**
  * The central system as the message handlers see it, and what OCPP 1.6 and 2.0.1 mean alike: registration, clocks, transactions, readings, tokens.
  */
-import { type ChargerNo, quality, type Readings } from '../../src/core/model.ts'
+import { type ChargerNo, quality, type Readings, type SessionPhase } from '../../src/core/model.ts'
 import type { ChargerSink } from '../../src/ports.ts'
 import { decodeMeterValues, instantOf, type MeterRow, newMeterState } from './meterValues.ts'
 import type { Payload, Reply } from './ocppj/frames.ts'
@@ -147,6 +147,28 @@ export const transactionBegan = (central: Central, link: StationLink, evse: Evse
   // A TxProfile belongs to one transaction: the new one has none.
   if (link.rungs[link.rung]?.purpose === 'tx') central.sink.doubt([evse.charger], 'a transaction began')
 }
+/**
+ * The car at an EVSE, from a status of 1.6, or a charging state or connector status of 2.0.1. `SuspendedEV` is the car's own doing (1.6 §4.9): it wants no
+ * more, unless a limit of ours may be what it waits for, for not every box tells the two apart.
+ */
+export const carSeen = (central: Central, link: StationLink, evse: EvseLink, status: string): void => {
+  const phase = phases[status]
+  if (phase === undefined) return
+  const isOurs = phase === 'satisfied' && status === 'SuspendedEV' && link.lapsesS * 1000 > central.nowMs()
+  central.sink.session(evse.charger, { phase: isOurs ? 'plugged' : phase })
+}
+const phases: Readonly<Record<string, SessionPhase>> = {
+  Available: 'none',
+  Idle: 'none',
+  Preparing: 'plugged',
+  Occupied: 'plugged',
+  EVConnected: 'plugged',
+  Charging: 'plugged',
+  SuspendedEVSE: 'plugged',
+  SuspendedEV: 'satisfied',
+  Finishing: 'satisfied',
+}
+
 export const transactionEnded = (central: Central, evse: EvseLink): void => {
   if (evse.transactionId === null) return
   evse.transactionId = null

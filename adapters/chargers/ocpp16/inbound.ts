@@ -1,6 +1,7 @@
 /** OCPP 1.6J: what a charge point sends, and our answers. Section numbers are those of the 1.6 edition 2 specification. */
 import {
   booted,
+  carSeen,
   clockSeen,
   dataTransferred,
   drawsNothing,
@@ -61,6 +62,7 @@ const statusNotification: Handler = (central, link, payload) => {
   if (evse !== undefined) {
     const was = evse.status
     evse.status = text(payload['status'])
+    carSeen(central, link, evse, evse.status)
     if (evse.status !== was && (evse.status === 'Available' || evse.status === 'Finishing'))
       drawsNothing(central, link, evse, payload['timestamp'])
     if (evse.status === 'Available') transactionEnded(central, evse)

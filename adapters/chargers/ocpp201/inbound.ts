@@ -3,6 +3,7 @@ import type { ChargerNo } from '../../../src/core/model.ts'
 import {
   booted,
   type Central,
+  carSeen,
   clockSeen,
   dataTransferred,
   drawsNothing,
@@ -16,6 +17,7 @@ import {
   transactionBegan,
   transactionEnded,
 } from '../central.ts'
+import { instantOf } from '../meterValues.ts'
 import type { Payload } from '../ocppj/frames.ts'
 import { chargersOf, evseOf, type StationLink } from '../station.ts'
 
@@ -36,7 +38,10 @@ const transactionEvent: Handler = (central, link, payload) => {
   const evse = evseWith(link, transactionId, object(payload['evse'])) ?? (link.evses.length === 1 ? link.evses[0] : undefined)
   if (evse !== undefined) {
     const state = object(payload['transactionInfo'])['chargingState']
-    if (typeof state === 'string') evse.status = state
+    if (typeof state === 'string') {
+      evse.status = state
+      carSeen(central, link, evse, state)
+    }
     if (payload['eventType'] !== 'Ended' && transactionId !== '') transactionBegan(central, link, evse, transactionId, '')
     if (payload['meterValue'] !== undefined) metered(central, link, evse.evseId, payload['meterValue'])
     if (payload['eventType'] === 'Ended') {
@@ -98,6 +103,8 @@ const statusNotification: Handler = (central, link, payload) => {
   const evse = evseOf(link, Number(payload['evseId']))
   if (evse !== undefined) {
     evse.status = text(payload['connectorStatus'])
+    // `Occupied` says less than the charging state of a running transaction.
+    if (evse.status !== 'Occupied' || evse.transactionId === null) carSeen(central, link, evse, evse.status)
     if (evse.status === 'Available') {
       drawsNothing(central, link, evse, payload['timestamp'])
       transactionEnded(central, evse)
@@ -111,6 +118,21 @@ const priorityCharging: Handler = (central, link, payload) => {
   const evse = link.evses.find(e => e.transactionId === payload['transactionId'])
   if (evse !== undefined && payload['activated'] === true) central.sink.override(evse.charger, 'priority charging')
   return empty
+}
+
+/** K15: what an ISO 15118 car says of its need. We make it no charging schedule of its own (`Rejected`), but whoever has time is told to wait first. */
+const chargingNeeds: Handler = (central, link, payload) => {
+  const evse = evseOf(link, Number(payload['evseId']))
+  const needs = object(payload['chargingNeeds'])
+  const departMs = instantOf(needs['departureTime']) - link.offsetMs
+  const needWh = Number(object(needs['acChargingParameters'] ?? needs['dcChargingParameters'])['energyAmount'])
+  if (evse !== undefined)
+    central.sink.session(evse.charger, {
+      phase: 'plugged',
+      ...(Number.isNaN(departMs) ? {} : { departS: Math.floor(departMs / 1000) }),
+      ...(Number.isFinite(needWh) && needWh >= 0 ? { needWh } : {}),
+    })
+  return { status: 'Rejected' }
 }
 
 /** Answers to everything that a 2.0.1 station may send. */
@@ -151,7 +173,7 @@ export const inbound201: Handlers = {
   NotifyMonitoringReport: acknowledge,
   NotifyCustomerInformation: acknowledge,
   NotifyDisplayMessages: acknowledge,
-  NotifyEVChargingNeeds: () => ({ status: 'Rejected' }),
+  NotifyEVChargingNeeds: chargingNeeds,
   NotifyEVChargingSchedule: () => ({ status: 'Accepted' }),
   SignCertificate: () => ({ status: 'Rejected' }),
 }

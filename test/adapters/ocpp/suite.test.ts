@@ -4,7 +4,7 @@ import { bed, type ChargePoint, chargePoint, nowS, type Protocol, profileOf, reg
 
 const sleep = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 const never = new Promise<never>(() => {})
-const callTimeoutMs = 150
+const callTimeoutMs = 400
 
 for (const protocol of ['ocpp1.6', 'ocpp2.0.1'] as const satisfies readonly Protocol[])
   chargersSuite(protocol, async () => {
