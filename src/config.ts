@@ -159,6 +159,8 @@ const api = z.strictObject({
   tls: z.strictObject({ certFile: z.string(), keyFile: z.string() }).optional(),
   /** Plain HTTP beyond this machine: tokens travel readable. For a proxy that ends TLS in front of us. */
   allowPlain: z.boolean().default(false),
+  /** Publishes the register of emergencies without a token: areas, times, counts and kW, no charger. */
+  publicRegister: z.boolean().default(false),
   tokens: z.array(z.strictObject({ name, token: z.string().min(24), scopes: z.array(z.enum(tokenScopes)).min(1) })).default([]),
 })
 

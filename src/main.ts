@@ -140,6 +140,7 @@ async function assemble(
     operations,
     notices,
     tokens: config.api.tokens,
+    publicRegister: config.api.publicRegister,
     version: packageVersion(),
     ...(config.api.tls && { tls: { cert: readFileSync(config.api.tls.certFile), key: readFileSync(config.api.tls.keyFile) } }),
     logger: errorLog(line => process.stderr.write(`${line}\n`)),

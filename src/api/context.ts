@@ -30,6 +30,8 @@ export type Context = {
   readonly checks: Checks
   readonly idempotent: Idempotent
   readonly maxImportBytes: number
+  /** Is the anonymous register open to all? */
+  readonly publicRegister: boolean
 }
 
 declare module 'fastify' {

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { z } from 'zod'
 import type { ChargerNo, EventNo, Fact, Instant, OutcomeKind } from '../core/model.ts'
 import { outcomeKinds } from '../core/model.ts'
+import { needsReview } from '../core/register.ts'
 import { FREE, limitAt, rowEnd, rowStart, UNKNOWN } from '../core/rows.ts'
 import { isUp } from '../core/state.ts'
 import { dataAge } from '../core/views.ts'
@@ -42,6 +43,7 @@ export function createMetrics({ engine, version, notices, ocppVersion = () => 'a
   const optOuts = counter('gridbridge_optouts_total', 'Opt-outs of chargers')
   const entries = counter('gridbridge_audit_entries_total', 'Facts journalled by this process')
   const orders = counter('gridbridge_emergency_orders_total', 'Emergencies operated', ['reason'])
+  const alarms = counter('gridbridge_emergency_alarms_total', 'Emergencies beyond routine or beyond the budget of the year', ['what'])
   const firstCommand = histogram('gridbridge_signal_to_first_command_seconds', 'From a signal to the first command for it')
   const ack = histogram('gridbridge_command_ack_seconds', 'From a command to its answer')
 
@@ -60,6 +62,9 @@ export function createMetrics({ engine, version, notices, ocppVersion = () => 'a
   gauge('gridbridge_event_active', 'Events that limit chargers now', ['programme', 'kind'], g => {
     for (const e of engine.bridge.events())
       if (e.state === 'active' || e.state === 'restoring') g.inc({ programme: e.programme, kind: e.class })
+  })
+  gauge('gridbridge_emergency_unreviewed', 'Emergencies whose review is owed', [], g => {
+    g.set([...engine.state().register.values()].filter(needsReview).length)
   })
   gauge('gridbridge_chargers', 'Chargers by state; a charger can be in several', ['state'], g => countChargers(engine, g))
   gauge('gridbridge_meter_age_seconds', 'Age of the newest readings of those online', ['stat'], g => {
@@ -90,6 +95,7 @@ export function createMetrics({ engine, version, notices, ocppVersion = () => 'a
       if (fact.kind === 'accepted') judged(fact.event, 'accepted', at)
       else if (fact.kind === 'declined') judged(fact.event, 'declined', at)
       else if (fact.kind === 'optOut') optOuts.inc(fact.who.length)
+      else if (fact.kind === 'alarm') alarms.inc({ what: fact.what })
       else if (fact.kind === 'verified') verified.inc({ result: fact.verification.verdict })
       else if (fact.kind === 'sent') sent(fact, at)
       else if (fact.kind === 'outcome') answered(fact, at)

@@ -18,6 +18,7 @@ import { eventRoutes } from './routes/events.ts'
 import { fleetRoutes } from './routes/fleet.ts'
 import { optOutRoutes } from './routes/optOuts.ts'
 import { orderRoutes } from './routes/orders.ts'
+import { registerRoutes } from './routes/register.ts'
 import { serviceRoutes } from './routes/service.ts'
 
 export type ApiOptions = {
@@ -35,6 +36,8 @@ export type ApiOptions = {
   readonly perMinute?: number
   readonly maxBodyBytes?: number
   readonly maxImportBytes?: number
+  /** Publishes the anonymous register without a token. */
+  readonly publicRegister?: boolean
   /** Whose deliveries `/metrics` counts. */
   readonly notices?: Pick<Notices, 'counts'>
   /** OCPP version of a charger, for the label of `gridbridge_commands_total`. */
@@ -44,7 +47,7 @@ export type ApiOptions = {
 /** The HTTP API over an engine. Not listening yet; `close` stops it and its metrics. */
 export async function createApi(options: ApiOptions): Promise<Api> {
   const { engine, operations, tokens, version, tls, checks = {}, logger, perMinute = 1200 } = options
-  const { maxBodyBytes = 1_048_576, maxImportBytes = 256 * 1_048_576 } = options
+  const { maxBodyBytes = 1_048_576, maxImportBytes = 256 * 1_048_576, publicRegister = false } = options
   // who does not say what he wants within ten seconds is sent away
   const server = { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
   const app = Fastify({
@@ -112,11 +115,20 @@ export async function createApi(options: ApiOptions): Promise<Api> {
 
   const metrics = createMetrics({ engine, version, notices: options.notices, ocppVersion: options.ocppVersion })
   app.addHook('onClose', async () => metrics.stop())
-  const context: Context = { engine, operations, version, checks, idempotent: createIdempotency(engine.now), maxImportBytes }
+  const context: Context = {
+    engine,
+    operations,
+    version,
+    checks,
+    idempotent: createIdempotency(engine.now),
+    maxImportBytes,
+    publicRegister,
+  }
   await openapi(app, version)
   // Inside a plugin, so that the document's hooks see every route.
   await app.register(async inner => {
-    for (const routes of [serviceRoutes, eventRoutes, fleetRoutes, optOutRoutes, orderRoutes, auditRoutes]) routes(inner as Api, context)
+    for (const routes of [serviceRoutes, eventRoutes, fleetRoutes, optOutRoutes, orderRoutes, registerRoutes, auditRoutes])
+      routes(inner as Api, context)
     metrics.route(inner as Api)
   })
   await app.ready()

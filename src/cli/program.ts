@@ -178,6 +178,30 @@ export function createProgram(proc: Process, version: string): Command {
       .option('--text <text>', 'remark for the log'),
   ).action(does(async () => (await import('./emergency.ts')).operate))
 
+  const register = program.command('register').description('every emergency there was: who, what, why, how long, with what effect')
+  remote(register.command('list').description('newest first').option('--unreviewed', 'only those whose review is owed')).action(
+    does(async () => (await import('./register.ts')).list),
+  )
+  remote(register.command('show').description('one, with each step of its last resort').argument('<id>', 'its number or its event')).action(
+    does(async () => (await import('./register.ts')).show),
+  )
+  remote(
+    register
+      .command('export')
+      .description('all of it; with --anonymous for the public: areas, times, counts and kW, no charger')
+      .option('--anonymous', 'nobody can be known from it')
+      .addOption(new Option('--format <format>', 'csv or json').choices(['csv', 'json']).default('csv'))
+      .option('--out <file>', 'where to; stdout without it'),
+  ).action(does(async () => (await import('./register.ts')).exportAll))
+  remote(
+    register
+      .command('review')
+      .description('say that somebody looked at it, and what was found; goes into the log')
+      .argument('<id>')
+      .requiredOption('--by <name>', 'who looked')
+      .requiredOption('--note <text>', 'what was found'),
+  ).action(does(async () => (await import('./register.ts')).review))
+
   const charger = program.command('charger').description('one charger')
   remote(charger.command('limits').description('who limits it, why, until when, and how to override').argument('<id>')).action(
     does(async () => (await import('./charger.ts')).limits),

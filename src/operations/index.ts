@@ -8,6 +8,7 @@ import { createFleetRelease, type FleetRelease } from './fleetRelease.ts'
 import { createHistory, type History } from './history.ts'
 import { createLimits } from './limits.ts'
 import { createOptOuts, type OptOuts } from './optOuts.ts'
+import { createRegister, type Register } from './register.ts'
 
 /** What people do with the bridge, whatever they do it through. */
 export type Operations = {
@@ -19,6 +20,7 @@ export type Operations = {
   readonly fleetRelease: FleetRelease
   readonly optOuts: OptOuts
   readonly limits: ReturnType<typeof createLimits>
+  readonly register: Register
   readonly audit: Audit
 }
 export type OperationsSetup = ImportSetup & {
@@ -39,6 +41,7 @@ export function createOperations({ engine, freshMs = engine.options.freshMs, dec
     fleetRelease: createFleetRelease(engine),
     optOuts: createOptOuts(engine),
     limits: createLimits(engine, emergency.reasonOf),
+    register: createRegister(engine),
     audit: createAudit(engine, decodeLeaf),
   }
 }

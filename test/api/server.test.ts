@@ -162,12 +162,16 @@ describe('the document', () => {
         'GET /v1/nodes',
         'GET /v1/nodes/{id}/capacity',
         'GET /v1/opt-outs',
+        'GET /v1/register',
+        'GET /v1/register/export',
+        'GET /v1/register/{id}',
         'POST /v1/chargers/{id}/release',
         'POST /v1/dispatch-orders',
         'POST /v1/dispatch-orders/{id}/operate',
         'POST /v1/events/{id}/cancel',
         'POST /v1/fleet/import',
         'POST /v1/opt-outs',
+        'POST /v1/register/{id}/review',
       ].sort(),
     )
     for (const [path, item] of Object.entries<Record<string, { summary?: string; security?: unknown; responses: Record<string, unknown> }>>(

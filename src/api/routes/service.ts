@@ -77,6 +77,7 @@ const links = {
   optOuts: '/v1/opt-outs',
   dispatchOrders: '/v1/dispatch-orders',
   fleetImport: '/v1/fleet/import',
+  register: '/v1/register',
   auditEntries: '/v1/audit/entries',
   auditCheckpoint: '/v1/audit/checkpoint',
   'service-desc': '/openapi.json',
