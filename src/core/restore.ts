@@ -30,19 +30,50 @@ export type Queue = {
  * Who is let in now: positions in the queue, the most urgent first, strictly in turn, as far as there is room. The first is let in without room where
  * nobody else who was let in is charging: one at a time is always served, however small the cap.
  */
-export function admit({ laxityS, drawn, extraW }: Queue, roomW: number, isAnyoneServed: boolean): number[] {
+export function admit(queue: Queue, roomW: number, isAnyoneServed: boolean): number[] {
+  const { extraW } = queue
   const out: number[] = []
   let leftW = roomW
-  if (laxityS.length === 0 || (isAnyoneServed && leftW <= 0)) return out
-  const inTurn = Array.from({ length: laxityS.length }, (_, k) => k)
-  inTurn.sort((a, b) => laxityS[a]! - laxityS[b]! || drawn[a]! - drawn[b]! || a - b)
-  for (const k of inTurn) {
+  if (isAnyoneServed && isFull(extraW, leftW)) return out
+  const heap = heapOf(queue)
+  for (let k = heap[0]; k !== undefined; k = heap[0]) {
     if (extraW[k]! > leftW && (isAnyoneServed || out.length > 0)) break
     out.push(k)
     leftW -= extraW[k]!
+    dropFirst(heap, queue)
   }
   return out
 }
+/** Not even the smallest would fit: most turns end here. */
+function isFull(extraW: ArrayLike<number>, leftW: number): boolean {
+  for (let k = 0; k < extraW.length; k++) if (extraW[k]! <= leftW) return false
+  return true
+}
+/** Few of many are let in at a time: a heap, whose first is the most urgent, costs less than sorting them all. */
+function heapOf(queue: Queue): number[] {
+  const heap = Array.from({ length: queue.laxityS.length }, (_, k) => k)
+  for (let at = (heap.length >> 1) - 1; at >= 0; at--) sink(heap, at, queue)
+  return heap
+}
+function dropFirst(heap: number[], queue: Queue): void {
+  const last = heap.pop()!
+  if (heap.length === 0) return
+  heap[0] = last
+  sink(heap, 0, queue)
+}
+function sink(heap: number[], from: number, queue: Queue): void {
+  const k = heap[from]!
+  let at = from
+  for (let child = 2 * at + 1; child < heap.length; child = 2 * at + 1) {
+    if (child + 1 < heap.length && isBefore(queue, heap[child + 1]!, heap[child]!)) child++
+    if (!isBefore(queue, heap[child]!, k)) break
+    heap[at] = heap[child]!
+    at = child
+  }
+  heap[at] = k
+}
+const isBefore = ({ laxityS, drawn }: Queue, x: number, y: number): boolean =>
+  (laxityS[x]! - laxityS[y]! || drawn[x]! - drawn[y]! || x - y) < 0
 /** Watts that may still be let in. */
 export const roomW = (levelCap: number, baseW: number, activeW: number): number => levelCap * baseW - activeW
 

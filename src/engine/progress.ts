@@ -1,5 +1,5 @@
 import { type EventNo, type Fact, type Instant, NEVER_S } from '../core/model.ts'
-import { firstS, lastS, type State } from '../core/state.ts'
+import { firstS, lastS, ownLastS, type State } from '../core/state.ts'
 import type { Progress } from '../ports.ts'
 import { eventFigures, eventView, type Latest } from './views.ts'
 
@@ -72,7 +72,7 @@ export function createProgress(state: () => State, latest: () => Latest, freshMs
     for (const e of s.events.values()) {
       if (e.status !== 'accepted' || e.cancelledS <= firstS(e)) continue
       if (nowMs >= firstS(e) * 1000 && tell(e.no, 'started', nowMs)) anything = true
-      if (lastS(e) !== NEVER_S && nowMs >= lastS(e) * 1000 && tell(e.no, 'completed', nowMs)) anything = true
+      if (ownLastS(e) !== NEVER_S && nowMs >= ownLastS(e) * 1000 && tell(e.no, 'completed', nowMs)) anything = true
     }
     for (const no of told.keys()) if (!s.events.has(no)) told.delete(no)
     return anything
@@ -99,7 +99,7 @@ export function createProgress(state: () => State, latest: () => Latest, freshMs
       for (const e of state().events.values()) {
         const kinds = new Set<Progress['kind']>()
         if (firstS(e) * 1000 <= untilMs) kinds.add('started')
-        if (lastS(e) * 1000 <= untilMs) kinds.add('completed')
+        if (ownLastS(e) * 1000 <= untilMs) kinds.add('completed')
         told.set(e.no, kinds)
       }
     },

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { type RestoreRule, sessionPhases } from '../../src/core/model.ts'
 import { chargerCount, type Scenario, type Step } from './world.ts'
 
 const atMin = fc.integer({ min: 0, max: 90 })
@@ -59,6 +60,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({
+      kind: fc.constant('session' as const),
+      atMin: fc.integer({ min: 0, max: 140 }),
+      charger: fc.nat({ max: chargerCount - 1 }),
+      phase: fc.constantFrom(...sessionPhases),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
       kind: fc.constant('crash' as const),
       atMin,
       followedBy: fc.constantFrom('change' as const, 'change' as const, 'nothing' as const),
@@ -69,6 +79,11 @@ export const scenario: fc.Arbitrary<Scenario> = fc.record({
   seed: fc.string({ minLength: 4, maxLength: 8 }),
   steps: fc.array(step, { minLength: 1, maxLength: 14 }),
   faultShare: fc.constantFrom(0, 0.2, 0.5),
+  restore: fc.constantFrom<RestoreRule>(
+    { policy: 'uniform' },
+    { policy: 'levelCapped', levelCap: 1, maxS: 1_800 },
+    { policy: 'levelCapped', levelCap: 1.5, maxS: 3_600 },
+  ),
   rejecting: fc.uniqueArray(fc.nat({ max: chargerCount - 1 }), { maxLength: 2 }),
   ignoring: fc.uniqueArray(fc.nat({ max: chargerCount - 1 }), { maxLength: 2 }),
   depths: fc.array(fc.constantFrom(0, 0, 1, 2, 3, 24), { minLength: 1, maxLength: 4 }),

@@ -3,7 +3,7 @@ import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, createMemoryStore } from '../../adapters/stores/memory/index.ts'
 import { createVirtualChargers, type SendFault, type VirtualCharger } from '../../simulations/virtual/chargers.ts'
 import { everyoneEnrolled, fleetOf, testProgramme } from '../../simulations/virtual/fleet.ts'
-import type { Ask, EventClass, GridEvent, Input } from '../../src/core/model.ts'
+import type { Ask, EventClass, GridEvent, Input, RestoreRule, SessionPhase } from '../../src/core/model.ts'
 import { limitAt } from '../../src/core/rows.ts'
 import { stateDigest } from '../../src/core/snapshot.ts'
 import { emptyState } from '../../src/core/state.ts'
@@ -36,6 +36,7 @@ export type Step =
   | { kind: 'crash'; atMin: number; followedBy: 'change' | 'nothing' }
   | { kind: 'flip'; atMin: number; afterS: number; linksDrop: boolean; crash: boolean }
   | { kind: 'quiet'; atMin: number }
+  | { kind: 'session'; atMin: number; charger: number; phase: SessionPhase }
 export type Scenario = {
   readonly seed: string
   readonly steps: readonly Step[]
@@ -43,6 +44,8 @@ export type Scenario = {
   /** Gets the number of appends of the run. */
   readonly counted?: (appends: number) => void
   readonly faultShare: number
+  /** Of the programme; absent: uniform. */
+  readonly restore?: RestoreRule
   readonly rejecting: readonly number[]
   readonly ignoring: readonly number[]
   readonly depths: readonly number[]
@@ -173,7 +176,7 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
     const last = [...sent.values()].at(-1)
     if (last) await submit({ ...last, revision: last.revision + 50, intervals: [], rawHash: hashOf(`${last.id} cancelled`) })
   }
-  await handle(fleet, { kind: 'programme', programme: testProgramme() }, everyoneEnrolled(chargerCount))
+  await handle(fleet, { kind: 'programme', programme: testProgramme(scenario.restore ? { restore: scenario.restore } : {}) }, everyoneEnrolled(chargerCount))
   for (const c of chargers) sim.setLink(c.station, true)
   for (const step of scenario.steps.toSorted((a, b) => a.atMin - b.atMin)) {
     await reach(startMs + step.atMin * minute)
@@ -227,6 +230,7 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
       await reach(runtime.now() + 2_000)
       if (step.linksDrop) for (const c of chargers) sim.setLink(c.station, true)
     }
+    if (step.kind === 'session') sim.session(step.charger, { phase: step.phase }, step.phase === 'plugged' ? chargers[step.charger]!.minW * 2 : 0)
     if (step.kind === 'quiet') {
       // faults pause for longer than any retry waits: by then everyone does what the plan says
       faulty = false
