@@ -18,6 +18,9 @@ export type ChargerSpec = {
   /** Station within the fleet; chargers with the same one share it. Each its own by default. */
   readonly station?: number
   readonly limitsAtStation?: boolean
+  /** False: it is told its least power instead of a pause. */
+  readonly pauses?: boolean
+  readonly stepW?: number
 }
 const VOLTAGE_V = 230
 
@@ -73,6 +76,8 @@ function chargersOf(specs: readonly ChargerSpec[], station: readonly number[]): 
     depth: Uint16Array.from(specs, s => s.depth ?? 0),
     onLinkLoss: Uint8Array.from(specs, s => linkLossTraits.indexOf(s.onLinkLoss ?? 'holds')),
     limitsAtStation: Uint8Array.from(specs, s => (s.limitsAtStation ? 1 : 0)),
+    leastW: Int32Array.from(specs, (s, i) => (s.pauses === false ? 6 * phases[i]! * VOLTAGE_V : 0)),
+    stepW: Int32Array.from(specs, s => s.stepW ?? 0),
     reliability: Uint16Array.from(specs, s => s.reliability ?? 1000),
   }
 }

@@ -19,11 +19,12 @@ import {
 } from './model.ts'
 import { withDefaults } from './programme.ts'
 import { commanded, register } from './register.ts'
-import { afterFleet, learn } from './reliability.ts'
+import { afterFleet, learn, scored } from './reliability.ts'
 import { appendRows, compact, FREE, grown, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
 import { applySession } from './sessions.ts'
 import { applyHeardAgain, applySilent } from './silence.ts'
 import { type Answer, answers, deviceColumns, type EventState, firstS, isUp, lastS, type State } from './state.ts'
+import { rememberTold, startTold } from './told.ts'
 
 /** How long the record of an event that is over stays in State, for those who ask; its columns go at once. */
 const REMEMBER_S = 30 * 86_400
@@ -82,6 +83,7 @@ function dropColumns(e: EventState): void {
   e.excluded = e.unmoved = e.strikes = e.answer = e.resort = new Uint8Array(0)
   e.startRank = e.endRank = new Uint16Array(0)
   e.basisW = new Int32Array(0)
+  e.told = []
   e.restore = null
 }
 
@@ -142,6 +144,7 @@ function remember(s: State, fact: Fact, nowS: Second): void {
         s.want[i] = row
         s.dueS[i] = 0
       })
+      rememberTold(s, fact.schedules.who, nowS)
       s.generation = fact.generation
       for (const e of s.events.values()) e.missingW = 0
       for (const { event, missingW } of fact.unreachable) {
@@ -151,6 +154,11 @@ function remember(s: State, fact: Fact, nowS: Second): void {
       return
     case 'sent':
       return applySent(s, fact, nowS)
+    case 'forecast': {
+      const e = s.events.get(fact.event)
+      if (e?.event.revision === fact.revision) e.forecast = fact.forecast
+      return
+    }
     case 'shortfall':
       return applyShortfall(s, fact, nowS)
     case 'lastResort':
@@ -160,6 +168,7 @@ function remember(s: State, fact: Fact, nowS: Second): void {
       if (e) e.verification = fact.verification
       if (e && e.event.class !== 'emergency') applyGiven(s, fact)
       learn(s.learned, s.fleet, fact)
+      if (fact.verification.forecast) scored(s.learned, fact.verification.forecast.inside)
       return
     }
     case 'session':
@@ -247,6 +256,7 @@ function applySignal(s: State, event: GridEvent, seed: Uint8Array, nowS: Second)
   e.status = 'received'
   e.declined = null
   e.verification = null
+  e.forecast = null
   // what the former ask lacked says nothing of this one
   e.extraW = 0
   if (e.basisW.length === 0) e.basisAtS = 0
@@ -285,6 +295,7 @@ const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second)
   extraW: 0,
   strikes: new Uint8Array(0),
   answer: new Uint8Array(0),
+  told: [],
   unmoved: new Uint8Array(0),
   resort: new Uint8Array(0),
   lastShortfallS: 0,
@@ -293,6 +304,7 @@ const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second)
   former: null,
   restore: null,
   verification: null,
+  forecast: null,
 })
 
 function applyAccepted(s: State, fact: Of<'accepted'>): void {
@@ -308,6 +320,7 @@ function applyAccepted(s: State, fact: Of<'accepted'>): void {
   e.excluded = excluded
   if (fact.startRank.length > 0) e.startRank = fact.startRank
   if (fact.endRank.length > 0) e.endRank = fact.endRank
+  startTold(s, e, Math.floor(s.nowMs / 1000))
 }
 
 /** A station that comes back: what it was sent without an answer is unknown, and is sent again at once. */

@@ -70,8 +70,10 @@ export function fromBytes(bytes: Uint8Array): State {
   s.register ??= new Map()
   for (const e of s.events.values()) {
     e.announced ??= null
+    e.forecast ??= null
     e.restore ??= null
     e.asked ??= ''
+    e.told ??= []
   }
   return s
 }

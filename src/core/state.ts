@@ -1,6 +1,7 @@
 import type {
   EventNo,
   Exclusion,
+  Forecast,
   GridEvent,
   HashHex,
   Interval,
@@ -79,6 +80,8 @@ export type EventState = {
   strikes: Uint8Array
   /** By charger number, index in `answers`: what became of the last command that carries this event. */
   answer: Uint8Array
+  /** Per interval of a cap or a shed: what each charger was last told because of it, and since when. What it is to be judged by. Empty until planned. */
+  told: (Told | null)[]
   /** By charger number: accepted but unmoved, so nothing is expected of it any more. */
   unmoved: Uint8Array
   /** By charger number: 0 none, 1 zero, 2 stopped, 3 disabled. */
@@ -93,6 +96,8 @@ export type EventState = {
   /** How a programme with a level cap lets those go whom the event limits; null where the schedule's own end does. */
   restore: Restore | null
   verification: Verification | null
+  /** What the plan of the present revision was expected to give. */
+  forecast: Forecast | null
 }
 
 export type Restore = {
@@ -108,6 +113,9 @@ export type Restore = {
   /** When nobody waited any more; NEVER_S until then. */
   restoredS: Second
 }
+
+/** By charger number. `limitW` -1: nothing. */
+export type Told = { limitW: Int32Array; sinceS: Uint32Array }
 
 export type Former = {
   readonly event: GridEvent

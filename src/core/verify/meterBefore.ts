@@ -1,5 +1,6 @@
 import { allocate, UNLIMITED } from '../allocate.ts'
 import { isAbove, membersOf, SETTLE_S } from '../apply.ts'
+import { scoreOf } from '../capacity.ts'
 import { spanFromS, spanToS } from '../edges.ts'
 import { type Range, rangesOf } from '../members.ts'
 import {
@@ -13,7 +14,20 @@ import {
   type Verdict,
 } from '../model.ts'
 import { askedUntilS } from '../silence.ts'
-import { answerOf, type EventState, exclusionOf, firstEndS, firstS, isOptedOut, isUp, lastS, linkLossOf, ownLastS, type State } from '../state.ts'
+import {
+  answerOf,
+  type EventState,
+  exclusionOf,
+  firstEndS,
+  firstS,
+  isOptedOut,
+  isUp,
+  lastS,
+  linkLossOf,
+  ownLastS,
+  type State,
+} from '../state.ts'
+import { toldIn } from '../told.ts'
 
 /** The baseline is each charger's mean power in this stretch before the event (meter before / meter after: ERCOT MBMA, GB flexibility "meter-before"). */
 export const BASELINE_S = 300
@@ -109,6 +123,7 @@ export function verify(s: State, e: EventState, readings: Readings): Verified {
   const deliveredWh = sums.baselineWh - sums.actualWh
   const coverage = sums.drawing === 0 || hours === 0 ? 0 : Math.min(1, sums.coveredS / (sums.drawing * (window.toS - window.fromS)))
   const ratio = askedWh > 0 ? deliveredWh / askedWh : null
+  const verdictOfAll = verdictOf(e, coverage, ratio, sums.actualWh, window)
   return {
     kind: 'verified',
     who: Uint32Array.from(who),
@@ -117,7 +132,7 @@ export function verify(s: State, e: EventState, readings: Readings): Verified {
     verification: {
       event: e.no,
       revision: e.event.revision,
-      verdict: verdictOf(e, coverage, ratio, sums.actualWh, window),
+      verdict: verdictOfAll,
       askedWh,
       baselineWh: sums.baselineWh,
       actualWh: sums.actualWh,
@@ -128,6 +143,7 @@ export function verify(s: State, e: EventState, readings: Readings): Verified {
       window: { fromS: window.fromS, toS: window.toS, baselineFromS: before.fromS, baselineToS: before.toS },
       counts,
       causes,
+      ...(e.forecast ? { forecast: scoreOf(e.forecast, { verdict: verdictOfAll, deliveredWh, window }) } : {}),
     },
   }
 }
@@ -166,15 +182,17 @@ function energyWh(e: EventState, window: Window, powerW: (ask: Interval['ask']) 
 const overlapS = (a: Window, b: Window): number => Math.max(0, Math.min(a.toS, b.toS) - Math.max(a.fromS, b.fromS))
 
 type Limit = Window & { readonly limitW: number }
-/** What each member had to keep to, by interval, within the settled window and after its own start. */
+/** What each member had to keep to, by interval, within the settled window, after its own start and after it was told. */
 function limitsOf(s: State, e: EventState, members: Uint32Array, window: Window): Limit[][] {
   const out: Limit[][] = Array.from(members, () => [])
   e.event.intervals.forEach((interval, k) => {
-    const { watts } = allocate(s, e, interval, members)
+    const isShared = interval.ask.kind === 'cap' || interval.ask.kind === 'shed'
+    const watts = isShared ? undefined : allocate(s, e, interval, members).watts
     members.forEach((i, m) => {
       const own = { fromS: spanFromS(e, k, i), toS: spanToS(e, k, i) }
-      if (own.fromS < own.toS)
-        out[m]!.push({ fromS: Math.max(own.fromS, window.fromS) + SETTLE_S, toS: Math.min(own.toS, window.toS), limitW: watts[m]! })
+      const { limitW, sinceS } = toldIn(e, k, i) ?? { limitW: watts![m]!, sinceS: 0 }
+      const fromS = Math.max(own.fromS, window.fromS, sinceS) + SETTLE_S
+      if (own.fromS < own.toS) out[m]!.push({ fromS, toS: Math.min(own.toS, window.toS), limitW })
     })
   })
   return out
