@@ -85,9 +85,20 @@ export function stepsFrom(payload: Fields, spec: ChargerSpec, atS: number): read
   return steps
 }
 
-/** Is `step` in `steps`? Limits written in amps are cut to a tenth of one; watts are not. Instants are by the box's clock, which the bridge remembers. */
-const isAmong = (step: Step, steps: readonly Step[], { phases, voltageV = 230 }: ChargerSpec): boolean =>
-  steps.some(s => s.fromS === step.fromS && s.toS === step.toS && Math.abs(s.limitW - step.limitW) <= 0.1 * phases * voltageV + 1)
+/**
+ * Is `step` in `steps`? Limits written in amps are cut to a tenth of one; watts are not. Instants are by the box's clock, which the bridge remembers; but
+ * where it is wrong, and was learned from a message that took long on a busy machine, a later one may put right what is known of it.
+ */
+const isAmong = (step: Step, steps: readonly Step[], { phases, voltageV = 230, traits }: ChargerSpec): boolean => {
+  const skewS = Math.abs(traits?.clockSkewS ?? 0)
+  const offS = skewS === 0 ? 0 : skewS + 1
+  return steps.some(
+    s =>
+      Math.abs(s.fromS - step.fromS) <= offS &&
+      Math.abs(s.toS - step.toS) <= offS &&
+      Math.abs(s.limitW - step.limitW) <= 0.1 * phases * voltageV + 1,
+  )
+}
 
 /** Each time a charger that had accepted a limit was told something else afterwards, of the calls of one event. */
 export function changedMinds(calls: readonly Call[], specs: readonly ChargerSpec[]): string[] {
