@@ -1,5 +1,6 @@
 import { apply, beginTurn } from './apply.ts'
 import { budgetAlarms } from './budget.ts'
+import { eventForecast } from './capacity.ts'
 import { check } from './check.ts'
 import { isHolding } from './held.ts'
 import { judge } from './judge.ts'
@@ -59,6 +60,10 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
       replan = true
     }
   for (const e of s.events.values())
+  for (const e of s.events.values()) {
+    const expected = eventForecast(s, e, nowS)
+    if (expected) put(expected)
+  }
     for (const decision of restore(s, e, nowS)) {
       put(decision)
       replan = true

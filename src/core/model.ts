@@ -291,7 +291,11 @@ export type Verification = {
   readonly window: { readonly fromS: Second; readonly toS: Second; readonly baselineFromS: Second; readonly baselineToS: Second }
   readonly counts: { readonly compliant: number; readonly notCompliant: number; readonly noData: number; readonly notCommanded: number }
   readonly causes: Readonly<Partial<Record<NonResponse, number>>>
+  /** Where something was expected of the plan: that, and what the meters say of it; null where they say nothing. */
+  readonly forecast?: (Forecast & { readonly deliveredW: number; readonly inside: boolean }) | null
 }
+/** Reduction of power that is expected, W: it is below `p10W` in one of ten cases, above `p90W` in another. */
+export type Forecast = { readonly p10W: number; readonly p50W: number; readonly p90W: number }
 
 /** Nobody is plugged in; a car is, and charges or would; a car is, and wants no more. */
 export const sessionPhases = ['none', 'plugged', 'satisfied'] as const
@@ -416,6 +420,8 @@ export type Decision =
    * Metered drop falls short of the ask by this much; the ask grows by it. Negative: what was asked for in excess comes back, because the plan now
    * finds it itself. `unmoved`: accepted, but the meter shows no effect.
    */
+  /** What the plan of an event is expected to take off its targets; scored against the meters when it is verified. */
+  | { readonly kind: 'forecast'; readonly event: EventNo; readonly revision: number; readonly forecast: Forecast }
   | { readonly kind: 'shortfall'; readonly event: EventNo; readonly missingW: number; readonly unmoved: Uint32Array }
   | { readonly kind: 'lastResort'; readonly event: EventNo; readonly step: ResortStep; readonly who: Uint32Array }
   | Alarm
