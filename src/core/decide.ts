@@ -59,16 +59,11 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
       put(next)
       replan = true
     }
-  for (const e of s.events.values())
+  if (replan) planAndCheck(s, nowS, put)
   for (const e of s.events.values()) {
     const expected = eventForecast(s, e, nowS)
     if (expected) put(expected)
   }
-    for (const decision of restore(s, e, nowS)) {
-      put(decision)
-      replan = true
-    }
-  if (replan) planAndCheck(s, nowS, put)
   const sent = reconcile(s, nowS)
   if (sent) put(sent)
   // a turn in which nothing became true leaves no entry, so it has no number

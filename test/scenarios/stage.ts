@@ -218,6 +218,14 @@ function inWords(fact: Fact): string[] {
       return [`${many(fact.who.length, 'charger')} refused (${fact.causes.join(', ')})`]
     case 'optOut':
       return [`${many(fact.who.length, 'charger')} opted out ${clock(fact.fromS)}-${clock(fact.toS)} (${fact.reason})`]
+    case 'session':
+      return [`news of cars at ${many(fact.who.length, 'charger')}`]
+    case 'restoring':
+      return [`event ${fact.event} is over: ${many(fact.who.length, 'charger')} held until there is room`]
+    case 'admitted':
+      return [`let in: ${[...fact.who].join(', ')}`]
+    case 'restored':
+      return [`nobody waits after event ${fact.event}: the rest is let go`]
     case 'shortfall':
       return [`shortfall of event ${fact.event}: ${kW(fact.missingW)}, ${many(fact.unmoved.length, 'charger')} unmoved`]
     case 'lastResort':
