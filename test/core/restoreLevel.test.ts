@@ -278,3 +278,49 @@ test.each([
   expect(r.clearS).toBeCloseTo(clearS, 6)
 })
 test('a cap of the level itself never clears by itself', () => expect(rebound(3600, 5400, 1).clearS).toBeNull())
+
+describe('the checker knows what a restore may not do', () => {
+  const restoring = () => {
+    const b = evening()
+    b.sessions(Object.fromEntries(all.map(i => [i, { phase: 'plugged' } as const])))
+    b.until(end)
+    return { ...b, r: b.s.events.get(0)!.restore!, i: b.held()[0]! }
+  }
+  test('hold whom it has let in', () => {
+    const { r, i, wrong } = restoring()
+    r.admittedS[i] = end
+    expect(wrong()).toMatch(/has let it in/)
+  })
+  test('hold somebody lower, or higher, than the event did', () => {
+    const { r, i, wrong } = restoring()
+    r.heldW[i] = 1_380
+    expect(wrong()).toMatch(/had it at 1380 W/)
+  })
+  test('hold against a driver', () => {
+    const { s, i, wrong } = restoring()
+    s.optOuts.set(i, [{ fromS: end, toS: end + 60, reason: 'driver' }])
+    expect(wrong()).toMatch(/against its driver/)
+  })
+  test('hold longer than its programme says', () => {
+    const { r, wrong } = restoring()
+    Object.assign(r, { maxS: 600 })
+    expect(wrong()).toMatch(/longer than the restore/)
+  })
+  test('hold anybody of an event without a level cap, or stopped at once', () => {
+    for (const change of [
+      { restore: null },
+      { cancelledS: end, event: event(1, { ...during(start, end, { kind: 'off' }), stopAtOnce: true }) },
+    ]) {
+      const b = restoring()
+      Object.assign(b.s.events.get(0)!, change)
+      expect(b.wrong()).toMatch(/past the end/)
+    }
+  })
+  test('let somebody go before the schedule would have', () => {
+    const b = evening({}, { endSpreadS: 600 })
+    b.until(end + 1)
+    expect(b.wrong()).toBeUndefined()
+    b.s.want[b.held()[0]!] = 0
+    expect(b.wrong()).toMatch(/before its end/)
+  })
+})
