@@ -118,7 +118,7 @@ function checkAsk(s: State, e: EventState, nowS: Second, missingW: number): stri
       const excessW = worstLoadW(s, e, interval, settledS, untilS) - ask.totalW - missingW
       if (excessW > 0) return `event ${e.no}: the cap of ${ask.totalW} W is exceeded by ${excessW} W`
     }
-    if (interval.failsafe) {
+    if (interval.failsafe && ask.kind === 'limitEach') {
       const i = aboveFailsafe(s, e, interval, Math.max(nowS, fromS + (e.spread.endFollowsStart ? e.spread.startS : e.spread.endS)), untilS)
       if (i !== undefined) return `event ${e.no}: its source is silent, and charger ${i} may draw more than the failsafe`
     }

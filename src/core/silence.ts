@@ -5,7 +5,7 @@ import { type EventState, lastS, type State } from './state.ts'
 /*
  * The lost-grid-link rule. While a source is silent, what it announced goes on as known, unless its contract has a failsafe: then that is the limit of
  * each charger from now on, inside the announced intervals and never beyond their end, until the source is heard again or the contract's time for it
- * is over. The change is written into the event's intervals, so plan, check, meters and those who look need know nothing of it.
+ * is over; then everybody is free, and the event waits for its source until its announced end. The change is written into the event's intervals, so plan, check, meters and those who look need know nothing of it.
  */
 
 export const sourceKey = (adapter: string, peer: string): string => `${adapter}:${peer}`
@@ -25,8 +25,7 @@ export function applyHeardAgain(s: State, source: { readonly adapter: string; re
     const { announced } = e
     if (!announced) continue
     e.announced = null
-    if (e.cancelledS === NEVER_S && lastS(e) > nowS)
-      e.event = { ...e.event, intervals: [...before(e.event.intervals, nowS), ...since(announced, nowS)] }
+    if (e.cancelledS === NEVER_S && lastS(e) > nowS) goOnWith(e, nowS, since(announced, nowS))
   }
 }
 
@@ -35,13 +34,24 @@ function fallSilent(e: EventState, nowS: Second): void {
   const { liveness, intervals } = e.event
   if (liveness?.failsafeW == null || e.announced || e.status === 'declined' || e.cancelledS !== NEVER_S || lastS(e) <= nowS) return
   const untilS = liveness.failsafeS === undefined ? NEVER_S : nowS + liveness.failsafeS
-  const ask = { kind: 'limitEach', limitW: liveness.failsafeW } as const
+  const rest = since(intervals, nowS)
+  const limited = joined(before(rest, untilS), { kind: 'limitEach', limitW: liveness.failsafeW })
   e.announced = intervals
-  e.event = { ...e.event, intervals: [...before(intervals, nowS), ...joined(before(since(intervals, nowS), untilS), ask)] }
+  goOnWith(e, nowS, [...limited, ...joined(since(rest, untilS), free)])
+}
+
+/** What was is kept, with what each charger was told in it: the verification looks at that part. */
+function goOnWith(e: EventState, nowS: Second, rest: readonly Interval[]): void {
+  const past = before(e.event.intervals, nowS)
+  e.told = [...past.map((_, k) => e.told[k] ?? null), ...rest.map(() => null)]
+  e.event = { ...e.event, intervals: [...past, ...rest] }
 }
 
 /** The announced part of a cap or shed ends where its source fell silent: from then on meters show what the failsafe did. */
 export const askedUntilS = (e: EventState): Second => e.event.intervals.find(x => x.failsafe)?.fromS ?? NEVER_S
+
+/** No limit at all, where the contract's time is over. */
+const free = { kind: 'keep', fraction: 1 } as const
 
 const eventsOf = (s: State, key: string): EventState[] =>
   [...s.events.values()].filter(({ event: { source } }) => sourceKey(source.adapter, source.peer) === key)

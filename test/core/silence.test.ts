@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { check } from '../../src/core/check.ts'
-import type { GridEvent } from '../../src/core/model.ts'
+import type { Ask, GridEvent } from '../../src/core/model.ts'
 import { fromBytes, stateDigest, toBytes } from '../../src/core/snapshot.ts'
 import { at, bed, during, eventOf, fleetOfN, one, T } from './bed.ts'
 
@@ -55,7 +55,7 @@ describe('a source that falls silent in mid-event', () => {
       [1_200, 3_600, false],
     ])
   })
-  test('only for as long as the contract says; heard after that, what is over stays over', () => {
+  test('only for as long as the contract says; heard after that, the event goes on', () => {
     const b = threeAt({ ...failsafe(4_200, 900) })
     b.until(T + 600)
     b.turn(silent)
@@ -63,7 +63,25 @@ describe('a source that falls silent in mid-event', () => {
     expect(b.wants(T + 1_500)).toEqual(all(null))
     b.until(T + 1_600)
     b.turn(heardAgain)
-    expect(b.wants(T + 1_600)).toEqual(all(null))
+    expect(b.wants(T + 1_600)).toEqual(all(3_000))
+    expect(b.wants(T + 3_600)).toEqual(all(null))
+  })
+  test('a silence that is over before the event begins has cost it nothing', () => {
+    const b = threeAt({ ...during(T + 3_600, T + 7_200, { kind: 'limitEach', limitW: 3_000 }), ...failsafe(4_200, 120) })
+    b.turn(silent)
+    b.until(T + 1_800)
+    b.turn(heardAgain)
+    expect(b.wants(T + 3_600)).toEqual(all(3_000))
+  })
+  test('its release after the time of the contract is spread like an end', () => {
+    const b = bed(fleetOfN(60))
+    b.signal({ ...announced, ...failsafe(4_200, 900), spread: { ...at, endS: 300 } })
+    b.until(T + 600)
+    b.turn(silent)
+    const free = (s: number) => b.wants(s).filter(w => w === null).length
+    expect(free(T + 1_500)).toBeLessThan(3)
+    expect(free(T + 1_650)).toBeGreaterThan(20)
+    expect(free(T + 1_801)).toBe(60)
   })
   test('an open-ended limit holds the failsafe until the line is back', () => {
     const b = threeAt({ ...during(T, 0xffffffff, { kind: 'off' }), class: 'emergency', basis: 'supply limitation', ...failsafe(1_400) })
@@ -192,4 +210,71 @@ test('the check finds a charger that may draw more than the failsafe', () => {
   expect(check(b.s, T + 600)).toBeUndefined()
   b.s.want[1] = 0
   expect(check(b.s, T + 600)).toBe('event 0: its source is silent, and charger 1 may draw more than the failsafe')
+})
+
+test('silence, signals, opt-outs and links in any order: every plan is lawful, nobody is limited past the announced end, the record folds', () => {
+  const asks: Ask[] = [
+    { kind: 'off' },
+    { kind: 'cap', totalW: 20_000 },
+    { kind: 'shed', totalW: 9_000 },
+    { kind: 'limitEach', limitW: 3_000 },
+  ]
+  for (let seed = 1; seed <= 150; seed++) {
+    let x = seed
+    const pick = (n: number) => {
+      x = (Math.imul(x, 1_103_515_245) + 12_345) >>> 0
+      return Math.floor((x / 4_294_967_296) * n)
+    }
+    const b = bed(fleetOfN(8))
+    b.observed([7_000, 7_000, 7_000, 0, 3_000, 7_000, -1, 7_000])
+    const ends = new Map<number, number>()
+    for (let step = 0, now = T; step < 40; step++) {
+      now += pick(300)
+      b.until(now)
+      const id = `e${pick(3)}`
+      const known = b.s.events.get(b.s.eventNoById.get(id) ?? -1)
+      switch (pick(7)) {
+        case 0: {
+          const fromS = now + pick(600)
+          const middleS = fromS + 1 + pick(900)
+          const toS = middleS + pick(2) * (1 + pick(900))
+          const kind = pick(4) === 0 ? 'emergency' : 'contracted'
+          const intervals = [
+            { fromS, toS: middleS, ask: asks[pick(4)]! },
+            { fromS: middleS, toS, ask: asks[pick(4)]! },
+          ].filter(i => i.fromS < i.toS)
+          b.signal({
+            ...{ id, upstreamRef: id, revision: (known?.event.revision ?? -1) + 1, intervals, class: kind },
+            basis: kind === 'emergency' ? 'supply limitation' : null,
+            spread: { ...at, startS: pick(2) * 300, endS: pick(3) * 200, endFollowsStart: pick(4) === 0 },
+            ...failsafe([null, 0, 2_000, 6_000][pick(4)]!, [undefined, 120, 600][pick(3)]),
+          })
+          break
+        }
+        case 1:
+          if (known) b.signal({ ...known.event, revision: known.event.revision + 1, intervals: [], stopAtOnce: pick(2) === 0 })
+          break
+        case 2:
+          b.optOut(pick(8), now, now + pick(1_000))
+          break
+        case 3:
+          b.link(pick(2) === 0, [pick(8)])
+          break
+        case 4:
+        case 5:
+          b.turn(silent)
+          break
+        default:
+          b.turn(heardAgain)
+      }
+      b.answer('accepted')
+      for (const e of b.s.events.values()) {
+        const announced = e.announced ?? e.event.intervals
+        ends.set(e.no, Math.max(ends.get(e.no) ?? 0, (announced.at(-1)?.toS ?? 0) + 600))
+      }
+      for (const i of b.everyone)
+        for (const part of b.want(i)) expect(part.toS, `seed ${seed}, step ${step}`).toBeLessThanOrEqual(ends.get(part.because)!)
+    }
+    expect(stateDigest(fromBytes(toBytes(b.s)))).toBe(stateDigest(b.s))
+  }
 })
