@@ -32,8 +32,6 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     // Those that run side by side mostly wait.
     maxConcurrency: 12,
-    // real processes in real seconds on a machine that others use too: one more try, and the report names it
-    retry: endToEnd ? 1 : 0,
     // One more than there are cores: at any time one of them waits for a socket, a process or the clock.
     maxWorkers: Math.max(endToEnd ? 3 : 2, availableParallelism() + 1),
   },
