@@ -1,4 +1,5 @@
 import { endsS, offsetS, releasedS } from './edges.ts'
+import { honoursOptOut } from './members.ts'
 import { type ChargerNo, type Fact, NEVER_S, type RestoreRule, type Second } from './model.ts'
 import { askEndS, type EventState, mayHold, type Restore, releaseSpreadS, type State } from './state.ts'
 
@@ -41,8 +42,11 @@ export function heldToS(s: State, e: EventState, charger: ChargerNo): Second {
   if (!r || ownS === NEVER_S || !mayHold(e)) return ownS
   const endS = askEndS(e)
   const freeS = freedS(s, charger, endS)
-  if (freeS <= ownS) return isHolding(e) && freeS >= endS ? freeS : ownS
-  return Math.max(ownS, Math.min(freeS, letGoS(e, r, charger, endS)))
+  const heldS = Math.max(ownS, Math.min(freeS, letGoS(e, r, charger, endS)))
+  if (!isHolding(e)) return freeS <= ownS ? ownS : heldS
+  // an opt-out of before the end that an emergency did not honour changes nothing of its own schedule
+  if (freeS < endS) return honoursOptOut(s, e) ? freeS : ownS
+  return freeS <= ownS ? freeS : heldS
 }
 /** The first second after the event's end at which a driver or the firmware says no; NEVER_S if neither does. */
 function freedS(s: State, charger: ChargerNo, endS: Second): Second {

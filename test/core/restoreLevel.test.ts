@@ -324,3 +324,12 @@ describe('the checker knows what a restore may not do', () => {
     expect(b.wrong()).toMatch(/before its end/)
   })
 })
+
+test('an opt-out that reaches back before the end, told while the ends are spread, frees at once', () => {
+  const b = evening({}, { endSpreadS: 600 })
+  b.until(end + 1)
+  const last = b.held().at(-1)!
+  b.optOut(last, start, end + 1200)
+  expect(b.free()).toContain(last)
+  expect(b.wrong()).toBeUndefined()
+})
