@@ -4,6 +4,8 @@ import { APART, HELD, keep, TOLD } from './keep.ts'
 import { taking } from './members.ts'
 import type { AllocationPolicy, Interval, Programme } from './model.ts'
 import { givingOrder, servingOrder } from './order.ts'
+import { drawnShare, pick } from './pick.ts'
+import { commonOf } from './reliability.ts'
 import { limitThrough, NONE, UNKNOWN } from './rows.ts'
 import { laxityS, phaseOf } from './sessions.ts'
 import { type Sharing, share } from './share.ts'
@@ -48,7 +50,7 @@ function byAsk(
     case 'cap':
       return cap(s, e, interval, ask.totalW, members, takes, p, bounds)
     case 'shed':
-      return shed(f, e, ask.totalW + e.extraW, members, takes, p?.floorW ?? 0)
+      return shed(s, e, ask.totalW, members, takes, p)
     case 'keep':
       return each(f, members, takes, i => withFloor(f, i, Math.floor(f.maxW[i]! * ask.fraction), p?.floorW ?? 0))
     case 'limitEach':
@@ -190,32 +192,108 @@ const isUnmoved = (e: EventState, i: number): boolean => i < e.unmoved.length &&
 const knownW = (e: EventState, i: number): number | undefined => (i < e.basisW.length && e.basisW[i]! >= 0 ? e.basisW[i] : undefined)
 
 /**
- * A reduction below the baseline: chargers known to draw are taken in drawn order to the floor until what may be expected of them (reliability x
- * reduction) reaches the ask; the last is reduced by what is missing. Idle ones deliver nothing and are left alone.
+ * A reduction below the baseline: chargers known to draw are taken to the floor, in the policy's order, until the ask is to be expected of them
+ * (reliability x reduction; the last is reduced by what is missing), or until it is met with the programme's confidence, see `pick`. Idle ones deliver
+ * nothing and are left alone. The programme's reserve stays back until metering, or the plan itself, lacks something; never in an emergency.
  */
-function shed(f: Fleet, e: EventState, neededW: number, members: Uint32Array, takes: Uint8Array, floorW: number): Allocation {
+function shed(s: State, e: EventState, askedW: number, members: Uint32Array, takes: Uint8Array, p: Programme | undefined): Allocation {
+  const give = givesOf(s, e, members, takes, p)
+  const isEmergency = e.event.class === 'emergency'
+  const policy = isEmergency ? 'proRata' : (p?.allocation ?? 'proRata')
+  const order = givesIn(policy, s, e, draws(members.length, e.seed, 'order'), members, m => give.usualW[m]!)
+  const sheds = (cutW: Float64Array) =>
+    p && p.confidence > 0
+      ? confident(s, e, askedW, members, { ...give, cutW }, order, p)
+      : expected(s, e, askedW, members, { ...give, cutW }, order, p)
+  const share = p === undefined || isEmergency || e.extraW > 0 ? 0 : p.reserve
+  if (share === 0) return withIgnoring(e, members, takes, give, order, sheds(give.cutW))
+  const stays = drawnShare(members.length, share, e.seed, 'reserve')
+  const without = sheds(give.cutW.map((w, m) => (stays[m] === 1 ? 0 : w)))
+  return withIgnoring(e, members, takes, give, order, without.missingW > 0 ? sheds(give.cutW) : without)
+}
+
+/** By member: the least it can be brought to; what that takes off its draw if it takes part and is not known to ignore; the same for all who once could. */
+type Gives = { readonly leastW: Int32Array; readonly cutW: Float64Array; readonly usualW: Float64Array }
+function givesOf({ fleet: f }: State, e: EventState, members: Uint32Array, takes: Uint8Array, p: Programme | undefined): Gives {
   const n = members.length
-  const u = draws(n, e.seed, 'order')
-  const expectedW = new Float64Array(n)
+  const floorW = p?.floorW ?? 0
+  const leastW = new Int32Array(n)
+  const cutW = new Float64Array(n)
+  const usualW = new Float64Array(n)
   for (let m = 0; m < n; m++) {
     const i = members[m]!
+    leastW[m] = floorW === 0 ? f.leastW[i]! : Math.max(floorW, f.minW[i]!)
     const drawsW = knownW(e, i) ?? 0
-    if (takes[m] === 1 && drawsW >= f.minW[i]! / 2) expectedW[m] = chance(f, e, i) * Math.max(0, drawsW - leastOf(f, i, floorW))
+    if (drawsW < f.minW[i]! / 2 || f.reliability[i] === 0 || (i < e.excluded.length && e.excluded[i] !== 0)) continue
+    usualW[m] = Math.max(0, drawsW - leastW[m]!)
+    if (takes[m] === 1 && !isUnmoved(e, i)) cutW[m] = usualW[m]!
   }
-  const far = reach(u, expectedW, Math.max(0, neededW))
-  const watts = new Int32Array(n).fill(UNLIMITED)
-  const unlikely = (m: number) => expectedW[m] === 0 && takes[m] === 1 && isUnmoved(e, members[m]!)
-  for (let m = 0; m < n; m++) if (isBelow(u[m]!, far) && (expectedW[m]! > 0 || unlikely(m))) watts[m] = leastOf(f, members[m]!, floorW)
+  return { leastW, cutW, usualW }
+}
+
+function expected(
+  { fleet: f }: State,
+  e: EventState,
+  askedW: number,
+  members: Uint32Array,
+  { cutW, leastW }: Gives,
+  order: Uint32Array,
+  p: Programme | undefined,
+): Allocation {
+  const chance = (m: number) => f.reliability[members[m]!]! / 1000
+  const watts = new Int32Array(members.length).fill(UNLIMITED)
+  const far = reach(
+    order,
+    cutW.map((w, m) => w * chance(m)),
+    Math.max(0, askedW * (p?.overCommit ?? 1) + e.extraW),
+  )
+  for (let m = 0; m < members.length; m++) if (cutW[m]! > 0 && isBelow(order[m]!, far)) watts[m] = leastW[m]!
   let missingW = far.left
   for (const m of far.inBin) {
     if (missingW <= 0) break
     const i = members[m]!
+    const drawsW = knownW(e, i)!
     // a meter may show more than the rated power; no limit lies above that
-    const softW = Math.min(f.maxW[i]!, Math.floor(knownW(e, i)! - missingW / chance(f, e, i)))
-    watts[m] = softW > leastOf(f, i, floorW) && softW >= f.minW[i]! ? softW : leastOf(f, i, floorW)
-    missingW -= chance(f, e, i) * (knownW(e, i)! - watts[m]!)
+    const softW = Math.min(f.maxW[i]!, Math.floor(drawsW - missingW / chance(m)))
+    const toldW = softW < f.minW[i]! ? 0 : f.stepW[i] === 0 ? softW : softW - ((softW - f.minW[i]!) % f.stepW[i]!)
+    watts[m] = Math.max(toldW, leastW[m]!)
+    missingW -= chance(m) * (drawsW - watts[m]!)
   }
+  // what is planned beyond the ask may lack
+  missingW -= Math.max(0, askedW * ((p?.overCommit ?? 1) - 1))
   return { watts, missingW: Math.max(0, Math.ceil(missingW)) }
 }
-const leastOf = (f: Fleet, i: number, floorW: number): number => (floorW === 0 ? f.leastW[i]! : Math.max(floorW, f.minW[i]!))
-const chance = (f: Fleet, e: EventState, i: number): number => (isUnmoved(e, i) ? 0 : f.reliability[i]! / 1000)
+
+function confident(
+  { fleet: f, learned }: State,
+  e: EventState,
+  askedW: number,
+  members: Uint32Array,
+  { cutW, usualW, leastW }: Gives,
+  order: Uint32Array,
+  p: Programme,
+): Allocation {
+  const chance = Float64Array.from(members, i => f.reliability[i]! / 1000)
+  const neededW = Math.max(0, askedW + e.extraW)
+  const goal = { neededW, askedW, confidence: p.confidence, meanW: askedW * p.overCommit + e.extraW, seed: e.seed }
+  const { takes, meanW } = pick({ order, cutW, usualW, chance, ...commonOf(learned, f, members) }, goal)
+  const watts = new Int32Array(members.length).fill(UNLIMITED)
+  for (let m = 0; m < members.length; m++) if (takes[m] === 1) watts[m] = leastW[m]!
+  return { watts, missingW: Math.max(0, Math.ceil(neededW - meanW)) }
+}
+
+/** Those who are known to ignore their limit are told all the same, as far as the order has come: nothing is expected of them, and they may yet follow. */
+function withIgnoring(
+  e: EventState,
+  members: Uint32Array,
+  takes: Uint8Array,
+  { leastW }: Gives,
+  order: Uint32Array,
+  of: Allocation,
+): Allocation {
+  if (e.unmoved.length === 0) return of
+  let last = of.missingW > 0 ? Infinity : -1
+  for (let m = 0; m < members.length; m++) if (of.watts[m] !== UNLIMITED) last = Math.max(last, order[m]!)
+  for (let m = 0; m < members.length; m++) if (takes[m] === 1 && isUnmoved(e, members[m]!) && order[m]! <= last) of.watts[m] = leastW[m]!
+  return of
+}
