@@ -11,8 +11,16 @@ export type Inbox = {
   readonly sessions: SessionNews
   readonly discovered: Map<NodeNo, Capabilities>
 }
-export const newInbox = (): Inbox => ({ inputs: [], outcomes: [], links: new Map(), doubts: new Map(), sessions: new Map(), discovered: new Map() })
-export const isEmpty = (b: Inbox): boolean => b.inputs.length + b.outcomes.length + b.links.size + b.doubts.size + b.sessions.size + b.discovered.size === 0
+export const newInbox = (): Inbox => ({
+  inputs: [],
+  outcomes: [],
+  links: new Map(),
+  doubts: new Map(),
+  sessions: new Map(),
+  discovered: new Map(),
+})
+export const isEmpty = (b: Inbox): boolean =>
+  b.inputs.length + b.outcomes.length + b.links.size + b.doubts.size + b.sessions.size + b.discovered.size === 0
 
 /**
  * The inputs of a turn. Outcomes come before links and doubts: an answer tells of a command sent before the link fell; told later it would be
