@@ -14,6 +14,7 @@ import { ApiProblem, PROBLEM, problemBody, problemOf } from './problem.ts'
 import { createRate } from './rate.ts'
 import { createRefusals } from './refusals.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { enrolmentTestRoutes } from './routes/enrolmentTest.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fleetRoutes } from './routes/fleet.ts'
 import { optOutRoutes } from './routes/optOuts.ts'
@@ -127,7 +128,16 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   await openapi(app, version)
   // Inside a plugin, so that the document's hooks see every route.
   await app.register(async inner => {
-    for (const routes of [serviceRoutes, eventRoutes, fleetRoutes, optOutRoutes, orderRoutes, registerRoutes, auditRoutes])
+    for (const routes of [
+      serviceRoutes,
+      eventRoutes,
+      fleetRoutes,
+      enrolmentTestRoutes,
+      optOutRoutes,
+      orderRoutes,
+      registerRoutes,
+      auditRoutes,
+    ])
       routes(inner as Api, context)
     metrics.route(inner as Api)
   })

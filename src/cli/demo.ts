@@ -1,9 +1,8 @@
-import { join, relative } from 'node:path'
 import { DEFAULT_SPREAD_S } from '../config.ts'
 import type { Verification } from '../core/model.ts'
 
-import { verifyFile } from './auditVerify.ts'
 import type { Context } from './context.ts'
+import { proofOf } from './demoProof.ts'
 import { type DemoResult, reportText } from './demoReport.ts'
 import { viewOf } from './demoView.ts'
 import { createWorld, DEMO_EVENT_S, DEMO_GRACE_S, DEMO_SPREAD_S, type DemoWorld } from './demoWorld.ts'
@@ -21,7 +20,7 @@ const LEAD_S = 5
 const ASKED_SHARE = 0.8
 const FRAME_MS = 500
 
-type DemoOptions = { chargers: number; seed: number; ignore: number; dir?: string }
+type DemoOptions = { chargers: number; seed: number; ignore: number; dir?: string; emergency?: boolean }
 type Announced = { readonly id: string; readonly ask: string }
 type Played = { readonly event: Announced; readonly verification: Verification } | 'interrupted'
 
@@ -31,6 +30,7 @@ type Played = { readonly event: Announced; readonly verification: Verification }
  */
 export async function demo(context: Context<DemoOptions>): Promise<ExitCode> {
   const { out, options } = context
+  if (options.emergency) return (await import('./demoEmergency.ts')).demoEmergency(context)
   const { stopped, release } = untilStopped()
   const beganMs = Date.now()
   out.note(
@@ -126,15 +126,6 @@ async function resultOf(
   context: Context<DemoOptions>,
   beganMs: number,
 ): Promise<DemoResult> {
-  const { logReader } = await import('../main.ts')
-  const openReader = await logReader()
-  const { readFileSync } = await import('node:fs')
-  const db = join(world.dir, 'gridbridge.db')
-  const key = join(world.dir, 'audit.pub')
-  const answer = await verifyFile(openReader, db, readFileSync(key, 'utf8'))
-  const reader = openReader(db)
-  const checkpoint = reader.head()?.note ?? ''
-  reader.close()
   return {
     event: played.event.id,
     ask: played.event.ask,
@@ -144,19 +135,8 @@ async function resultOf(
     defaultSpreadS: DEFAULT_SPREAD_S,
     commanded,
     verification: played.verification,
-    checkpoint,
-    log: { ok: answer.ok, lines: answer.lines },
-    command: `${ownCommand(context.cwd)} audit verify ${quoted(db)} --key ${quoted(key)}`,
+    ...(await proofOf(world.dir, context.cwd)),
     dir: world.dir,
     elapsedS: Math.round((Date.now() - beganMs) / 1000),
   }
 }
-
-/** How this very program was called, so that the printed command works when pasted. */
-function ownCommand(cwd: string): string {
-  const script = process.argv[1] ?? 'gridbridge'
-  if (!script.endsWith('.js')) return 'gridbridge'
-  const near = relative(cwd, script)
-  return `node ${quoted(near.startsWith('..') ? script : near)}`
-}
-const quoted = (path: string): string => (/^[\w./:@%+=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)

@@ -1,8 +1,9 @@
 import type { NonResponse, Verification } from '../core/model.ts'
+import { type Proof, proofText } from './demoProof.ts'
 import { percent, wattHours, watts } from './output.ts'
 
 /** All that is left when a demo is over. */
-export type DemoResult = {
+export type DemoResult = Proof & {
   readonly event: string
   readonly ask: string
   readonly chargers: number
@@ -11,9 +12,6 @@ export type DemoResult = {
   readonly defaultSpreadS: number
   readonly commanded: number
   readonly verification: Verification
-  readonly checkpoint: string
-  readonly log: { readonly ok: boolean; readonly lines: readonly string[] }
-  readonly command: string
   readonly dir: string
   readonly elapsedS: number
 }
@@ -61,15 +59,6 @@ export function reportText(r: DemoResult): string {
     '',
     `Random delay window used in this demo: ${r.spreadS} s. The default of a programme is ${r.defaultSpreadS} s.`,
     '',
-    'Checkpoint of the log (keep it: a later log must extend it)',
-    ...r.checkpoint
-      .trimEnd()
-      .split('\n')
-      .map(l => `  ${l}`.trimEnd()),
-    '',
-    r.log.ok ? 'The log was verified from its file:' : '▲ THE LOG DOES NOT VERIFY:',
-    ...r.log.lines.map(l => `  ${l}`),
-    'Verify it yourself:',
-    `  ${r.command}`,
+    ...proofText(r),
   ].join('\n')
 }

@@ -14,7 +14,8 @@ export const DEMO_SPREAD_S = 10
 /** Long enough for the spread, the half minute that cars get to settle, and a few readings after it. */
 export const DEMO_EVENT_S = 52
 export const DEMO_GRACE_S = 6
-const SAMPLE_S = 2
+export const SAMPLE_S = 2
+export const OBSERVE_S = 5
 const POLL_S = 2
 const MARKET = 'http://grid.example/ev-demand-response'
 
@@ -24,6 +25,8 @@ export type DemoOptions = {
   readonly ignore: number
   readonly dir: string | undefined
   readonly cwd: string
+  /** The programme allows the last resort, and one charger of the first feeder ignores every limit. */
+  readonly emergency?: boolean
 }
 /** Everything that a demo runs: the real bridge, and around it the world it has to deal with. */
 export type DemoWorld = {
@@ -44,15 +47,18 @@ export async function createWorld(o: DemoOptions): Promise<DemoWorld> {
   const vtn = createVtn({ pollFreqS: POLL_S, reports: { how: 'piggyback', granularityS: 10, reportBackS: 10 } })
   await vtn.start()
   const token = randomBytes(24).toString('base64url')
-  const { config } = readConfig({ file: 'the demo', env: {}, cwd: o.cwd, read: () => configText(dir, vtn.url(), token) })
+  const { config } = readConfig({
+    file: 'the demo',
+    env: {},
+    cwd: o.cwd,
+    read: () => configText(dir, vtn.url(), token, o.emergency ?? false),
+  })
   const bridge = await createBridge(config).catch(async (error: unknown) => {
     await vtn.stop()
     throw error
   })
-  const specs = withIgnorers(
-    demoFleet(o.chargers, o.seed, { sampleIntervalS: SAMPLE_S, ...(o.ignore > 0 ? { ignoreShare: 0 } : {}) }),
-    o.ignore,
-  )
+  const drawn = demoFleet(o.chargers, o.seed, { sampleIntervalS: SAMPLE_S, ...(o.ignore > 0 || o.emergency ? { ignoreShare: 0 } : {}) })
+  const specs = o.emergency ? withOneIgnorer(drawn) : withIgnorers(drawn, o.ignore)
   const fleet = createFleet({ url: bridge.urls.ocpp, chargers: specs, seed: o.seed })
   const stop = async () => {
     fleet.stop()
@@ -97,7 +103,19 @@ export const withIgnorers = (specs: readonly ChargerSpec[], share: number): read
     return Math.floor((pair + 1) * share) > Math.floor(pair * share) ? { ...spec, traits: { ignores: true } } : spec
   })
 
-const configText = (dir: string, vtnUrl: string, token: string): string => `
+/** The greatest load on the first feeder accepts every limit and ignores it. */
+export function withOneIgnorer(specs: readonly ChargerSpec[]): readonly ChargerSpec[] {
+  const loads = specs.slice(0, perFeeder(specs.length)).map(loadW)
+  const k = loads.indexOf(Math.max(...loads))
+  return specs.map((spec, i) => (i === k ? { ...spec, traits: { ignores: true } } : spec))
+}
+function loadW({ cars, phases, maxA, voltageV = 230 }: ChargerSpec): number {
+  const car = cars?.[0]
+  return car ? Math.min(phases, car.phases) * Math.min(maxA, car.maxA) * voltageV : 0
+}
+export const perFeeder = (chargers: number): number => Math.max(1, Math.ceil(chargers / 5))
+
+const configText = (dir: string, vtnUrl: string, token: string, emergency: boolean): string => `
 dataDir: ${JSON.stringify(dir)}
 origin: gridbridge.demo/log
 ocpp: { host: 127.0.0.1, port: 0, authorize: all, callTimeoutS: 8 }
@@ -106,8 +124,8 @@ api:
   port: 0
   tokens: [{ name: demo, token: ${token}, scopes: [event:read, fleet:read, audit:read] }]
 programmes:
-  - { id: demo, startSpreadS: ${DEMO_SPREAD_S}, endSpreadS: ${DEMO_SPREAD_S}, maxEventsPerDay: 1000 }
-fleet: { sampleS: ${SAMPLE_S}, staleAfterS: 20, observeEveryS: 5, graceS: ${DEMO_GRACE_S} }
+  - { id: demo, startSpreadS: ${DEMO_SPREAD_S}, endSpreadS: ${DEMO_SPREAD_S}, maxEventsPerDay: 1000, lastResort: ${emergency} }
+fleet: { sampleS: ${SAMPLE_S}, staleAfterS: 20, observeEveryS: ${OBSERVE_S}, graceS: ${DEMO_GRACE_S} }
 signals:
   - kind: openadr2b
     peer: demo-grid
@@ -119,10 +137,10 @@ signals:
 export function fleetCsv(specs: readonly ChargerSpec[]): string {
   const head =
     'external_id,identity,licence_area,primary,feeder,site,security_profile,password,phases,voltage_v,max_current_a,programme,consent,consent_date,consent_text'
-  const perFeeder = Math.max(1, Math.ceil(specs.length / 5))
+  const each = perFeeder(specs.length)
   const rows = specs.map((s, i) => {
-    const feeder = `F${Math.floor(i / perFeeder) + 1}`
-    const site = `${feeder}-S${Math.floor((i % perFeeder) / 10) + 1}`
+    const feeder = `F${Math.floor(i / each) + 1}`
+    const site = `${feeder}-S${Math.floor((i % each) / 10) + 1}`
     return `${s.identity},${s.identity},South West,BATH,${feeder},${site},1,${s.password},${s.phases},${s.voltageV ?? 230},${s.maxA},demo,yes,2026-10-02,v4`
   })
   return `${[head, ...rows].join('\n')}\n`

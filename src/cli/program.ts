@@ -56,8 +56,12 @@ export function createProgram(proc: Process, version: string): Command {
     .option('--chargers <n>', 'how many simulated chargers', integer(1, 5000), 200)
     .option('--seed <n>', 'what the simulated world is drawn from', integer(0, 2 ** 31), 1)
     .option('--ignore <share>', 'share of chargers that accept a limit and ignore it, e.g. 30%', share, 0)
+    .option('--emergency', 'instead: a feeder is limited by hand, one charger ignores it, up to its last resort and the register')
     .option('--dir <path>', 'keep the data here instead of in a temporary directory')
-    .addHelpText('before', examples('gridbridge demo', 'gridbridge demo --ignore 30%', 'gridbridge demo --chargers 50 --json'))
+    .addHelpText(
+      'before',
+      examples('gridbridge demo', 'gridbridge demo --emergency', 'gridbridge demo --ignore 30%', 'gridbridge demo --chargers 50 --json'),
+    )
     .action(does(async () => (await import('./demo.ts')).demo))
 
   program
@@ -125,6 +129,16 @@ export function createProgram(proc: Process, version: string): Command {
       .description('let a charger or station go: clear our profiles, put back its configuration, end its consent')
       .argument('<id>'),
   ).action(does(async () => (await import('./fleet.ts')).release))
+
+  remote(
+    fleet
+      .command('test')
+      .description('test newly enrolled chargers: a short real limit under their programme, judged by their meters')
+      .argument('<node|charger>')
+      .option('--limit <limit>', 'as for an emergency; without it 6 A', limit)
+      .option('--for <duration>', 'how long each holds it', durationS, 300)
+      .option('--programme <id>', 'where they are in more than one'),
+  ).action(does(async () => (await import('./fleetTest.ts')).test))
 
   const audit = program.command('audit').description('the log that outsiders can check')
   audit

@@ -50,6 +50,7 @@ export type EmergencyUse = {
 export const routineRules = ['notice', 'duration', 'ramp', 'eventsPerDay', 'eventsPerSeason', 'rest', 'consent'] as const
 export type RoutineRule = (typeof routineRules)[number]
 export const needsReview = (u: EmergencyUse): boolean => u.beyond.length > 0 && u.review === null
+export const beginsS = (u: EmergencyUse): Second => u.intervals[0]?.fromS ?? u.receivedS
 /** When it asks nothing more; NEVER_S while it is open-ended. */
 export const useEndsS = (u: EmergencyUse): Second => Math.min(u.intervals.at(-1)?.toS ?? 0, u.cancelledS)
 
@@ -168,7 +169,9 @@ function observed(s: State, { event, who, powerW }: Extract<Fact, { kind: 'obser
   change(s, event, u => {
     if (u.countedS > 0) countTime(s, e, who, Math.min(nowS, lastS(e)) - u.countedS, nowS)
     const countedS = u.countedS > 0 ? Math.max(u.countedS, nowS) : 0
-    return { ...u, drawing, drawnW, countedS, seen: e.basisAtS === nowS ? u.seen : { atS: nowS, metered, beforeW, nowW } }
+    // the plan's own basis is no effect, nor is what is drawn on the way back
+    const isEffect = e.basisAtS !== nowS && beginsS(u) <= nowS && nowS < useEndsS(u)
+    return { ...u, drawing, drawnW, countedS, seen: isEffect ? { atS: nowS, metered, beforeW, nowW } : u.seen }
   })
 }
 

@@ -5,6 +5,7 @@ import { createEvents, type Events } from './events.ts'
 import { createFleet, type FleetViews } from './fleet.ts'
 import { createFleetImport, type FleetImport, type ImportSetup } from './fleetImport.ts'
 import { createFleetRelease, type FleetRelease } from './fleetRelease.ts'
+import { createFleetTest, type FleetTest } from './fleetTest.ts'
 import { createHistory, type History } from './history.ts'
 import { createLimits } from './limits.ts'
 import { createOptOuts, type OptOuts } from './optOuts.ts'
@@ -18,6 +19,7 @@ export type Operations = {
   readonly fleet: FleetViews
   readonly fleetImport: FleetImport
   readonly fleetRelease: FleetRelease
+  readonly fleetTest: FleetTest
   readonly optOuts: OptOuts
   readonly limits: ReturnType<typeof createLimits>
   readonly register: Register
@@ -39,6 +41,7 @@ export function createOperations({ engine, freshMs = engine.options.freshMs, dec
     fleet: createFleet(engine, freshMs),
     fleetImport: createFleetImport(engine, setup),
     fleetRelease: createFleetRelease(engine),
+    fleetTest: createFleetTest(engine),
     optOuts: createOptOuts(engine),
     limits: createLimits(engine, emergency.reasonOf),
     register: createRegister(engine),

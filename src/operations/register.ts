@@ -1,5 +1,5 @@
 import { type Ask, NEVER_S, type NodeNo } from '../core/model.ts'
-import { type EmergencyUse, needsReview, REVIEWED, type RoutineRule, useEndsS } from '../core/register.ts'
+import { beginsS, type EmergencyUse, needsReview, REVIEWED, type RoutineRule, useEndsS } from '../core/register.ts'
 import type { State } from '../core/state.ts'
 import { chargersUnder } from '../core/views.ts'
 import type { Engine } from '../engine.ts'
@@ -118,7 +118,6 @@ export function createRegister(engine: Engine) {
 }
 export type Register = ReturnType<typeof createRegister>
 
-const beginsS = (u: EmergencyUse): number => u.intervals[0]?.fromS ?? u.receivedS
 const durationOf = (u: EmergencyUse): number | null => (useEndsS(u) >= NEVER_S ? null : Math.max(0, useEndsS(u) - beginsS(u)))
 function stateOf(u: EmergencyUse, nowS: number): UseState {
   if (u.state !== 'accepted') return 'declined'

@@ -170,6 +170,7 @@ describe('the document', () => {
         'POST /v1/dispatch-orders/{id}/operate',
         'POST /v1/events/{id}/cancel',
         'POST /v1/fleet/import',
+        'POST /v1/fleet/tests',
         'POST /v1/opt-outs',
         'POST /v1/register/{id}/review',
       ].sort(),

@@ -109,6 +109,8 @@ describe('the register', () => {
     })
     expect(use.steps.map(x => x.step)).toEqual(['zero', 'stop', 'disable', 'enable'])
     expect(useEndsS(use)).toBe(from + 900)
+    expect(use.seen).toMatchObject({ metered: 4, beforeW: 4 * 7_360 })
+    expect(use.seen!.atS).toBeLessThan(from + 900)
     expect(use.verification?.counts.notCompliant).toBeGreaterThan(0)
     s.kill()
     await s.until(from + 60 * 86_400)

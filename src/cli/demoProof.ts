@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { verifyFile } from './auditVerify.ts'
+
+/** What is left when a demo's bridge has stopped: its log, read from its file and verified. */
+export type Proof = {
+  readonly checkpoint: string
+  readonly log: { readonly ok: boolean; readonly lines: readonly string[] }
+  /** How to verify it without us. */
+  readonly command: string
+}
+
+export async function proofOf(dir: string, cwd: string): Promise<Proof> {
+  const { logReader } = await import('../main.ts')
+  const openReader = await logReader()
+  const db = join(dir, 'gridbridge.db')
+  const key = join(dir, 'audit.pub')
+  const answer = await verifyFile(openReader, db, readFileSync(key, 'utf8'))
+  const reader = openReader(db)
+  const checkpoint = reader.head()?.note ?? ''
+  reader.close()
+  return {
+    checkpoint,
+    log: { ok: answer.ok, lines: answer.lines },
+    command: `${ownCommand(cwd)} audit verify ${quoted(db)} --key ${quoted(key)}`,
+  }
+}
+
+/** Pure. */
+export const proofText = ({ checkpoint, log, command }: Proof): string[] => [
+  'Checkpoint of the log (keep it: a later log must extend it)',
+  ...checkpoint
+    .trimEnd()
+    .split('\n')
+    .map(l => `  ${l}`.trimEnd()),
+  '',
+  log.ok ? 'The log was verified from its file:' : '▲ THE LOG DOES NOT VERIFY:',
+  ...log.lines.map(l => `  ${l}`),
+  'Verify it yourself:',
+  `  ${command}`,
+]
+
+/** How this very program was called, so that the printed command works when pasted. */
+function ownCommand(cwd: string): string {
+  const script = process.argv[1] ?? 'gridbridge'
+  if (!script.endsWith('.js')) return 'gridbridge'
+  const near = relative(cwd, script)
+  return `node ${quoted(near.startsWith('..') ? script : near)}`
+}
+const quoted = (path: string): string => (/^[\w./:@%+=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)
