@@ -2,6 +2,7 @@ import { spentRule, unrested } from './calendar.ts'
 import { UNDRAWN } from './edges.ts'
 import { chargersOf, type Range, rangesOf } from './members.ts'
 import { type Decision, type Decline, exclusions, type GridEvent, NEVER_S, type Programme, type Second, type Spread } from './model.ts'
+import { drawnShare } from './pick.ts'
 import { staggerRanks } from './stagger.ts'
 import type { EventState, Fleet, State } from './state.ts'
 
@@ -74,12 +75,15 @@ function whoMayBeUsed(s: State, e: EventState, programme: Programme) {
   const legalBasis = emergency && e.event.basis !== null
   const spent = emergency ? undefined : spentRule(s, e, programme)
   const resting = emergency ? undefined : unrested(s, e, programme)
+  const control = drawnShare(members.length, emergency ? 0 : programme.holdOut, e.seed, 'holdout')
   const excluded = new Uint32Array(members.length)
   const why = new Uint8Array(members.length)
   let count = 0
-  for (const i of members) {
+  for (let m = 0; m < members.length; m++) {
+    const i = members[m]!
     const basis = enrolment && i < enrolment.length ? enrolment[i]! : 0
-    const code = spent ?? exclusion(basis, legalBasis, emergency, programme) ?? (resting?.[i] === 1 ? 'rest' : null)
+    const code =
+      spent ?? exclusion(basis, legalBasis, emergency, programme) ?? (resting?.[i] === 1 ? 'rest' : control[m] === 1 ? 'heldOut' : null)
     if (code === null) continue
     excluded[count] = i
     why[count++] = exclusions.indexOf(code)

@@ -251,6 +251,8 @@ export const exclusions = [
   'emergencyNotAllowed',
   'eventsPerSeason',
   'rest',
+  /** In the control group, by seeded draw. */
+  'heldOut',
 ] as const
 export type Exclusion = (typeof exclusions)[number]
 export const declines = ['notice', 'duration', 'unknownProgramme', 'nobody', 'superseded', 'past', 'unmapped', 'conflict'] as const

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Programme } from '../../src/core/model.ts'
+import { exclusionOf } from '../../src/core/state.ts'
 import { bed, during, fleetOfN, one, T } from './bed.ts'
 
 const N = 200
@@ -67,6 +68,23 @@ describe('the reserve', () => {
     expect(one(facts, 'shortfall')?.missingW).toBeGreaterThan(0)
     const after = b.wants(T + 3_800).flatMap((w, i) => (w === null ? [] : [i]))
     expect(after.length).toBeGreaterThan(before.length)
+  })
+})
+
+describe('the control group', () => {
+  const heldOut = (change: Parameters<typeof shed>[1] = {}) => {
+    const { b, limited } = shed({ holdOut: 0.25 }, change)
+    return { limited: limited(), left: [...b.event().excluded.keys()].filter(i => b.event().excluded[i] !== 0), b }
+  }
+  test('is a share by seeded draw that is left alone whatever is asked, and said to be', () => {
+    const { limited, left, b } = heldOut({ totalW: 2_000_000 })
+    expect(left.length / N).toBeGreaterThan(0.15)
+    expect(left.length / N).toBeLessThan(0.35)
+    expect(limited).toEqual(b.everyone.filter(i => !left.includes(i)))
+    expect(new Set(left.map(i => exclusionOf(b.event(), i)))).toEqual(new Set(['heldOut']))
+  })
+  test('there is none in an emergency', () => {
+    expect(heldOut({ class: 'emergency', totalW: 2_000_000 })).toMatchObject({ left: [], limited: { length: N } })
   })
 })
 

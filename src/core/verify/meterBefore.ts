@@ -220,7 +220,7 @@ function complianceOf(readings: Readings, mine: readonly number[], limits: reado
 
 function whyNot(s: State, e: EventState, i: number, judged: (typeof chargerVerdicts)[number]): NonResponse {
   if (judged === 'compliant') return 'none'
-  if (judged === 'notCommanded') return refusedHere(s, e, i) ? 'refused' : optedOutHere(s, e, i) || exclusionOf(e, i) ? 'optedOut' : 'none'
+  if (judged === 'notCommanded') return refusedHere(s, e, i) ? 'refused' : optedOutHere(s, e, i) || isExcluded(e, i) ? 'optedOut' : 'none'
   const answer = answerOf(e, i)
   if (answer === 'rejected') return 'refused'
   if (!isUp(s, i)) return resumes(s, i) ? 'resumedOnLinkLoss' : 'offline'
@@ -228,6 +228,11 @@ function whyNot(s: State, e: EventState, i: number, judged: (typeof chargerVerdi
   return answer === 'accepted' ? 'acceptedButUnmoved' : 'noAnswer'
 }
 
+/** The control group has not opted out of anything. */
+const isExcluded = (e: EventState, i: number): boolean => {
+  const why = exclusionOf(e, i)
+  return why !== null && why !== 'heldOut'
+}
 /** Refusals and opt-outs of other days stand in the state as well. */
 const refusedHere = (s: State, e: EventState, i: number): boolean =>
   answerOf(e, i) === 'rejected' || (s.refusals.get(i)?.toS ?? 0) > firstS(e)
