@@ -361,8 +361,9 @@ export function createEngine(world: World): Engine {
   }
   /** An append that failed may have been stored all the same: those who follow hear of it. */
   async function tellStored(): Promise<void> {
+    if (progress.isHeld()) return
     const lost = await untold(markedSize, journal.size())
-    if (progress.isHeld() || lost.length === 0) return
+    if (lost.length === 0) return
     progress.release(lost, now())
     markTold(now())
   }
