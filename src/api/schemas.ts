@@ -65,6 +65,11 @@ export const event = named(
 )
 export const eventPage = page(event)
 
+const range = {
+  p10W: watts.describe('one in ten times it is less'),
+  p50W: watts,
+  p90W: watts.describe('one in ten times it is more'),
+}
 const verification = named(
   'Verification',
   z.object({
@@ -80,6 +85,11 @@ const verification = named(
     window: z.object({ from: instant, until: instant, baselineFrom: instant, baselineUntil: instant }),
     counts: z.object({ compliant: count, notCompliant: count, noData: count, notCommanded: count }),
     causes: z.record(z.string(), count),
+    forecast: z
+      .object({ ...range, deliveredW: watts, inside: z.boolean() })
+      .nullable()
+      .optional()
+      .describe('what the plan was expected to take off before it began, and what it did'),
   }),
 )
 export const eventDetail = named(
@@ -273,6 +283,9 @@ export const nodeCapacity = named(
     standing: z.object(byStanding),
     programmes: z.array(z.object({ programme: z.string(), chargers: count, drawingW: watts, curtailableW: watts, ...byStanding })),
     dataAge: z.object({ medianS: z.number(), oldestS: z.number() }).nullable(),
+    forecast: z
+      .object({ withinS: count, ...range })
+      .describe('reduction within so many seconds if all who may be used are told now, random delay included'),
   }),
 )
 

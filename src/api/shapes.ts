@@ -61,15 +61,24 @@ function verificationShape({
   window: w,
   counts,
   causes,
+  forecast,
   ...v
 }: Verification): NonNullable<z.output<typeof s.eventDetail>['verification']> {
   const window = { from: isoS(w.fromS), until: isoS(w.toS), baselineFrom: isoS(w.baselineFromS), baselineUntil: isoS(w.baselineToS) }
-  return { ...v, window, counts: { ...counts }, causes: { ...causes } as Record<string, number> }
+  const scored = forecast === undefined ? {} : { forecast: forecast && { ...forecast } }
+  return { ...v, window, counts: { ...counts }, causes: { ...causes } as Record<string, number>, ...scored }
 }
 
-export function capacityShape({ atMs, dataAge, ...c }: NodeCapacity): z.output<typeof s.nodeCapacity> {
+export function capacityShape({ atMs, dataAge, forecast, ...c }: NodeCapacity): z.output<typeof s.nodeCapacity> {
   const age = dataAge && { medianS: dataAge.medianMs / 1000, oldestS: dataAge.oldestMs / 1000 }
-  return { ...c, at: iso(atMs), standing: { ...c.standing }, programmes: c.programmes.map(p => ({ ...p })), dataAge: age }
+  return {
+    ...c,
+    at: iso(atMs),
+    standing: { ...c.standing },
+    programmes: c.programmes.map(p => ({ ...p })),
+    dataAge: age,
+    forecast: { ...forecast },
+  }
 }
 
 export function orderShape(o: Order, nowMs: number): z.output<typeof s.order> {

@@ -5,9 +5,10 @@ import { watts } from './output.ts'
 
 type Capacity = z.output<typeof s.nodeCapacity>
 
-export async function capacity(context: Context, node: string): Promise<undefined> {
+export async function capacity(context: Context<{ within?: number }>, node: string): Promise<undefined> {
+  const { within } = context.options
   const client = await context.client()
-  const { body } = await client(`/v1/nodes/${encodeURIComponent(node)}/capacity`)
+  const { body } = await client(`/v1/nodes/${encodeURIComponent(node)}/capacity${within === undefined ? '' : `?withinS=${within}`}`)
   context.out.result(body, capacityText(body as Capacity))
 }
 
@@ -16,6 +17,7 @@ export function capacityText(c: Capacity): string {
   const n = c.standing
   return [
     `${c.node.path}: ${watts(c.curtailableW)} can be cut now, of ${watts(c.loadW)} metered load`,
+    `  ${watts(c.forecast.p50W)} of it within ${c.forecast.withinS} s, by experience: one in ten times below ${watts(c.forecast.p10W)} or above ${watts(c.forecast.p90W)}`,
     `  ${n.drawing} drawing (${watts(c.drawingW)}), ${n.idle} idle, ${n.unknown} without fresh reading, ${n.offline} offline`,
     `  not usable: ${n.unconsented} without consent, ${n.optedOut} opted out, ${n.refused} refused by firmware, ${n.notEnrolled} not enrolled`,
     c.dataAge === null

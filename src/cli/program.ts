@@ -162,9 +162,13 @@ export function createProgram(proc: Process, version: string): Command {
     .addOption(configOption())
     .action(does(async () => (await import('./config.ts')).check))
 
-  remote(program.command('capacity').description('kW that can be cut now under a node of the network').argument('<node>')).action(
-    does(async () => (await import('./capacity.ts')).capacity),
-  )
+  remote(
+    program
+      .command('capacity')
+      .description('kW that can be cut now under a node of the network, and what of it comes within a time')
+      .argument('<node>')
+      .option('--within <duration>', 'how soon, e.g. 5m (default: 15m)', durationS),
+  ).action(does(async () => (await import('./capacity.ts')).capacity))
 
   const emergency = program.command('emergency').description('an emergency limit by hand, in two steps on purpose')
   remote(

@@ -1,4 +1,5 @@
-import type { ChargerNo, NodeKind, NodeNo } from '../core/model.ts'
+import { forecast } from '../core/capacity.ts'
+import type { ChargerNo, Forecast, NodeKind, NodeNo } from '../core/model.ts'
 import { limitAt } from '../core/rows.ts'
 import { isOptedOut, isRefused, isUp, type State } from '../core/state.ts'
 import { type Capacity, capacity, FRESH_MS, freshPowerW, type Holding, holdingOf, nodeRange } from '../core/views.ts'
@@ -36,7 +37,14 @@ export type NodeView = {
   readonly limitW: number | null
   readonly chargers: number
 }
-export type NodeCapacity = Capacity & { readonly node: NodeView; readonly atMs: number }
+/** `forecast`: what is given within so many seconds if all who may be used are told now. */
+export type NodeCapacity = Capacity & {
+  readonly node: NodeView
+  readonly atMs: number
+  readonly forecast: Forecast & { readonly withinS: number }
+}
+/** As long as a random window is by default, and a little more. */
+export const WITHIN_S = 900
 export type Page<T> = { readonly total: number; readonly from: number; readonly items: readonly T[]; readonly next: number | null }
 
 /** The fleet as people look at it. `freshMs`: a reading older than this is not the present. */
@@ -74,13 +82,16 @@ export const createFleet = (engine: Engine, freshMs: number = FRESH_MS) => ({
     const items = all.slice(from, from + limit).map(n => nodeView(engine, n))
     return { total: all.length, from, items, next: from + limit < all.length ? from + limit : null }
   },
-  /** kW that can be cut at a node now, and why not more. */
-  capacity(node: string): Result<NodeCapacity> {
+  /** kW that can be cut at a node now, and why not more; and what of it comes within `withinS`, as far as experience goes. */
+  capacity(node: string, withinS: number = WITHIN_S): Result<NodeCapacity> {
     const found = findNode(engine.registry, node)
     if (!found.ok) return found
     const atMs = engine.now()
-    const seen = capacity(engine.state(), [{ kind: 'node', node: found.value }], engine.meters.latest(), atMs, freshMs)
-    return done({ node: nodeView(engine, engine.registry.node(found.value)!), atMs, ...seen })
+    const targets = [{ kind: 'node', node: found.value }] as const
+    const latest = engine.meters.latest()
+    const seen = capacity(engine.state(), targets, latest, atMs, freshMs)
+    const expected = { withinS, ...forecast(engine.state(), targets, latest, atMs, withinS, { freshMs }) }
+    return done({ node: nodeView(engine, engine.registry.node(found.value)!), atMs, ...seen, forecast: expected })
   },
 })
 export type FleetViews = ReturnType<typeof createFleet>

@@ -36,6 +36,16 @@ describe('capacity', () => {
       standing: { unknown: 7, drawing: 0 },
     })
   })
+  test('says what of it comes within a time: nothing at once, where everyone waits behind a random delay', async () => {
+    const within = async (s: number) => (await b.get(`/v1/nodes/BATH/capacity?withinS=${s}`)).json().forecast
+    const [soon, usual] = [await within(10), await within(3_600)]
+    expect(soon).toEqual({ withinS: 10, p10W: 0, p50W: 0, p90W: 0 })
+    expect(usual.p10W).toBeLessThan(usual.p50W)
+    expect(usual.p50W).toBeLessThan(usual.p90W)
+    expect(usual.p50W).toBeGreaterThan(8_000)
+    expect(usual.p50W).toBeLessThan(20_000)
+    expect((await b.get('/v1/nodes/BATH/capacity?withinS=soon')).statusCode).toBe(400)
+  })
   test('a floor stays', async () => {
     b = await startBridge({ programme: { floorW: 1400 } })
     expect((await b.get('/v1/nodes/BATH/capacity')).json()).toMatchObject({ drawingW: 20_000, curtailableW: 4 * 3600 })

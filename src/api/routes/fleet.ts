@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { z } from 'zod'
+import { WITHIN_S } from '../../operations/fleet.ts'
 import { type Api, by, type Context } from '../context.ts'
 import { ApiProblem, unwrap } from '../problem.ts'
 import * as s from '../schemas.ts'
@@ -78,10 +79,13 @@ export function fleetRoutes(app: Api, { operations, maxImportBytes }: Context): 
         summary: 'What can be cut at a node now, and why not more',
         description: 'The node by number, by path (names joined by /, encoded as %2F) or by name.',
         params: s.ids,
+        querystring: z.object({
+          withinS: z.coerce.number().int().min(1).max(86_400).default(WITHIN_S).describe('how soon the forecast counts'),
+        }),
         response: { 200: s.nodeCapacity },
       },
     },
-    request => capacityShape(unwrap(fleet.capacity(request.params.id))),
+    request => capacityShape(unwrap(fleet.capacity(request.params.id, request.query.withinS))),
   )
   app.register(async inner => {
     // A fleet file is read as it comes in, so its size is counted there and not by the server.
