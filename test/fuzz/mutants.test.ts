@@ -9,7 +9,7 @@ import { scenario } from './scenario.ts'
  */
 const root = join(import.meta.dirname, '../..')
 const folder = join(root, '.mutants')
-const unknownOutcome = "        s.holds[i] = UNKNOWN\n        return answered(s, i, pending, 'unknown')"
+const unknownOutcome = '      default:\n        s.holds[i] = UNKNOWN\n'
 const mutants = [
   {
     name: 'an unanswered command is never sent again',
@@ -19,7 +19,7 @@ const mutants = [
     name: 'an unanswered command leaves what was known before standing',
     breaks: [
       { file: 'src/core/reconcile.ts', from: 'const holds = pending === NONE ? s.holds[i]! : UNKNOWN', to: 'const holds = s.holds[i]!' },
-      { file: 'src/core/apply.ts', from: unknownOutcome, to: "        return answered(s, i, pending, 'unknown')" },
+      { file: 'src/core/apply.ts', from: unknownOutcome, to: '      default:\n' },
     ],
   },
   {
@@ -28,7 +28,7 @@ const mutants = [
       {
         file: 'src/core/apply.ts',
         from: unknownOutcome,
-        to: "        s.pending[i] = NONE\n        return answered(s, i, pending, 'unknown')",
+        to: '      default:\n        s.pending[i] = NONE\n',
       },
     ],
   },
@@ -46,8 +46,8 @@ const mutants = [
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Most seeds show each break within a few hundred scenarios; this one did within twenty, which saves seconds. */
-const seed = 10
+/** Most seeds show each break within a few hundred scenarios; this one did within about a hundred, which saves seconds. */
+const seed = 1
 
 describe('the fuzz notices a deliberate break', () => {
   it.each(mutants)(

@@ -129,7 +129,9 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
   }
   let engine = await born()
   const sent = new Map<string, GridEvent>()
+  let lastEndS = 0
   const submit = async (event: GridEvent) => {
+    for (const { toS } of event.intervals) lastEndS = Math.max(lastEndS, toS)
     for (let tries = 0; tries < 3; tries++) {
       try {
         return await engine.bridge.submit(event, rawOf(event))
@@ -176,7 +178,11 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
     const last = [...sent.values()].at(-1)
     if (last) await submit({ ...last, revision: last.revision + 50, intervals: [], rawHash: hashOf(`${last.id} cancelled`) })
   }
-  await handle(fleet, { kind: 'programme', programme: testProgramme(scenario.restore ? { restore: scenario.restore } : {}) }, everyoneEnrolled(chargerCount))
+  await handle(
+    fleet,
+    { kind: 'programme', programme: testProgramme(scenario.restore ? { restore: scenario.restore } : {}) },
+    everyoneEnrolled(chargerCount),
+  )
   for (const c of chargers) sim.setLink(c.station, true)
   for (const step of scenario.steps.toSorted((a, b) => a.atMin - b.atMin)) {
     await reach(startMs + step.atMin * minute)
@@ -230,7 +236,8 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
       await reach(runtime.now() + 2_000)
       if (step.linksDrop) for (const c of chargers) sim.setLink(c.station, true)
     }
-    if (step.kind === 'session') sim.session(step.charger, { phase: step.phase }, step.phase === 'plugged' ? chargers[step.charger]!.minW * 2 : 0)
+    if (step.kind === 'session')
+      sim.session(step.charger, { phase: step.phase }, step.phase === 'plugged' ? chargers[step.charger]!.minW * 2 : 0)
     if (step.kind === 'quiet') {
       // faults pause for longer than any retry waits: by then everyone does what the plan says
       faulty = false
@@ -245,7 +252,9 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
   await reach(startMs + 150 * minute)
   const wrong = await settles()
   if (wrong) return wrong
-  await reach(startMs + 300 * minute)
+  // after the last end: the longest restore or spread, the longest retry, and as much again
+  const restoreS = scenario.restore?.policy === 'levelCapped' ? scenario.restore.maxS : 0
+  await reach((lastEndS + restoreS) * 1000 + 45 * minute)
   for (const c of chargers) {
     const limit = sim.limitW(c.no)
     if (limit !== null) return `charger ${c.no} ends capped at ${limit} W`
