@@ -4,6 +4,7 @@ import { rememberRest, rememberRun } from './calendar.ts'
 import { canonicalJson } from './codec.ts'
 import { withChanges } from './fleet.ts'
 import { applyAdmitted, applyRestored, applyRestoring, carsChanged, newRestore, observeHeld } from './held.ts'
+import { applyJoined } from './late.ts'
 import { chargersOf, rangesOf } from './members.ts'
 import {
   chargerVerdicts,
@@ -21,7 +22,7 @@ import { withDefaults } from './programme.ts'
 import { commanded, register } from './register.ts'
 import { afterFleet, learn, scored } from './reliability.ts'
 import { appendRows, compact, FREE, grown, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
-import { applySession } from './sessions.ts'
+import { applySession, laxityS, phaseOf } from './sessions.ts'
 import { applyHeardAgain, applySilent } from './silence.ts'
 import { type Answer, answers, deviceColumns, type EventState, firstS, isUp, lastS, type State } from './state.ts'
 import { rememberTold, startTold } from './told.ts'
@@ -84,6 +85,7 @@ function dropColumns(e: EventState): void {
   e.startRank = e.endRank = new Uint16Array(0)
   e.basisW = new Int32Array(0)
   e.told = []
+  e.turnS = new Float64Array(0)
   e.restore = null
 }
 
@@ -131,6 +133,8 @@ function remember(s: State, fact: Fact, nowS: Second): void {
       return
     case 'accepted':
       return applyAccepted(s, fact)
+    case 'joined':
+      return applyJoined(s, fact)
     case 'declined': {
       const e = s.events.get(fact.event)
       if (e) applyDeclined(e, fact.why, nowS)
@@ -295,6 +299,7 @@ const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second)
   extraW: 0,
   strikes: new Uint8Array(0),
   answer: new Uint8Array(0),
+  turnS: new Float64Array(0),
   told: [],
   unmoved: new Uint8Array(0),
   resort: new Uint8Array(0),
@@ -320,7 +325,16 @@ function applyAccepted(s: State, fact: Of<'accepted'>): void {
   e.excluded = excluded
   if (fact.startRank.length > 0) e.startRank = fact.startRank
   if (fact.endRank.length > 0) e.endRank = fact.endRank
+  if (e.turnS.length === 0) e.turnS = turnsOf(s, e)
   startTold(s, e, Math.floor(s.nowMs / 1000))
+}
+
+/** What the programme's policy goes by, as it stands now. */
+function turnsOf(s: State, e: EventState): Float64Array {
+  const policy = s.programmes.get(e.event.programme)?.allocation
+  if (policy === 'rotation') return Float64Array.from(s.gaveS)
+  if (policy !== 'leastDisturbance') return new Float64Array(0)
+  return Float64Array.from(s.gaveS, (_, i) => (phaseOf(s, i) === null ? Number.NaN : laxityS(s, i, Math.floor(s.nowMs / 1000))))
 }
 
 /** A station that comes back: what it was sent without an answer is unknown, and is sent again at once. */

@@ -3,7 +3,7 @@ import { budgetAlarms } from './budget.ts'
 import { eventForecast } from './capacity.ts'
 import { check } from './check.ts'
 import { isHolding } from './held.ts'
-import { judge } from './judge.ts'
+import { judge, latecomers } from './judge.ts'
 import { type Decision, type Fact, type Input, type NodeNo, outcomeCode, type Second } from './model.ts'
 import { type Planned, plan, planningEvents } from './plan.ts'
 import { reconcile } from './reconcile.ts'
@@ -31,6 +31,7 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
     apply(s, fact)
   }
   let replan = false
+  const known = s.fleet.chargers
   for (const input of inputs) {
     const refused = input.kind === 'outcome' ? refusals(s, input) : undefined
     put(input)
@@ -44,6 +45,11 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
     if (beyond) put(beyond)
     replan = true
   }
+  if (inputs.some(input => input.kind === 'fleet'))
+    for (const e of s.events.values()) {
+      const joined = latecomers(s, e, known, nowS)
+      if (joined) put(joined)
+    }
   for (const decision of reactions(s, inputs, nowS)) {
     put(decision)
     replan ||= decision.kind !== 'verified' && decision.kind !== 'alarm'

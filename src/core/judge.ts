@@ -1,15 +1,11 @@
 import { spentRule, unrested } from './calendar.ts'
 import { UNDRAWN } from './edges.ts'
-import { chargersOf, type Range, rangesOf } from './members.ts'
-import { type Decision, type Decline, exclusions, type GridEvent, NEVER_S, type Programme, type Second, type Spread } from './model.ts'
+import { ranksFor, spansOf } from './late.ts'
+import { chargersOf, rangesOf } from './members.ts'
+import { type Decision, type Decline, exclusions, NEVER_S, type Programme, type Second } from './model.ts'
 import { drawnShare } from './pick.ts'
-import { staggerRanks } from './stagger.ts'
-import type { EventState, Fleet, State } from './state.ts'
-
-/** Hard bound of a random delay (SI 2021/1467 reg. 11: capable of up to 1,800 s) and what it is by default. */
-export const MAX_SPREAD_S = 1_800
-export const DEFAULT_SPREAD_S = 600
-const none: Spread = { startS: 0, endS: 0, startShiftS: 0, endShiftS: 0, endFollowsStart: false }
+import { aheadS, type Rated, spreadOf } from './spread.ts'
+import { type EventState, exclusionOf, type Fleet, lastS, type State } from './state.ts'
 
 /**
  * Takes or declines an event, once per revision, under the programme version now in force, and says who may be used. Ranks are drawn with the
@@ -19,10 +15,16 @@ export function judge(s: State, e: EventState, nowS: Second): Decision {
   const programme = s.programmes.get(e.event.programme)
   const why = reasonAgainst(e, programme, nowS)
   if (why || !programme) return { kind: 'declined', event: e.no, revision: e.event.revision, why: why ?? 'unknownProgramme' }
-  const { excluded, why: codes, usable } = whoMayBeUsed(s, e, programme)
-  if (usable === 0) return { kind: 'declined', event: e.no, revision: e.event.revision, why: 'nobody' }
-  const spread = spreadOf(e.event, programme)
-  const ranges = rangesOf(s.fleet, e.event.targets)
+  const { excluded, why: codes, used } = whoMayBeUsed(s, e, programme)
+  if (used.length === 0) return { kind: 'declined', event: e.no, revision: e.event.revision, why: 'nobody' }
+  const spread = spreadOf(
+    e.event,
+    programme,
+    aheadS(e.event, e.receivedS, e.former && { ...e.former, spread: e.spread }),
+    rated(s.fleet, used),
+  )
+  // those who may not be used would leave holes in everybody else's ramp
+  const ranges = spansOf(s.fleet, used)
   const ranks = (label: string, spreadS: number, drawn: Uint16Array) =>
     spreadS === 0 ? new Uint16Array(0) : ranksFor(s.fleet, ranges, e.seed, label, drawn)
   return {
@@ -39,14 +41,43 @@ export function judge(s: State, e: EventState, nowS: Second): Decision {
   }
 }
 
-/** Whoever was drawn keeps its rank; a revision that widens the targets draws for the new ones only. Empty where nothing changes. */
-function ranksFor(f: Fleet, ranges: readonly Range[], seed: Uint8Array, label: string, drawn: Uint16Array): Uint16Array {
-  if (drawn.length === 0) return staggerRanks(f, ranges, seed, label)
-  const isDrawn = (i: number) => i < drawn.length && drawn[i] !== UNDRAWN
-  if (chargersOf(f, ranges).every(isDrawn)) return new Uint16Array(0)
-  const out = staggerRanks(f, ranges, seed, label)
-  for (let i = 0; i < drawn.length; i++) if (isDrawn(i)) out[i] = drawn[i]!
-  return out
+/**
+ * Who came under the targets of a running event after it was accepted (`known`: how many chargers there were before): judged as the others were, and
+ * given the widest gaps in their ramps. Undefined where nobody did.
+ */
+export function latecomers(s: State, e: EventState, known: number, nowS: Second): Extract<Decision, { kind: 'joined' }> | undefined {
+  const programme = s.programmes.get(e.event.programme)
+  if (e.status !== 'accepted' || !programme || lastS(e) <= nowS) return undefined
+  const isUndrawn = (ranks: Uint16Array, i: number) => ranks.length > 0 && (i >= ranks.length || ranks[i] === UNDRAWN)
+  const members = chargersOf(s.fleet, rangesOf(s.fleet, e.event.targets))
+  const late = members.filter(i => i >= known || (exclusionOf(e, i) === null && (isUndrawn(e.startRank, i) || isUndrawn(e.endRank, i))))
+  if (late.length === 0) return undefined
+  const emergency = e.event.class === 'emergency'
+  const enrolment = s.enrolments.get(programme.id)
+  const why = Uint8Array.from(late, i => {
+    const code = exclusion(enrolment?.[i] ?? 0, emergency && e.event.basis !== null, emergency, programme)
+    return code === null ? 0 : 1 + exclusions.indexOf(code)
+  })
+  const isOut = new Set(late.filter((_, k) => why[k] !== 0))
+  const ranges = spansOf(
+    s.fleet,
+    members.filter(i => exclusionOf(e, i) === null && !isOut.has(i)),
+  )
+  const ranks = (label: string, drawn: Uint16Array): Uint16Array => {
+    if (drawn.length === 0) return drawn
+    const all = ranksFor(s.fleet, ranges, e.seed, label, drawn)
+    return Uint16Array.from(late, i => all[i] ?? UNDRAWN)
+  }
+  return { kind: 'joined', event: e.no, who: late, why, startRank: ranks('start', e.startRank), endRank: ranks('end', e.endRank) }
+}
+
+function rated(f: Fleet, who: Uint32Array): Rated {
+  let [sumW, mostW] = [0, 0]
+  for (const i of who) {
+    sumW += f.maxW[i]!
+    mostW = Math.max(mostW, f.maxW[i]!)
+  }
+  return { sumW, mostW }
 }
 
 function reasonAgainst(e: EventState, programme: Programme | undefined, nowS: Second): Decline | null {
@@ -78,33 +109,24 @@ function whoMayBeUsed(s: State, e: EventState, programme: Programme) {
   const control = drawnShare(members.length, emergency ? 0 : programme.holdOut, e.seed, 'holdout')
   const excluded = new Uint32Array(members.length)
   const why = new Uint8Array(members.length)
+  const used = new Uint32Array(members.length)
   let count = 0
+  let usable = 0
   for (let m = 0; m < members.length; m++) {
     const i = members[m]!
     const basis = enrolment && i < enrolment.length ? enrolment[i]! : 0
     const code =
       spent ?? exclusion(basis, legalBasis, emergency, programme) ?? (resting?.[i] === 1 ? 'rest' : control[m] === 1 ? 'heldOut' : null)
-    if (code === null) continue
-    excluded[count] = i
-    why[count++] = exclusions.indexOf(code)
+    if (code === null) used[usable++] = i
+    else {
+      excluded[count] = i
+      why[count++] = exclusions.indexOf(code)
+    }
   }
-  return { excluded: excluded.slice(0, count), why: why.slice(0, count), usable: members.length - count }
+  return { excluded: excluded.slice(0, count), why: why.slice(0, count), used: used.slice(0, usable) }
 }
 function exclusion(basis: number, legalBasis: boolean, emergency: boolean, p: Programme): (typeof exclusions)[number] | null {
   if (emergency && !p.emergencyAllowed) return 'emergencyNotAllowed'
   if (legalBasis || basis === 1) return null
   return basis === 2 ? 'noConsent' : 'notEnrolled'
 }
-
-/** The source's own spread, or the programme's; an emergency never waits at its start, and is restored like any other. */
-export function spreadOf(event: GridEvent, programme: Programme): Spread {
-  if (event.class === 'emergency') return { ...none, endS: restoreS(event, programme) }
-  if (event.spread === 'programme') return { ...none, startS: bounded(programme.startSpreadS), endS: bounded(programme.endSpreadS) }
-  if ('forbidden' in event.spread) return none
-  return { ...event.spread, startS: bounded(event.spread.startS), endS: bounded(event.spread.endS) }
-}
-function restoreS(event: GridEvent, programme: Programme): number {
-  if (typeof event.spread === 'object' && 'endS' in event.spread && !event.spread.endFollowsStart) return bounded(event.spread.endS)
-  return bounded(programme.endSpreadS)
-}
-const bounded = (spreadS: number): number => Math.max(0, Math.min(MAX_SPREAD_S, Math.floor(spreadS)))

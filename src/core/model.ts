@@ -400,6 +400,18 @@ export type Decision =
       readonly endRank: Uint16Array
     }
   | { readonly kind: 'declined'; readonly event: EventNo; readonly revision: number; readonly why: Decline }
+  /**
+   * Chargers that came under the targets of an accepted event after that, in columns like `who`: `why` is 0 where one may be used, else 1 + index in
+   * `exclusions`; ranks are empty where the event has none.
+   */
+  | {
+      readonly kind: 'joined'
+      readonly event: EventNo
+      readonly who: Uint32Array
+      readonly why: Uint8Array
+      readonly startRank: Uint16Array
+      readonly endRank: Uint16Array
+    }
   /** The firmware's no: not a driver's opt-out. The charger is not planned in [fromS, toS). */
   | {
       readonly kind: 'refused'

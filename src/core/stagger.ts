@@ -1,89 +1,225 @@
-import { draws } from './draw.ts'
+import { below, draws } from './draw.ts'
+import { fairMerge, type Merge } from './interleave.ts'
 import { chargersOf, type Range } from './members.ts'
 import type { Fleet } from './state.ts'
 
 /**
- * Ranks of chargers within an event, by charger number, in 1/65536 of the spread: rank-stratified on every level of the tree.
+ * Ranks of chargers within an event, by charger number, in 1/65536 of the spread: stratified by power on every level of the tree.
  *
- * Each station shuffles its chargers; each node above interleaves the orders of its children, every child's spaced evenly with a phase of its own.
- * So the chargers of every feeder, primary and GSP, not only of the whole target, leave one after another: in the worst 60 s a node of N chargers
- * loses its ideal share and about two chargers more, where independent delays overshoot by a half (50 chargers, 600 s).
- * Counting sort on each level, O(chargers x depth), children read and written in order.
+ * kW classes (octaves of rated power) are ranked apart: each station shuffles its chargers of the class, each node above interleaves the orders of
+ * its children, which begin anywhere in their round. The classes are then interleaved, and their common order is laid on the spread by its power
+ * and turned by a random angle. So the load of every feeder, primary and GSP, not only of the whole target, goes down in a straight line: in the
+ * worst 60 s the target loses its ideal share and at most one charger (its largest) more, a node below it two to three of its own largest.
+ * O(chargers x depth); the logarithm of the number of different sizes among a node's children is the only more.
  */
 export function staggerRanks(f: Fleet, ranges: readonly Range[], seed: Uint8Array, label: string): Uint16Array {
-  const total = ranges.reduce((sum, r) => sum + r.to - r.from, 0)
-  const out = new Uint16Array(f.chargers)
-  if (total === 0) return out
-  const orders = newOrders(total, draws(total, seed, label))
-  const phases = draws(f.nodes + 1, seed, label + '/phase')
-  for (const node of f.deepestFirst) {
-    const from = f.nodeFrom[node]!
-    const size = f.nodeTo[node]! - from
-    if (size < 2) continue
-    const at = indexOf(ranges, from, size)
-    if (at >= 0) interleave(orders, at, at + size, phases[node]!)
-  }
-  interleave(orders, 0, total, phases[f.nodes]!)
   const charger = chargersOf(f, ranges)
-  const shift = phases[f.nodes]! / 4294967296
-  for (let rank = 0; rank < total; rank++) out[charger[orders.order[rank]!]!] = Math.max(1, Math.floor(((rank + shift) / total) * 65536))
+  const out = new Uint16Array(f.chargers)
+  if (charger.length === 0) return out
+  const powerW = new Int32Array(charger.length)
+  for (let k = 0; k < charger.length; k++) powerW[k] = Math.max(1, f.maxW[charger[k]!]!)
+  const nodes = nodesWithin(f, ranges)
+  const merge = fairMerge(Math.ceil(Math.sqrt(2 * charger.length)) + OCTAVES, powerW)
+  const order = new Uint32Array(charger.length)
+  const starts: number[] = []
+  const words = draws(charger.length, seed, label)
+  const turns = draws(OCTAVES + 1, seed, `${label}/turn`)
+  let at = 0
+  for (const [octave, places] of byOctave(powerW)) {
+    starts.push(at)
+    const one = orderOfClass(places, charger.length, nodes, words, draws(nodes.count, seed, `${label}/${octave}`), merge)
+    at = copyTurned(one, below(turns[octave]!, one.length), order, at)
+  }
+  const together = new Uint32Array(charger.length)
+  merge(order, Uint32Array.from(starts), starts.length, at, together, 0)
+  const angle = turns[OCTAVES]! / 4294967296
+  const parts = straight(together, powerW)
+  for (let k = 0; k < parts.length; k++) {
+    const turned = parts[k]! + angle
+    out[charger[together[k]!]!] = Math.max(1, Math.floor((turned - Math.floor(turned)) * 65536))
+  }
   return out
 }
 
-/** Where a node's range lies in the concatenated target ranges; -1 if it is not inside a single one. */
-function indexOf(ranges: readonly Range[], from: number, size: number): number {
-  let base = 0
-  for (const r of ranges) {
-    if (from >= r.from && from + size <= r.to) return base + from - r.from
-    base += r.to - r.from
+const OCTAVES = 32
+/** Places by octave of their power: within one nobody has twice the power of another. */
+function byOctave(powerW: Int32Array): [octave: number, places: Uint32Array][] {
+  const counts = new Uint32Array(OCTAVES)
+  for (let k = 0; k < powerW.length; k++) counts[31 - Math.clz32(powerW[k]!)]!++
+  const places = Array.from(counts, n => new Uint32Array(n))
+  counts.fill(0)
+  for (let k = 0; k < powerW.length; k++) {
+    const octave = 31 - Math.clz32(powerW[k]!)
+    places[octave]![counts[octave]!++] = k
   }
-  return -1
+  return [...places.entries()].filter(([, list]) => list.length > 0)
 }
 
-/**
- * Orders of disjoint blocks of positions. Block [p, blockEnd[p]) holds its positions in the order they go; its k-th of n goes at
- * (k + phase[p]) / n of the spread.
- */
-type Orders = {
+/** The nodes with two or more targeted chargers, deepest first, as ranges of places: a place is an index among the targeted in depth-first order. */
+type Nodes = { readonly count: number; readonly from: Uint32Array; readonly to: Uint32Array }
+function nodesWithin(f: Fleet, ranges: readonly Range[]): Nodes {
+  const from = new Uint32Array(f.nodes)
+  const to = new Uint32Array(f.nodes)
+  const before = placesBefore(f, ranges)
+  const first = ranges[0]!.from
+  const last = ranges.at(-1)!.to
+  let count = 0
+  for (const node of f.deepestFirst) {
+    if (f.nodeTo[node]! - f.nodeFrom[node]! < 2 || f.nodeTo[node]! <= first || f.nodeFrom[node]! >= last) continue
+    const a = before[f.nodeFrom[node]!]!
+    const b = before[f.nodeTo[node]!]!
+    if (b - a < 2) continue
+    from[count] = a
+    to[count++] = b
+  }
+  return { count, from, to }
+}
+/** How many targeted chargers stand before each depth-first position. */
+function placesBefore(f: Fleet, ranges: readonly Range[]): Uint32Array {
+  const out = new Uint32Array(f.chargers + 1)
+  for (const r of ranges) out.fill(1, r.from + 1, r.to + 1)
+  for (let at = 0; at < f.chargers; at++) out[at + 1]! += out[at]!
+  return out
+}
+
+/** The places of one class in the order they go, interleaved node by node from the deepest up. */
+function orderOfClass(
+  places: Uint32Array,
+  of: number,
+  nodes: Nodes,
+  words: Uint32Array,
+  nodeWords: Uint32Array,
+  merge: Merge,
+): Uint32Array {
+  const before = new Uint32Array(of + 1)
+  for (const place of places) before[place + 1] = 1
+  for (let k = 0; k < of; k++) before[k + 1]! += before[k]!
+  const blocks = newBlocks(places, words)
+  for (let k = 0; k < nodes.count; k++) {
+    const from = before[nodes.from[k]!]!
+    const to = before[nodes.to[k]!]!
+    if (to - from >= 2) join(blocks, from, to, nodeWords[k]!, merge)
+  }
+  join(blocks, 0, places.length, 0, merge)
+  return blocks.order
+}
+
+/** Disjoint blocks [p, end[p]) of `order`, each in the order that its chargers go, with a random word of its own. */
+type Blocks = {
   readonly order: Uint32Array
-  readonly blockEnd: Uint32Array
-  readonly phase: Uint32Array
-  readonly first: Uint32Array
-  readonly next: Uint32Array
+  readonly end: Uint32Array
+  readonly word: Uint32Array
+  readonly spare: Uint32Array
+  readonly starts: Uint32Array
 }
-function newOrders(n: number, phase: Uint32Array): Orders {
-  const order = new Uint32Array(n)
-  const blockEnd = new Uint32Array(n)
+function newBlocks(places: Uint32Array, words: Uint32Array): Blocks {
+  const n = places.length
+  const end = new Uint32Array(n)
+  const word = new Uint32Array(n)
   for (let p = 0; p < n; p++) {
-    order[p] = p
-    blockEnd[p] = p + 1
+    end[p] = p + 1
+    word[p] = words[places[p]!]!
   }
-  return { order, blockEnd, phase, first: new Uint32Array(n + 1), next: new Uint32Array(n) }
+  return { order: places.slice(), end, word, spare: new Uint32Array(n), starts: new Uint32Array(n) }
+}
+
+/** Makes one block of all the blocks in [from, to). Those of one size take turns, in drawn order; the groups of different size are then merged. */
+function join(b: Blocks, from: number, to: number, wordAfter: number, merge: Merge): void {
+  if (b.end[from] === to) return
+  const { order, end, spare } = b
+  const starts = blocksBySize(b, from, to)
+  const groups: number[] = []
+  let at = from
+  for (let k = 0; k < starts.length; ) {
+    const size = end[starts[k]!]! - starts[k]!
+    let last = k + 1
+    while (last < starts.length && end[starts[last]!]! - starts[last]! === size) last++
+    groups.push(at)
+    at = takeTurns(b, starts.subarray(k, last), size, at)
+    k = last
+  }
+  if (groups.length > 1) merge(spare, Uint32Array.from(groups), groups.length, to, order, from)
+  else for (let p = from; p < to; p++) order[p] = spare[p]!
+  end[from] = to
+  b.word[from] = wordAfter
+}
+
+/** Starts of the blocks in [from, to), the smallest block first. */
+function blocksBySize({ end, starts }: Blocks, from: number, to: number): Uint32Array {
+  let count = 0
+  let isEven = true
+  for (let p = from; p < to; p = end[p]!) {
+    isEven &&= end[p]! - p === end[from]! - from
+    starts[count++] = p
+  }
+  const all = starts.subarray(0, count)
+  if (isEven) return all
+  const keys = Float64Array.from(all, p => (end[p]! - p) * 4294967296 + p).sort()
+  for (let k = 0; k < count; k++) all[k] = keys[k]! % 4294967296
+  return all
+}
+
+/** Blocks of one size, in drawn order, give one charger each in every round; each begins anywhere in its own. Returns where it ends in `spare`. */
+function takeTurns({ order, word, spare }: Blocks, starts: Uint32Array, size: number, at: number): number {
+  for (let k = starts.length - 1; k > 0; k--) {
+    const other = below(word[starts[k]!]!, k + 1)
+    const moved = starts[k]!
+    starts[k] = starts[other]!
+    starts[other] = moved
+  }
+  if (size === 1) for (const p of starts) spare[at++] = order[p]!
+  else
+    for (let round = 0; round < size; round++)
+      for (const p of starts) {
+        const k = round + below(Math.imul(word[p]!, 2654435761) >>> 0, size)
+        spare[at++] = order[p + (k < size ? k : k - size)]!
+      }
+  return at
+}
+function copyTurned(from: Uint32Array, by: number, into: Uint32Array, at: number): number {
+  into.set(from.subarray(by), at)
+  into.set(from.subarray(0, by), at + from.length - by)
+  return at + from.length
 }
 
 /**
- * Makes one block of all the blocks in [from, to), ordered by when each of their positions goes (to within one part in `to - from`). Of those in the
- * same part the lower goes first in half of the draws only, or low numbers would be cut first for ever.
+ * Where each of an order goes, as a part of the whole round. One of the largest power goes when half of its own power has gone. The smaller ones
+ * between two of those are evenly spaced, as far as they are no further from where their power lies than the largest is larger: then any stretch
+ * of the round has its share and at most one of the largest more, and a feeder of small chargers has no gap where a large one of another goes.
  */
-function interleave({ order, blockEnd, phase, first, next }: Orders, from: number, to: number, phaseAfter: number): void {
-  if (blockEnd[from] === to) return
-  const size = to - from
-  const isReversed = (phaseAfter & 1) === 1
-  first.fill(0, 0, size + 1)
-  for (let p = from; p < to; p = blockEnd[p]!) {
-    const scale = size / (blockEnd[p]! - p)
-    const start = phase[p]! / 4294967296
-    for (let k = blockEnd[p]! - p - 1; k >= 0; k--) first[(((k + start) * scale) | 0) + 1]!++
+function straight(order: Uint32Array, powerW: Int32Array): Float64Array {
+  const n = order.length
+  const middleW = new Float64Array(n)
+  const isLargest = new Uint8Array(n)
+  const slackW = new Float64Array(n)
+  let mostW = 0
+  for (let k = 0; k < n; k++) mostW = Math.max(mostW, powerW[order[k]!]!)
+  let sumW = 0
+  for (let k = 0; k < n; k++) {
+    const w = powerW[order[k]!]!
+    middleW[k] = sumW + w / 2
+    slackW[k] = (mostW - w) / 2
+    isLargest[k] = w === mostW ? 1 : 0
+    sumW += w
   }
-  for (let b = 0; b < size; b++) first[b + 1]! += first[b]!
-  for (let p = from; p < to; p = blockEnd[p]!) {
-    const scale = size / (blockEnd[p]! - p)
-    const start = phase[p]! / 4294967296
-    const n = blockEnd[p]! - p
-    if (isReversed) for (let k = 0; k < n; k++) next[--first[(((k + start) * scale) | 0) + 1]!] = order[p + k]!
-    else for (let k = 0; k < n; k++) next[first[((k + start) * scale) | 0]!++] = order[p + k]!
+  const out = new Float64Array(n)
+  const first = isLargest.indexOf(1)
+  const last = isLargest.lastIndexOf(1)
+  /** Those of [from, to), as a stretch from `startW` at index `start` that gains `stepW` with each. */
+  const lay = (from: number, to: number, start: number, startW: number, stepW: number) => {
+    for (let k = from; k < to; k++) {
+      const evenW = startW + stepW * (k - start)
+      out[k] = Math.max(middleW[k]! - slackW[k]!, Math.min(middleW[k]! + slackW[k]!, evenW)) / sumW
+    }
   }
-  order.set(next.subarray(0, size), from)
-  blockEnd[from] = to
-  phase[from] = phaseAfter
+  for (let from = first; from < last; ) {
+    const to = isLargest.indexOf(1, from + 1)
+    lay(from, to, from, middleW[from]!, (middleW[to]! - middleW[from]!) / (to - from))
+    from = to
+  }
+  // the last stretch goes around, to the first of the largest
+  const stepW = (middleW[first]! + sumW - middleW[last]!) / (first + n - last)
+  lay(last, n, last, middleW[last]!, stepW)
+  lay(0, first, last - n, middleW[last]! - sumW, stepW)
+  return out
 }
