@@ -7,7 +7,6 @@ import { givingOrder, servingOrder } from './order.ts'
 import { drawnShare, pick } from './pick.ts'
 import { commonOf } from './reliability.ts'
 import { limitThrough, NONE, UNKNOWN } from './rows.ts'
-import { laxityS, phaseOf } from './sessions.ts'
 import { type Sharing, share } from './share.ts'
 import { type EventState, type Fleet, linkLossOf, type State } from './state.ts'
 
@@ -131,20 +130,19 @@ const sharingOf: Record<AllocationPolicy, Sharing> = {
 }
 /** Lots serve as they give; where a policy says who gives first, it is served last. */
 function servedIn(policy: AllocationPolicy, s: State, e: EventState, draw: Uint32Array, members: Uint32Array): Uint32Array {
-  const order = givesIn(policy, s, e, draw, members, m => s.fleet.maxW[members[m]!]!)
+  const order = givesIn(policy, e, draw, members, m => s.fleet.maxW[members[m]!]!)
   return order === draw ? draw : servingOrder(order)
 }
-/** Laxity is that of the moment when the event came in: an order that moved with the clock would move limits. */
+/** Who came after the event was accepted has not given yet, and nothing is known of its need. */
 function givesIn(
   policy: AllocationPolicy,
-  s: State,
   e: EventState,
   draw: Uint32Array,
   members: Uint32Array,
   giveW: (m: number) => number,
 ): Uint32Array {
-  const spareS = (i: number) => (phaseOf(s, i) === null ? Number.NaN : laxityS(s, i, e.receivedS))
-  return givingOrder(policy, draw, { giveW, gaveS: m => s.gaveS[members[m]!]!, laxityS: m => spareS(members[m]!) })
+  const turnS = (m: number, unknown: number) => (members[m]! < e.turnS.length ? e.turnS[members[m]!]! : unknown)
+  return givingOrder(policy, draw, { giveW, gaveS: m => turnS(m, 0), laxityS: m => turnS(m, Number.NaN) })
 }
 
 /** Nobody's to limit, or out of reach; can be told a new limit; is told, but known to ignore it; out of reach with the limit that it was sent last. */
@@ -200,7 +198,7 @@ function shed(s: State, e: EventState, askedW: number, members: Uint32Array, tak
   const give = givesOf(s, e, members, takes, p)
   const isEmergency = e.event.class === 'emergency'
   const policy = isEmergency ? 'proRata' : (p?.allocation ?? 'proRata')
-  const order = givesIn(policy, s, e, draws(members.length, e.seed, 'order'), members, m => give.usualW[m]!)
+  const order = givesIn(policy, e, draws(members.length, e.seed, 'order'), members, m => give.usualW[m]!)
   const sheds = (cutW: Float64Array) =>
     p && p.confidence > 0
       ? confident(s, e, askedW, members, { ...give, cutW }, order, p)

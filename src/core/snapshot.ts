@@ -74,6 +74,7 @@ export function fromBytes(bytes: Uint8Array): State {
     e.restore ??= null
     e.asked ??= ''
     e.told ??= []
+    e.turnS ??= new Float64Array(0)
   }
   return s
 }

@@ -80,6 +80,11 @@ export type EventState = {
   strikes: Uint8Array
   /** By charger number, index in `answers`: what became of the last command that carries this event. */
   answer: Uint8Array
+  /**
+   * By charger number, frozen when the event is accepted, or limits would move with the clock: how long each was limited so far (`rotation`) or can wait
+   * (`leastDisturbance`, NaN unknown), S. Empty where the policy looks at neither.
+   */
+  turnS: Float64Array
   /** Per interval of a cap or a shed: what each charger was last told because of it, and since when. What it is to be judged by. Empty until planned. */
   told: (Told | null)[]
   /** By charger number: accepted but unmoved, so nothing is expected of it any more. */
