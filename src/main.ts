@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { type ListeningSource, makeSignal, type SignalConfig, signalSchemas } from '../adapters/index.ts'
 import type { Api } from './api/context.ts'
+import type { NoticesOptions } from './api/notices.ts'
 import type { LogReader } from './audit/verify.ts'
 import { type ConfigOf, type Loaded, loadConfig, type ProgrammeConfig, type Sources } from './config.ts'
 import type { Programme } from './core/model.ts'
@@ -87,6 +88,7 @@ async function assemble(
     { createApi },
     { errorLog },
     { createNotices },
+    { createAlarmNotices },
     { ocppLink, hashPassword, checkPassword },
   ] = await Promise.all([
     import('./engine.ts'),
@@ -94,6 +96,7 @@ async function assemble(
     import('./api/server.ts'),
     import('./api/log.ts'),
     import('./api/notices.ts'),
+    import('./api/alarmNotices.ts'),
     import('../adapters/chargers/index.ts'),
   ])
   const dataDir = resolve(config.dataDir)
@@ -128,13 +131,17 @@ async function assemble(
     matches: (hash: string, password: string) => checkPassword(hash, Buffer.from(password)),
   }
   const operations = createOperations({ engine, passwords, freshMs: config.fleet.staleAfterS * 1000 })
+  const post: Pick<NoticesOptions, 'fetch' | 'wait'> = {
+    fetch: (url, init) => fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(NOTICE_TIMEOUT_MS) }),
+    wait: ms => new Promise(resolve => setTimeout(resolve, ms).unref()),
+  }
   const notices = createNotices({
     engine,
     ...config.notices,
     reasonOf: operations.emergency.reasonOf,
-    fetch: (url, init) => fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(NOTICE_TIMEOUT_MS) }),
-    wait: ms => new Promise(resolve => setTimeout(resolve, ms).unref()),
+    ...post,
   })
+  const alarms = createAlarmNotices({ engine, endpoints: config.notices.endpoints, ...post })
   const api = await createApi({
     engine,
     operations,
@@ -147,6 +154,7 @@ async function assemble(
     checks: { ocpp: () => ocppCheck(portOf(chargers)) },
   })
   closers.push(() => notices.stop())
+  closers.push(() => alarms.stop())
   closers.push(() => engine.stop())
   await engine.start()
   closers.push(() => api.close())

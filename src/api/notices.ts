@@ -282,7 +282,7 @@ function outlet({ url, secret }: NoticeEndpoint, { engine, fetch, wait, retryAft
   }
 }
 /** A secret that is not base64 is taken as the bytes of its text. */
-function signerOf(secret: string): Webhook {
+export function signerOf(secret: string): Webhook {
   const text = secret.startsWith('whsec_') ? secret.slice(6) : secret
   const isBase64 = text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text)
   return secret.startsWith('whsec_') || isBase64 ? new Webhook(secret) : new Webhook(new TextEncoder().encode(secret), { format: 'raw' })

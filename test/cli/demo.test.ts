@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { demoFleet } from '../../simulations/fleet/demo.ts'
 import { type DemoResult, reportText } from '../../src/cli/demoReport.ts'
-import { withIgnorers } from '../../src/cli/demoWorld.ts'
+import { perFeeder, withIgnorers, withOneIgnorer } from '../../src/cli/demoWorld.ts'
 
 const result: DemoResult = {
   event: 'openadr2b:demo-grid:demo-1',
@@ -86,4 +86,12 @@ test.each([
   const ignoring = withIgnorers(demoFleet(200, 1, { ignoreShare: 0 }), share).filter(s => s.traits?.ignores)
   expect(ignoring).toHaveLength(count)
   expect(ignoring.filter(s => s.version === '1.6')).toHaveLength(count / 2)
+})
+
+test('in the demo of an emergency one charger of the first feeder ignores its limits: the one that draws most', () => {
+  const specs = withOneIgnorer(demoFleet(100, 1, { ignoreShare: 0 }))
+  const ignoring = specs.flatMap((s, i) => (s.traits?.ignores ? [i] : []))
+  expect(ignoring).toHaveLength(1)
+  expect(ignoring[0]).toBeLessThan(perFeeder(100))
+  expect(specs[ignoring[0]!]!.cars?.[0]).toBeDefined()
 })

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto'
+import type { Alarm, Instant } from '../core/model.ts'
+import type { Engine } from '../engine.ts'
+import { pathName } from '../operations/names.ts'
+import { type NoticesOptions, signerOf } from './notices.ts'
+
+export type AlarmNoticesOptions = Pick<NoticesOptions, 'endpoints' | 'fetch' | 'wait' | 'retryAfterMs'> & { readonly engine: Engine }
+const RETRY_AFTER_MS = [1_000, 5_000, 30_000]
+
+/**
+ * `emergency.alarm`: tells those who listen for `charging.modified` also that an emergency went beyond the rules of a routine event, or beyond its
+ * budget. Signed in the same way, a few tries beside the engine; what is lost with the process is in the register all the same.
+ */
+export function createAlarmNotices({ engine, endpoints, fetch, wait, retryAfterMs = RETRY_AFTER_MS }: AlarmNoticesOptions) {
+  let sending: Promise<unknown> = Promise.resolve()
+  let stopped = false
+
+  async function deliver({ url, secret }: AlarmNoticesOptions['endpoints'][number], body: string): Promise<void> {
+    const webhook = signerOf(secret)
+    const id = `msg_${createHash('sha256').update(`${url}\n${body}`).digest('hex').slice(0, 32)}`
+    for (const pauseMs of [...retryAfterMs, undefined]) {
+      if (stopped || (await post(url, webhook, id, body)) || pauseMs === undefined) return
+      await wait(pauseMs)
+    }
+  }
+  /** True where another try would be idle. */
+  async function post(url: string, webhook: ReturnType<typeof signerOf>, id: string, body: string): Promise<boolean> {
+    const now = new Date(engine.now())
+    const headers = {
+      'content-type': 'application/json',
+      'webhook-id': id,
+      'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
+      'webhook-signature': webhook.sign(id, now, body),
+    }
+    try {
+      const { status } = await fetch(url, { method: 'POST', headers, body })
+      return (status >= 200 && status < 300) || status === 410
+    } catch {
+      return false
+    }
+  }
+  const stop = engine.listen((facts, at) => {
+    for (const fact of facts) {
+      if (fact.kind !== 'alarm') continue
+      const body = JSON.stringify({ type: 'emergency.alarm', timestamp: new Date(at).toISOString(), data: dataOf(engine, fact, at) })
+      sending = Promise.all([sending, ...endpoints.map(endpoint => deliver(endpoint, body))])
+    }
+  })
+  return {
+    idle: () => sending,
+    stop() {
+      stopped = true
+      stop()
+    },
+  }
+}
+
+function dataOf(engine: Engine, { what, event, who, nodes, rules }: Alarm, at: Instant) {
+  const use = engine.state().register.get(event)
+  return {
+    what,
+    event: use?.id ?? null,
+    no: event,
+    rules,
+    chargers: who.length,
+    nodes: Array.from(nodes, n => pathName(engine.registry, n)),
+    at: new Date(at).toISOString(),
+  }
+}
