@@ -96,6 +96,8 @@ export type Capabilities = {
   /** Where 0 A is refused or never resumed from, the least that is sent is `minA`. */
   readonly takesZero: boolean
   readonly meterClass: string
+  /** What fails together with others of the same name: its maker, or the backend that it is reached through. Absent: not known (yet). */
+  readonly group?: string
 }
 export type Evse = { readonly charger: ChargerNo; readonly evseId: number }
 export type Station = {

@@ -64,6 +64,7 @@ export const booted = (central: Central, link: StationLink, vendor: string, mode
   const name = `${vendor} ${model}|${firmware}`.slice(0, 120)
   const wasUp = link.up
   link.noted = null
+  link.maker = vendor
   if (link.model !== name || !link.accepted) {
     link.model = name
     void sink.registry.set(stationKey(link.no), JSON.stringify({ model: name }))

@@ -145,6 +145,9 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
       const dialect = dialectOf(link)
       const before = link.capabilities
       await dialect.readCapabilities(central, link)
+      // a maker's boxes fail together, unless the operator knows better what does
+      if (link.station.capabilities.group === undefined && link.maker !== '')
+        link.capabilities = { ...link.capabilities, group: link.maker }
       if (!sameCapabilities(before, link.capabilities)) {
         refreshRungs(registry, link)
         sink.capabilities(link.no, link.capabilities)

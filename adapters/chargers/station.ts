@@ -36,6 +36,8 @@ export type StationLink = {
   openedMs: Instant
   /** `vendor model|firmware`, '' before the first BootNotification. */
   model: string
+  /** As it said in its last BootNotification; '' before the first since our start. */
+  maker: string
   offsetMs: number
   /** A stamp of its clock was looked at before, in this life or an earlier one. */
   clockKnown: boolean
@@ -106,6 +108,7 @@ export const linkOf = (station: Station, registry: Registry, ruleOf: StationLink
     up: false,
     openedMs: 0,
     model: before?.model ?? '',
+    maker: '',
     offsetMs: Number(registry.get(clockKey(station.no)) ?? 0) || 0,
     clockKnown: before !== undefined,
     clockCandidate: null,

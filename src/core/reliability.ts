@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { chargerVerdicts, linkLossTraits, nonResponses } from './model.ts'
 import { grown } from './rows.ts'
 import type { Fleet } from './state.ts'
@@ -30,6 +31,13 @@ export type GroupRecord = {
 }
 /** A verified event, as far as reliability goes: indexes in `chargerVerdicts` and `nonResponses` per charger. */
 export type Trials = { readonly who: Uint32Array; readonly verdict: Uint8Array; readonly cause: Uint8Array }
+
+/**
+ * Number of a group in `fleet.group`, from the name of what fails together, in whatever letter case. A number and not the name is in the log; two names
+ * in one number (one pair in 65,535) are one group.
+ */
+export const groupOf = (name: string): number =>
+  name.trim() === '' ? 0 : 1 + (createHash('sha256').update(name.trim().toLowerCase()).digest().readUInt32BE(0) % 65_535)
 
 const fadeIn = (events: number): number => 2 ** (-1 / events)
 /** A charger's own trials (firmware and cars change), and what is common to a group: outages are too rare to be forgotten so soon. */

@@ -1,4 +1,5 @@
 import { type ChargerNo, type Input, linkLossTraits, type NodeNo } from '../core/model.ts'
+import { groupOf } from '../core/reliability.ts'
 import type { Fleet } from '../core/state.ts'
 import type { Capabilities, Registry } from '../ports.ts'
 
@@ -25,6 +26,7 @@ export function fleetFact(f: Fleet, registry: Registry, discovered: Discovered):
       leastW: Int32Array.from(rows, r => r.leastW),
       stepW: Int32Array.from(rows, r => r.stepW),
       reliability: Uint16Array.from(rows, r => f.reliability[r.no]!),
+      group: Uint16Array.from(rows, r => r.group ?? f.group[r.no]!),
     },
   }
 }
@@ -42,6 +44,7 @@ export const told = (c: Capabilities) => ({
   depth: c.depth,
   onLinkLoss: linkLossTraits.indexOf(c.onLinkLoss),
   limitsAtStation: c.limitsAt === 'station' ? 1 : 0,
+  ...(c.group === undefined ? {} : { group: groupOf(c.group) }),
 })
 const leastRunningW = ({ minA, stepA, phases, voltageV }: Capabilities): number =>
   Math.ceil((stepA > FINEST_A ? Math.ceil(minA / stepA - 1e-9) * stepA : minA) * phases * voltageV)

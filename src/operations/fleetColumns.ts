@@ -1,4 +1,5 @@
 import { type ChargerColumns, type ChargerNo, type NodeColumns, nodeKinds } from '../core/model.ts'
+import { groupOf } from '../core/reliability.ts'
 import type { State } from '../core/state.ts'
 import { told } from '../engine/capabilities.ts'
 import type { Capabilities, NodeRecord } from '../ports.ts'
@@ -24,6 +25,9 @@ export function chargerColumns(records: readonly ChargerRecord[], state: State):
     limitsAtStation: Uint8Array.from(facts, c => c.limitsAtStation),
     leastW: Int32Array.from(facts, c => c.leastW),
     stepW: Int32Array.from(facts, c => c.stepW),
+    group: Uint16Array.from(
+      from(r => (r.capabilities.group === undefined ? (state.fleet.group[r.no] ?? 0) : groupOf(r.capabilities.group))),
+    ),
     reliability: Uint16Array.from(from(r => (r.no < state.fleet.chargers ? state.fleet.reliability[r.no]! : UNTESTED))),
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { draws } from '../../src/core/draw.ts'
 import { chargerVerdicts, linkLossTraits, type NonResponse, nonResponses } from '../../src/core/model.ts'
-import { afterFleet, commonOf, emptyLearned, learn } from '../../src/core/reliability.ts'
+import { afterFleet, commonOf, emptyLearned, groupOf, learn } from '../../src/core/reliability.ts'
 import { emptyFleet, type Fleet } from '../../src/core/state.ts'
 import { seedOf } from './bed.ts'
 
@@ -144,4 +144,13 @@ describe('chargers of one maker', () => {
     expect(scatter(true)).toBeLessThan(0.11)
     expect(scatter(false)).toBeLessThan(0.01)
   })
+})
+test('a maker is one group however it writes itself, and in the log a number only', () => {
+  expect(groupOf('Acme')).toBe(groupOf(' ACME '))
+  expect(groupOf('Acme')).not.toBe(groupOf('Other'))
+  expect(groupOf('')).toBe(0)
+  for (let k = 0; k < 1_000; k++) {
+    const g = groupOf(`maker ${k}`)
+    expect(g >= 1 && g <= 65_535).toBe(true)
+  }
 })

@@ -251,7 +251,7 @@ describe('a box is asked once what it can do, and put back as it was', () => {
       () => keys['MeterValueSampleInterval'] === '5' && keys['MeterValuesSampledData']!.includes('Power.Active.Import'),
     )
     expect(keys['MeterValuesSampledData']).toBe('Power.Active.Import,Energy.Active.Import.Register,Current.Import')
-    expect(b.seen.capabilities.at(-1)?.capabilities).toMatchObject({ units: ['W', 'A'], depth: 5, maxStackLevel: 3 })
+    expect(b.seen.capabilities.at(-1)?.capabilities).toMatchObject({ units: ['W', 'A'], depth: 5, maxStackLevel: 3, group: 'Peer' })
     const wanted = limit()
     b.link.send([wanted])
     await outcomeOf(b.seen, wanted)
