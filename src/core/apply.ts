@@ -1,30 +1,21 @@
 import { createHash } from 'node:crypto'
+import { applyLink, applyOutcome, applySent, doubt } from './answers.ts'
 import { turnYear } from './budget.ts'
 import { rememberRest, rememberRun } from './calendar.ts'
 import { canonicalJson } from './codec.ts'
+import { showsEffect } from './effect.ts'
 import { withChanges } from './fleet.ts'
 import { applyAdmitted, applyRestored, applyRestoring, carsChanged, newRestore, observeHeld } from './held.ts'
 import { applyJoined } from './late.ts'
 import { chargersOf, rangesOf } from './members.ts'
-import {
-  chargerVerdicts,
-  type EventNo,
-  type Fact,
-  type GridEvent,
-  type HashHex,
-  NEVER_S,
-  NO_TRANSACTION,
-  outcomeCode,
-  type Second,
-  type Spread,
-} from './model.ts'
+import { chargerVerdicts, type EventNo, type Fact, type GridEvent, type HashHex, NEVER_S, type Second, type Spread } from './model.ts'
 import { withDefaults } from './programme.ts'
-import { commanded, register } from './register.ts'
+import { register } from './register.ts'
 import { afterFleet, learn, scored } from './reliability.ts'
-import { appendRows, compact, FREE, grown, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
+import { appendRows, compact, grown } from './rows.ts'
 import { applySession, laxityS, phaseOf } from './sessions.ts'
 import { applyHeardAgain, applySilent } from './silence.ts'
-import { type Answer, answers, deviceColumns, type EventState, firstS, isUp, lastS, type State } from './state.ts'
+import { deviceColumns, type EventState, firstS, lastS, type State } from './state.ts'
 import { rememberTold, startTold } from './told.ts'
 
 /** How long the record of an event that is over stays in State, for those who ask; its columns go at once. */
@@ -337,89 +328,6 @@ function turnsOf(s: State, e: EventState): Float64Array {
   return Float64Array.from(s.gaveS, (_, i) => (phaseOf(s, i) === null ? Number.NaN : laxityS(s, i, Math.floor(s.nowMs / 1000))))
 }
 
-/** A station that comes back: what it was sent without an answer is unknown, and is sent again at once. */
-function applyLink(s: State, fact: Of<'link'>): void {
-  const f = s.fleet
-  fact.stations.forEach((station, k) => {
-    const was = s.up[station]
-    s.up[station] = fact.up[k]!
-    for (let p = f.nodeFrom[station]!; p < f.nodeTo[station]!; p++) {
-      const i = f.order[p]!
-      if (f.station[i] !== station) continue
-      s.dueS[i] = 0
-      if (was === 1 || fact.up[k] === 0 || s.pending[i] === NONE) continue
-      s.holds[i] = UNKNOWN
-      s.pending[i] = NONE
-      s.attempt[i] = 0
-    }
-  })
-}
-
-function applySent(s: State, fact: Of<'sent'>, nowS: Second): void {
-  const fitted = new Map<number, number>()
-  appendRows(s.rows, fact.fitted, (i, row) => fitted.set(i, row))
-  fact.who.forEach((i, k) => {
-    const row = fitted.size === 0 ? s.want[i]! : (fitted.get(i) ?? s.want[i]!)
-    const again = s.pending[i] !== NONE && sameRest(s.rows, s.pending[i]!, row, nowS)
-    s.attempt[i] = again ? Math.min(255, s.attempt[i]! + 1) : 0
-    s.pending[i] = row
-    s.sentS[i] = nowS
-    s.seq[i] = fact.seq[k]!
-    s.dueS[i] = 0
-    answered(s, i, row, 'sent')
-  })
-}
-
-/** Attempts after which the next is as late as any: who has no car is asked again only in case the news of one was lost. */
-const AT_LEISURE = 8
-function applyOutcome(s: State, fact: Of<'outcome'>): void {
-  fact.who.forEach((i, k) => {
-    const pending = s.pending[i]!
-    if (s.seq[i] !== fact.seq[k] || pending === NONE) return
-    s.dueS[i] = 0
-    switch (fact.what[k]) {
-      case outcomeCode.accepted:
-        s.holds[i] = pending
-        s.pending[i] = NONE
-        s.attempt[i] = 0
-        return answered(s, i, pending, 'accepted')
-      case outcomeCode.rejected:
-        answered(s, i, pending, 'rejected')
-        // a refused release is tried again after a pause; a refused limit changes the plan
-        if (pending === FREE) s.holds[i] = UNKNOWN
-        else s.pending[i] = NONE
-        return
-      default:
-        s.holds[i] = UNKNOWN
-        if (fact.causes[fact.cause[k]!] === NO_TRANSACTION) s.attempt[i] = Math.max(s.attempt[i]!, AT_LEISURE)
-        return answered(s, i, pending, 'unknown')
-    }
-  })
-}
-function answered(s: State, i: number, row: number, answer: Answer): void {
-  for (let k = rowStart(s.rows, row); k < rowEnd(s.rows, row); k++) {
-    const e = s.events.get(s.rows.because[k]!)
-    if (!e) continue
-    if (e.answer.length <= i) e.answer = grown(e.answer, s.fleet.chargers)
-    if (e.answer[i] === 0) commanded(s, e, i, Math.floor(s.nowMs / 1000))
-    e.answer[i] = answers.indexOf(answer)
-  }
-}
-
-/** A charger that was never limited has nothing to lose; any other must be told again. */
-function doubt(s: State, i: number, nowS: Second): void {
-  if (i >= s.want.length) return
-  const free =
-    s.pending[i] === NONE && s.holds[i] !== UNKNOWN && sameRest(s.rows, s.holds[i]!, FREE, nowS) && sameRest(s.rows, s.want[i]!, FREE, nowS)
-  if (free) return
-  // out of reach it counts by what it was sent last, as without an answer, until it can be told again
-  if (isUp(s, i)) s.pending[i] = NONE
-  else if (s.pending[i] === NONE && s.holds[i] !== UNKNOWN) s.pending[i] = s.holds[i]!
-  s.holds[i] = UNKNOWN
-  s.attempt[i] = 0
-  s.dueS[i] = 0
-}
-
 /** Before the event, or at its first sight, observed power is what the plan stands on; afterwards it is evidence of who moved. */
 function applyObserved(s: State, fact: Of<'observed'>, nowS: Second): void {
   const e = s.events.get(fact.event)
@@ -440,35 +348,6 @@ function applyObserved(s: State, fact: Of<'observed'>, nowS: Second): void {
     if (moved === undefined) return
     e.strikes[i] = moved ? 0 : Math.min(255, e.strikes[i]! + 1)
   })
-}
-
-/** A meter is trusted to this share (SI 2021/1467 reg. 9: within 10 %), and not below what a paused box itself draws: inside the band nobody is called unmoved. */
-const METER_BAND = 0.1
-const STANDBY_W = 60
-/** Is a metered power above a limit beyond doubt? */
-export const isAbove = (powerW: number, limitW: number): boolean => powerW * (1 - METER_BAND) > Math.max(limitW, STANDBY_W)
-/** A car takes some seconds to follow. */
-export const SETTLE_S = 30
-
-/** Does the meter show that the limit which a charger accepted acts? undefined: no limit is in force, or nothing can be said. */
-export function showsEffect(s: State, i: number, powerW: number, nowS: Second): boolean | undefined {
-  const row = s.holds[i]!
-  if (powerW < 0 || s.pending[i] !== NONE || row === UNKNOWN || row === FREE || !isUp(s, i)) return undefined
-  if (s.fleet.limitsAtStation[i] === 1) return undefined
-  for (let k = rowStart(s.rows, row); k < rowEnd(s.rows, row); k++) {
-    if (Math.max(s.rows.fromS[k]!, s.sentS[i]!) + SETTLE_S > nowS || s.rows.toS[k]! <= nowS) continue
-    return !isAbove(powerW, s.rows.limitW[k]!)
-  }
-  return undefined
-}
-
-/** Since when the limit that a charger holds now is to be seen on its meter; -Infinity where none acts. */
-export function limitedSinceS(s: State, i: number, nowS: Second): Second {
-  const row = s.holds[i]!
-  if (row === UNKNOWN) return -Infinity
-  for (let k = rowStart(s.rows, row); k < rowEnd(s.rows, row); k++)
-    if (s.rows.fromS[k]! <= nowS && nowS < s.rows.toS[k]!) return Math.max(s.rows.fromS[k]!, s.sentS[i]!) + SETTLE_S
-  return -Infinity
 }
 
 function applyShortfall(s: State, fact: Of<'shortfall'>, nowS: Second): void {

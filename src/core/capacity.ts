@@ -1,4 +1,5 @@
-import { membersOf, SETTLE_S } from './apply.ts'
+import { membersOf } from './apply.ts'
+import { SETTLE_S } from './effect.ts'
 import type { Decision, Forecast, Instant, Second, Target, Verification } from './model.ts'
 import { type Case, casesOf, chanceOf, type Moments } from './pick.ts'
 import { LEAD_S } from './reconcile.ts'

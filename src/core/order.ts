@@ -14,7 +14,7 @@ export type Measures = {
   readonly laxityS: (m: number) => number
 }
 
-/** Laxity beyond this is as good as any. */
+/** Laxity beyond this is as good as endless. */
 const MUCH_LAXITY_S = 12 * 3_600
 /** Of whom nothing is known it is assumed that a third of a night can be spared: before those in a hurry, after those who are full. */
 const ASSUMED_LAXITY_S = 4 * 3_600

@@ -1,5 +1,6 @@
 import { allocate, UNLIMITED } from './allocate.ts'
-import { limitedSinceS, membersOf, SETTLE_S } from './apply.ts'
+import { membersOf } from './apply.ts'
+import { limitedSinceS, SETTLE_S } from './effect.ts'
 import type { Decision, Input, Interval, Second } from './model.ts'
 import { becauseAt, limitAt, NONE } from './rows.ts'
 import { type EventState, firstS, isUp, ownLastS, type State } from './state.ts'

@@ -1,4 +1,5 @@
-import { membersOf, SETTLE_S } from '../core/apply.ts'
+import { membersOf } from '../core/apply.ts'
+import { SETTLE_S } from '../core/effect.ts'
 import { type ChargerNo, type EventNo, type Fact, type Instant, outcomeCode } from '../core/model.ts'
 import { LEAD_S } from '../core/reconcile.ts'
 import { becauseAt } from '../core/rows.ts'

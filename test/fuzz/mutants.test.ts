@@ -19,14 +19,14 @@ const mutants = [
     name: 'an unanswered command leaves what was known before standing',
     breaks: [
       { file: 'src/core/reconcile.ts', from: 'const holds = pending === NONE ? s.holds[i]! : UNKNOWN', to: 'const holds = s.holds[i]!' },
-      { file: 'src/core/apply.ts', from: unknownOutcome, to: '      default:\n' },
+      { file: 'src/core/answers.ts', from: unknownOutcome, to: '      default:\n' },
     ],
   },
   {
     name: 'a lost answer is taken as the charger being as before',
     breaks: [
       {
-        file: 'src/core/apply.ts',
+        file: 'src/core/answers.ts',
         from: unknownOutcome,
         to: '      default:\n        s.pending[i] = NONE\n',
       },
@@ -36,7 +36,7 @@ const mutants = [
     name: 'a charger that comes back is believed to hold what it held',
     breaks: [
       {
-        file: 'src/core/apply.ts',
+        file: 'src/core/answers.ts',
         from: '      s.holds[i] = UNKNOWN\n      s.pending[i] = NONE\n      s.attempt[i] = 0\n    }',
         to: '      s.pending[i] = NONE\n    }',
       },

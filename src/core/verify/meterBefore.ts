@@ -1,7 +1,8 @@
 import { allocate, UNLIMITED } from '../allocate.ts'
-import { isAbove, membersOf, SETTLE_S } from '../apply.ts'
+import { membersOf } from '../apply.ts'
 import { scoreOf } from '../capacity.ts'
 import { spanFromS, spanToS } from '../edges.ts'
+import { isAbove, SETTLE_S } from '../effect.ts'
 import { type Range, rangesOf } from '../members.ts'
 import {
   chargerVerdicts,

@@ -1,0 +1,89 @@
+import { type Fact, NO_TRANSACTION, outcomeCode, type Second } from './model.ts'
+import { commanded } from './register.ts'
+import { appendRows, FREE, grown, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
+import { type Answer, answers, isUp, type State } from './state.ts'
+
+type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>
+
+/** A station that comes back: what it was sent without an answer is unknown, and is sent again at once. */
+export function applyLink(s: State, fact: Of<'link'>): void {
+  const f = s.fleet
+  fact.stations.forEach((station, k) => {
+    const was = s.up[station]
+    s.up[station] = fact.up[k]!
+    for (let p = f.nodeFrom[station]!; p < f.nodeTo[station]!; p++) {
+      const i = f.order[p]!
+      if (f.station[i] !== station) continue
+      s.dueS[i] = 0
+      if (was === 1 || fact.up[k] === 0 || s.pending[i] === NONE) continue
+      s.holds[i] = UNKNOWN
+      s.pending[i] = NONE
+      s.attempt[i] = 0
+    }
+  })
+}
+
+export function applySent(s: State, fact: Of<'sent'>, nowS: Second): void {
+  const fitted = new Map<number, number>()
+  appendRows(s.rows, fact.fitted, (i, row) => fitted.set(i, row))
+  fact.who.forEach((i, k) => {
+    const row = fitted.size === 0 ? s.want[i]! : (fitted.get(i) ?? s.want[i]!)
+    const again = s.pending[i] !== NONE && sameRest(s.rows, s.pending[i]!, row, nowS)
+    s.attempt[i] = again ? Math.min(255, s.attempt[i]! + 1) : 0
+    s.pending[i] = row
+    s.sentS[i] = nowS
+    s.seq[i] = fact.seq[k]!
+    s.dueS[i] = 0
+    answered(s, i, row, 'sent')
+  })
+}
+
+/** Attempts after which the next is as late as it gets: who has no car is asked again only in case the news of one was lost. */
+const AT_LEISURE = 8
+export function applyOutcome(s: State, fact: Of<'outcome'>): void {
+  fact.who.forEach((i, k) => {
+    const pending = s.pending[i]!
+    if (s.seq[i] !== fact.seq[k] || pending === NONE) return
+    s.dueS[i] = 0
+    switch (fact.what[k]) {
+      case outcomeCode.accepted:
+        s.holds[i] = pending
+        s.pending[i] = NONE
+        s.attempt[i] = 0
+        return answered(s, i, pending, 'accepted')
+      case outcomeCode.rejected:
+        answered(s, i, pending, 'rejected')
+        // a refused release is tried again after a pause; a refused limit changes the plan
+        if (pending === FREE) s.holds[i] = UNKNOWN
+        else s.pending[i] = NONE
+        return
+      default:
+        s.holds[i] = UNKNOWN
+        if (fact.causes[fact.cause[k]!] === NO_TRANSACTION) s.attempt[i] = Math.max(s.attempt[i]!, AT_LEISURE)
+        return answered(s, i, pending, 'unknown')
+    }
+  })
+}
+function answered(s: State, i: number, row: number, answer: Answer): void {
+  for (let k = rowStart(s.rows, row); k < rowEnd(s.rows, row); k++) {
+    const e = s.events.get(s.rows.because[k]!)
+    if (!e) continue
+    if (e.answer.length <= i) e.answer = grown(e.answer, s.fleet.chargers)
+    if (e.answer[i] === 0) commanded(s, e, i, Math.floor(s.nowMs / 1000))
+    e.answer[i] = answers.indexOf(answer)
+  }
+}
+
+/** A charger that was never limited has nothing to lose; any other must be told again. */
+export function doubt(s: State, i: number, nowS: Second): void {
+  if (i >= s.want.length) return
+  const free =
+    s.pending[i] === NONE && s.holds[i] !== UNKNOWN && sameRest(s.rows, s.holds[i]!, FREE, nowS) && sameRest(s.rows, s.want[i]!, FREE, nowS)
+  if (free) return
+  // out of reach it counts by what it was sent last, as without an answer, until it can be told again
+  if (isUp(s, i)) s.pending[i] = NONE
+  else if (s.pending[i] === NONE && s.holds[i] !== UNKNOWN) s.pending[i] = s.holds[i]!
+  s.holds[i] = UNKNOWN
+  s.attempt[i] = 0
+  s.dueS[i] = 0
+}
