@@ -12,6 +12,7 @@ import { remaining } from './core/schedule.ts'
 import { newsOf } from './core/sessions.ts'
 import { sourceKey } from './core/silence.ts'
 import { digestOf, toBytes } from './core/snapshot.ts'
+import { isStanding } from './core/standing.ts'
 import { type EventState, firstS, lastS, mayHold, ownLastS, type State } from './core/state.ts'
 import { baselineWindow, settledWindow } from './core/verify/meterBefore.ts'
 import { fleetFact } from './engine/capabilities.ts'
@@ -82,6 +83,8 @@ export type Engine = {
 
 /** An emergency is looked at this often, so that whoever ignores it is at 0 A within 60 s and stopped or disabled within 120 s. */
 const EMERGENCY_LOOK_MS = 10_000
+/** What is to last for months is looked at less often. */
+const STANDING_LOOK_MS = 300_000
 /** A charger that could not be enabled again is tried again after this. */
 const ENABLE_AGAIN_MS = 60_000
 const ENABLE_AT_LEAST_EVERY_MS = 3_600_000
@@ -228,10 +231,7 @@ export function createEngine(world: World): Engine {
     }
     for (const e of state.events.values()) {
       if (e.status !== 'accepted' || e.event.test || (observeAt.get(e.no) ?? 0) > nowMs || nextObservation(e, nowMs - 1) > nowMs) continue
-      observeAt.set(
-        e.no,
-        nowMs + Math.min(e.event.class === 'emergency' ? EMERGENCY_LOOK_MS : Infinity, options.observeEveryMs, 1000 * LEAD_S),
-      )
+      observeAt.set(e.no, nowMs + lookEveryMs(e))
       spots.looked(e)
       const seenMs = seen.get(e.no)?.length === state.fleet.chargers ? seen.get(e.no)! : new Float64Array(state.fleet.chargers)
       seen.set(e.no, seenMs)
@@ -239,6 +239,10 @@ export function createEngine(world: World): Engine {
     }
     return out
   }
+  const lookEveryMs = ({ event }: EventState): number =>
+    isStanding(event)
+      ? STANDING_LOOK_MS
+      : Math.min(event.class === 'emergency' ? EMERGENCY_LOOK_MS : Infinity, options.observeEveryMs, 1000 * LEAD_S)
   /** Once shortly before the first commands, once more where those without a reading were asked too late for that, then regularly from the first second to the last. */
   function nextObservation(e: EventState, after: Instant): Instant {
     const first = firstS(e) * 1000

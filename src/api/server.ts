@@ -17,6 +17,7 @@ import { auditRoutes } from './routes/audit.ts'
 import { enrolmentTestRoutes } from './routes/enrolmentTest.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fleetRoutes } from './routes/fleet.ts'
+import { limitRoutes } from './routes/limits.ts'
 import { optOutRoutes } from './routes/optOuts.ts'
 import { orderRoutes } from './routes/orders.ts'
 import { registerRoutes } from './routes/register.ts'
@@ -133,6 +134,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       eventRoutes,
       fleetRoutes,
       enrolmentTestRoutes,
+      limitRoutes,
       optOutRoutes,
       orderRoutes,
       registerRoutes,

@@ -196,6 +196,22 @@ export function createProgram(proc: Process, version: string): Command {
       .option('--text <text>', 'remark for the log'),
   ).action(does(async () => (await import('./emergency.ts')).operate))
 
+  const nodeLimit = program.command('limit').description('limits that stand on nodes of the network until they are cleared')
+  remote(
+    nodeLimit
+      .command('set')
+      .description('the load under a node may not pass this; a limit that is there is replaced')
+      .argument('<node>')
+      .argument('<kw>', 'kW, e.g. 50', kilowatts)
+      .option('--programme <id>', 'where the chargers of the node are in more than one'),
+  )
+    .addHelpText('before', examples('gridbridge limit set BATH/BATH-11 50', 'gridbridge limit clear BATH/BATH-11'))
+    .action(does(async () => (await import('./limit.ts')).set))
+  remote(nodeLimit.command('list').description('those in force')).action(does(async () => (await import('./limit.ts')).list))
+  remote(nodeLimit.command('clear').description('take it back: load returns over the restore window').argument('<node>')).action(
+    does(async () => (await import('./limit.ts')).clear),
+  )
+
   const register = program.command('register').description('every emergency there was: who, what, why, how long, with what effect')
   remote(register.command('list').description('newest first').option('--unreviewed', 'only those whose review is owed')).action(
     does(async () => (await import('./register.ts')).list),
@@ -265,6 +281,12 @@ const remote = (command: Command): Command =>
 const integer = (min: number, max: number) => (text: string) => {
   const n = Number(text)
   if (!Number.isInteger(n) || n < min || n > max) throw new InvalidArgumentError(`wanted a whole number from ${min} to ${max}`)
+  return n
+}
+/** `50` or `50kW`, as it is passed on: kW. */
+export function kilowatts(text: string): string {
+  const [, n] = /^(\d+(?:\.\d+)?)\s*(?:kW)?$/.exec(text) ?? []
+  if (n === undefined || Number(n) > 2_000_000) throw new InvalidArgumentError('wanted kW, such as 50')
   return n
 }
 /** `30%` or `0.3` -> 0.3. */

@@ -15,7 +15,12 @@ import { afterFleet, learn, scored } from './reliability.ts'
 import { appendRows, compact, grown } from './rows.ts'
 import { applySession, laxityS, phaseOf } from './sessions.ts'
 import { applyHeardAgain, applySilent } from './silence.ts'
+<<<<<<< 50652b3a41f553933c91a606de29ecd10f378ddb
 import { deviceColumns, type EventState, firstS, lastS, type State } from './state.ts'
+=======
+import { isStanding, observeStanding } from './standing.ts'
+import { type Answer, answers, deviceColumns, type EventState, firstS, isUp, lastS, type State } from './state.ts'
+>>>>>>> 8ed7615ac0ba2e84c05a49c4470db5fc7be3c46a
 import { rememberTold, startTold } from './told.ts'
 
 /** How long the record of an event that is over stays in State, for those who ask; its columns go at once. */
@@ -57,7 +62,8 @@ export function beginTurn(s: State, turn: number, nowMs: number): void {
 const endedS = (e: EventState): Second => (e.status === 'declined' ? e.receivedS : Math.min(lastS(e), NEVER_S))
 function neededSince(s: State, nowS: Second): Second {
   let since = nowS
-  for (const e of s.events.values()) if (e.status === 'accepted' && !isOver(e, nowS)) since = Math.min(since, firstS(e))
+  for (const e of s.events.values())
+    if (e.status === 'accepted' && !isOver(e, nowS) && !isStanding(e.event)) since = Math.min(since, firstS(e))
   return since
 }
 /** Nothing of it can act any more, and it is verified or never will be. */
@@ -68,7 +74,13 @@ function isOver(e: EventState, nowS: Second): boolean {
 }
 /** Is it to be verified once it is over? Not if it never began, has no end, was a test, or what it stood on was never known or is dropped. */
 export const awaitsVerification = (e: EventState): boolean =>
-  e.status === 'accepted' && !e.event.test && !e.verification && e.cancelledS > firstS(e) && lastS(e) !== NEVER_S && e.basisW.length > 0
+  e.status === 'accepted' &&
+  !e.event.test &&
+  !isStanding(e.event) &&
+  !e.verification &&
+  e.cancelledS > firstS(e) &&
+  lastS(e) !== NEVER_S &&
+  e.basisW.length > 0
 const hasColumns = (e: EventState): boolean =>
   e.excluded.length + e.basisW.length + e.startRank.length + e.endRank.length + e.answer.length > 0 || e.restore !== null
 function dropColumns(e: EventState): void {
@@ -340,6 +352,7 @@ function applyObserved(s: State, fact: Of<'observed'>, nowS: Second): void {
     e.basisAtS = nowS
     return
   }
+  observeStanding(s, e, fact, nowS)
   observeHeld(e, fact)
   if (e.strikes.length < s.fleet.chargers) e.strikes = grown(e.strikes, s.fleet.chargers)
   fact.who.forEach((i, k) => {

@@ -65,7 +65,8 @@ function checkHold(s: State, { e, endS }: Bound, i: ChargerNo, limitW: number, t
   if (isSum) return undefined
   if ((r.admittedS[i] ?? 0) > 0) return `charger ${i}: held until ${toS}, though the restore of event ${e.no} has let it in`
   if (s.optOuts.get(i)?.some(o => o.toS > askedToS && o.fromS <= nowS)) return `charger ${i}: held by event ${e.no} against its driver`
-  if (r.heldW.length > 0 && limitW !== r.heldW[i]) return `charger ${i}: held at ${limitW} W by event ${e.no}, which had it at ${r.heldW[i]} W`
+  if (r.heldW.length > 0 && limitW !== r.heldW[i])
+    return `charger ${i}: held at ${limitW} W by event ${e.no}, which had it at ${r.heldW[i]} W`
   return undefined
 }
 /** Somebody whom a restore lets go before its own end by the event. */

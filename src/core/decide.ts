@@ -4,6 +4,7 @@ import { eventForecast } from './capacity.ts'
 import { check } from './check.ts'
 import { isHolding } from './held.ts'
 import { judge, latecomers } from './judge.ts'
+import { nextFreedS } from './members.ts'
 import { type Decision, type Fact, type Input, type NodeNo, outcomeCode, type Second } from './model.ts'
 import { type Planned, plan, planningEvents } from './plan.ts'
 import { reconcile } from './reconcile.ts'
@@ -24,13 +25,14 @@ export class UnlawfulPlan extends Error {}
  */
 export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[] {
   const nowS = Math.floor(nowMs / 1000)
+  const isFreedOtherwise = nextFreedS(s, Math.floor(s.nowMs / 1000)) <= nowS
   beginTurn(s, s.turn + 1, nowMs)
   const facts: Fact[] = []
   const put = (fact: Fact) => {
     facts.push(fact)
     apply(s, fact)
   }
-  let replan = false
+  let replan = isFreedOtherwise
   const known = s.fleet.chargers
   for (const input of inputs) {
     const refused = input.kind === 'outcome' ? refusals(s, input) : undefined

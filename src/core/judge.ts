@@ -5,6 +5,7 @@ import { chargersOf, rangesOf } from './members.ts'
 import { type Decision, type Decline, exclusions, NEVER_S, type Programme, type Second } from './model.ts'
 import { drawnShare } from './pick.ts'
 import { aheadS, type Rated, spreadOf } from './spread.ts'
+import { isStanding } from './standing.ts'
 import { type EventState, exclusionOf, type Fleet, lastS, type State } from './state.ts'
 
 /**
@@ -86,7 +87,7 @@ function reasonAgainst(e: EventState, programme: Programme | undefined, nowS: Se
   const first = intervals[0]
   const last = intervals.at(-1)
   if (!first || !last || last.toS <= nowS) return 'past'
-  if (e.event.class === 'emergency') return null
+  if (e.event.class === 'emergency' || isStanding(e.event)) return null
   // notice is owed of a start: whoever was accepted for this start, or an earlier one, has had it
   const isNews = !e.former || first.fromS < (e.former.event.intervals[0]?.fromS ?? NEVER_S)
   // where none is owed, what began a moment before it got here is in time: a polled event is always late
@@ -104,9 +105,10 @@ function whoMayBeUsed(s: State, e: EventState, programme: Programme) {
   const enrolment = s.enrolments.get(programme.id)
   const emergency = e.event.class === 'emergency'
   const legalBasis = emergency && e.event.basis !== null
-  const spent = emergency ? undefined : spentRule(s, e, programme)
-  const resting = emergency ? undefined : unrested(s, e, programme)
-  const control = drawnShare(members.length, emergency ? 0 : programme.holdOut, e.seed, 'holdout')
+  const isRoutine = !emergency && !isStanding(e.event)
+  const spent = isRoutine ? spentRule(s, e, programme) : undefined
+  const resting = isRoutine ? unrested(s, e, programme) : undefined
+  const control = drawnShare(members.length, isRoutine ? programme.holdOut : 0, e.seed, 'holdout')
   const excluded = new Uint32Array(members.length)
   const why = new Uint8Array(members.length)
   const used = new Uint32Array(members.length)

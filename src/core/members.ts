@@ -1,5 +1,5 @@
 import { spanFromS, spanToS } from './edges.ts'
-import type { Interval, Target } from './model.ts'
+import { type Interval, NEVER_S, type Second, type Target } from './model.ts'
 import type { EventState, Fleet, State } from './state.ts'
 
 /** Depth-first positions [from, to). */
@@ -39,7 +39,8 @@ export const honoursOptOut = (s: State, e: EventState): boolean =>
 
 /**
  * 1 where a charger takes part in an interval of the event, 0 where it may not (excluded at acceptance, opted out, refused). An opt-out that
- * touches the charger's own span of the interval, moved by its random delays, frees it for the whole of it: in doubt for the driver.
+ * touches the charger's own span of the interval, moved by its random delays, frees it for the whole of it: in doubt for the driver. From what has no
+ * end it is free for as long as it says.
  */
 export function taking(s: State, e: EventState, members: Uint32Array, interval: Interval): Uint8Array {
   const out = new Uint8Array(members.length)
@@ -59,12 +60,35 @@ function freed(s: State, e: EventState, k: number): Uint8Array | undefined {
   const optOuts = honoursOptOut(s, e)
   if (s.refusals.size === 0 && (s.optOuts.size === 0 || !optOuts)) return undefined
   const out = new Uint8Array(s.fleet.chargers)
-  for (const [i, r] of s.refusals) if (r.toS > spanFromS(e, k, i)) out[i] = 1
+  const nowS = Math.floor(s.nowMs / 1000)
+  const isOpen = isOpenEnded(e) && k === e.event.intervals.length - 1
+  for (const [i, r] of s.refusals) if (r.toS > (isOpen ? nowS : spanFromS(e, k, i))) out[i] = 1
   if (!optOuts) return out
   for (const [i, list] of s.optOuts) {
-    const fromS = spanFromS(e, k, i)
-    const toS = spanToS(e, k, i)
+    const fromS = isOpen ? nowS : spanFromS(e, k, i)
+    const toS = isOpen ? nowS + 1 : spanToS(e, k, i)
     if (list.some(o => o.fromS < toS && fromS < o.toS)) out[i] = 1
   }
   return out
+}
+
+const isOpenEnded = (e: EventState): boolean => e.cancelledS === NEVER_S && e.event.intervals.at(-1)?.toS === NEVER_S
+/**
+ * The first second after `afterS` at which an opt-out or a refusal begins or is over, where something without an end is running: it frees from that
+ * only while it lasts. Infinity where there is none.
+ */
+export function nextFreedS(s: State, afterS: Second): Second {
+  let next = Infinity
+  if (s.optOuts.size + s.refusals.size === 0) return next
+  if (![...s.events.values()].some(e => e.status === 'accepted' && !e.event.test && isOpenEnded(e))) return next
+  const edge = (atS: Second) => {
+    if (atS > afterS && atS < next && atS !== NEVER_S) next = atS
+  }
+  for (const list of s.optOuts.values())
+    for (const o of list) {
+      edge(o.fromS)
+      edge(o.toS)
+    }
+  for (const r of s.refusals.values()) edge(r.toS)
+  return next
 }

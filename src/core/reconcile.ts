@@ -1,4 +1,5 @@
 import { fit, refitS } from './fit.ts'
+import { nextFreedS } from './members.ts'
 import type { Decision, Second } from './model.ts'
 import {
   closeSchedule,
@@ -98,9 +99,9 @@ function copySchedule(from: Draft, to: Draft, who: number): void {
   closeSchedule(to, who)
 }
 
-/** The earliest instant at which any charger needs looking at. */
+/** The earliest instant at which any charger needs looking at, or the plan does. */
 export function nextDueS(s: State): Second {
-  let least = IDLE_S
+  let least = Math.min(IDLE_S, nextFreedS(s, Math.floor(s.nowMs / 1000)))
   for (let i = 0; i < s.dueS.length; i++) if (s.dueS[i]! < least) least = s.dueS[i]!
   return least
 }

@@ -6,6 +6,7 @@ import { type Capacity, capacity, FRESH_MS, freshPowerW, type Holding, holdingOf
 import type { Engine } from '../engine.ts'
 import type { Capabilities, NodeRecord } from '../ports.ts'
 import { findCharger, findNode, nameOfCharger, pathName } from './names.ts'
+import { standingLimitW } from './nodeLimits.ts'
 import { done, type Result, seconds } from './result.ts'
 
 /** Why a charger cannot be dispatched, in the order in which to look for a cure. */
@@ -98,7 +99,8 @@ export type FleetViews = ReturnType<typeof createFleet>
 
 function nodeView(engine: Engine, { no, kind, name, parent }: NodeRecord): NodeView {
   const { fleet } = engine.state()
-  const limitW = fleet.nodeLimitW[no] ?? -1
+  const ratedW = fleet.nodeLimitW[no] ?? -1
+  const limitW = standingLimitW(engine.state(), no) ?? ratedW
   const chargers = no < fleet.nodes ? chargersCount(engine.state(), no) : 0
   return {
     no,

@@ -8,6 +8,7 @@ import { createFleetRelease, type FleetRelease } from './fleetRelease.ts'
 import { createFleetTest, type FleetTest } from './fleetTest.ts'
 import { createHistory, type History } from './history.ts'
 import { createLimits } from './limits.ts'
+import { createNodeLimits, type NodeLimits } from './nodeLimits.ts'
 import { createOptOuts, type OptOuts } from './optOuts.ts'
 import { createRegister, type Register } from './register.ts'
 
@@ -22,6 +23,7 @@ export type Operations = {
   readonly fleetTest: FleetTest
   readonly optOuts: OptOuts
   readonly limits: ReturnType<typeof createLimits>
+  readonly nodeLimits: NodeLimits
   readonly register: Register
   readonly audit: Audit
 }
@@ -44,6 +46,7 @@ export function createOperations({ engine, freshMs = engine.options.freshMs, dec
     fleetTest: createFleetTest(engine),
     optOuts: createOptOuts(engine),
     limits: createLimits(engine, emergency.reasonOf),
+    nodeLimits: createNodeLimits(engine),
     register: createRegister(engine),
     audit: createAudit(engine, decodeLeaf),
   }

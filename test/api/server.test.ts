@@ -143,6 +143,10 @@ describe('the document', () => {
     expect(listed.sort()).toEqual(
       [
         'DELETE /v1/dispatch-orders/{id}',
+        'DELETE /v1/nodes/{id}/limit',
+        'GET /v1/limits',
+        'GET /v1/nodes/{id}/limit',
+        'PUT /v1/nodes/{id}/limit',
         'DELETE /v1/opt-outs/{id}',
         'GET /healthz',
         'GET /livez',
