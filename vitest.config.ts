@@ -7,9 +7,17 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const endToEnd = process.env.GRIDBRIDGE_LONG !== undefined
 
 // These take seconds where others take less. They start first, so that none of them is alone at the end; a new clone has no timings that would tell.
-const longest = ['cli/cli', 'fuzz/everyAppend', 'fuzz/fuzz', 'ocpp/installer', 'fuzz/mutants', 'openadr2b/ven'].map(
-  name => `${name}.test.ts`,
-)
+const longest = [
+  'cli/cli',
+  'fuzz/fuzz',
+  'fuzz/mutants',
+  'fuzz/everyAppend',
+  'ocpp/limitKey',
+  'openadr2b/ven',
+  'fuzz/kept',
+  'ocpp/installer',
+  'openadr2b/wire',
+].map(name => `${name}.test.ts`)
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const place = ({ moduleId }: TestSpecification): number => {

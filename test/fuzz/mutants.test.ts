@@ -83,6 +83,6 @@ describe('the fuzz notices a deliberate break', () => {
       )
       expect(broken.failed, `${broken.numRuns} scenarios passed with: ${name}`).toBe(true)
     },
-    120_000,
+    300_000,
   )
 })

@@ -3,6 +3,7 @@ import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, createMemoryStore } from '../../adapters/stores/memory/index.ts'
 import { createVirtualChargers, type SendFault, type VirtualCharger } from '../../simulations/virtual/chargers.ts'
 import { everyoneEnrolled, fleetOf, testProgramme } from '../../simulations/virtual/fleet.ts'
+import { signerOf } from '../../src/audit/note.ts'
 import type { Ask, EventClass, GridEvent, Input, RestoreRule, SessionPhase } from '../../src/core/model.ts'
 import { limitAt } from '../../src/core/rows.ts'
 import { stateDigest } from '../../src/core/snapshot.ts'
@@ -52,6 +53,8 @@ export type Scenario = {
 }
 
 export const chargerCount = 9
+/** Making a key costs more than a turn: one for all. */
+const signer = signerOf('fuzz.gridbridge.invalid/log', new Uint8Array(32).fill(7))
 const hash01 = (...parts: (string | number)[]): number => createHash('sha256').update(parts.join('|')).digest().readUInt32BE(0) / 4294967296
 
 /**
@@ -62,7 +65,7 @@ const hash01 = (...parts: (string | number)[]): number => createHash('sha256').u
 export async function play(scenario: Scenario): Promise<string | undefined> {
   const runtime = createVirtualRuntime(startMs, scenario.seed)
   const store = createMemoryStore()
-  const journal = createMemoryJournal(store)
+  const journal = createMemoryJournal(store, signer)
   let appends = 0
   let died = false
   /** The process dies in its n-th append: before anything was written, or after all of it was. */
