@@ -15,12 +15,8 @@ import { afterFleet, learn, scored } from './reliability.ts'
 import { appendRows, compact, grown } from './rows.ts'
 import { applySession, laxityS, phaseOf } from './sessions.ts'
 import { applyHeardAgain, applySilent } from './silence.ts'
-<<<<<<< 50652b3a41f553933c91a606de29ecd10f378ddb
-import { deviceColumns, type EventState, firstS, lastS, type State } from './state.ts'
-=======
 import { isStanding, observeStanding } from './standing.ts'
-import { type Answer, answers, deviceColumns, type EventState, firstS, isUp, lastS, type State } from './state.ts'
->>>>>>> 8ed7615ac0ba2e84c05a49c4470db5fc7be3c46a
+import { deviceColumns, type EventState, firstS, lastS, type State } from './state.ts'
 import { rememberTold, startTold } from './told.ts'
 
 /** How long the record of an event that is over stays in State, for those who ask; its columns go at once. */

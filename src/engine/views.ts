@@ -1,9 +1,5 @@
-<<<<<<< 50652b3a41f553933c91a606de29ecd10f378ddb
 import { membersOf } from '../core/apply.ts'
 import { limitedSinceS } from '../core/effect.ts'
-=======
-import { limitedSinceS, membersOf } from '../core/apply.ts'
->>>>>>> 8ed7615ac0ba2e84c05a49c4470db5fc7be3c46a
 import { isHolding } from '../core/held.ts'
 import { chargersOf, rangesOf } from '../core/members.ts'
 import { NEVER_S, type Second, type Target } from '../core/model.ts'
