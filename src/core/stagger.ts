@@ -1,5 +1,5 @@
 import { below, draws } from './draw.ts'
-import { fairMerge, type Merge } from './interleave.ts'
+import { merge, type Room, roomFor } from './interleave.ts'
 import { chargersOf, type Range } from './members.ts'
 import type { Fleet } from './state.ts'
 
@@ -19,7 +19,7 @@ export function staggerRanks(f: Fleet, ranges: readonly Range[], seed: Uint8Arra
   const powerW = new Int32Array(charger.length)
   for (let k = 0; k < charger.length; k++) powerW[k] = Math.max(1, f.maxW[charger[k]!]!)
   const nodes = nodesWithin(f, ranges)
-  const merge = fairMerge(Math.ceil(Math.sqrt(2 * charger.length)) + OCTAVES, powerW)
+  const room = roomFor(Math.ceil(Math.sqrt(2 * charger.length)) + OCTAVES, powerW)
   const order = new Uint32Array(charger.length)
   const starts: number[] = []
   const words = draws(charger.length, seed, label)
@@ -27,13 +27,13 @@ export function staggerRanks(f: Fleet, ranges: readonly Range[], seed: Uint8Arra
   let at = 0
   for (const [octave, places] of byOctave(powerW)) {
     starts.push(at)
-    const one = orderOfClass(places, charger.length, nodes, words, draws(nodes.count, seed, `${label}/${octave}`), merge)
+    const one = orderOfClass(places, charger.length, nodes, words, draws(nodes.count, seed, `${label}/${octave}`), room)
     at = copyTurned(one, below(turns[octave]!, one.length), order, at)
   }
   const together = new Uint32Array(charger.length)
-  merge(order, Uint32Array.from(starts), starts.length, at, together, 0)
-  const angle = turns[OCTAVES]! / 4294967296
+  merge(room, order, starts, at, together, 0)
   const parts = straight(together, powerW)
+  const angle = turns[OCTAVES]! / 4294967296
   for (let k = 0; k < parts.length; k++) {
     const turned = parts[k]! + angle
     out[charger[together[k]!]!] = Math.max(1, Math.floor((turned - Math.floor(turned)) * 65536))
@@ -83,24 +83,17 @@ function placesBefore(f: Fleet, ranges: readonly Range[]): Uint32Array {
 }
 
 /** The places of one class in the order they go, interleaved node by node from the deepest up. */
-function orderOfClass(
-  places: Uint32Array,
-  of: number,
-  nodes: Nodes,
-  words: Uint32Array,
-  nodeWords: Uint32Array,
-  merge: Merge,
-): Uint32Array {
+function orderOfClass(places: Uint32Array, of: number, nodes: Nodes, words: Uint32Array, nodeWords: Uint32Array, room: Room): Uint32Array {
   const before = new Uint32Array(of + 1)
-  for (const place of places) before[place + 1] = 1
+  for (let k = 0; k < places.length; k++) before[places[k]! + 1] = 1
   for (let k = 0; k < of; k++) before[k + 1]! += before[k]!
   const blocks = newBlocks(places, words)
   for (let k = 0; k < nodes.count; k++) {
     const from = before[nodes.from[k]!]!
     const to = before[nodes.to[k]!]!
-    if (to - from >= 2) join(blocks, from, to, nodeWords[k]!, merge)
+    if (to - from >= 2) join(blocks, from, to, nodeWords[k]!, room)
   }
-  join(blocks, 0, places.length, 0, merge)
+  join(blocks, 0, places.length, 0, room)
   return blocks.order
 }
 
@@ -124,7 +117,7 @@ function newBlocks(places: Uint32Array, words: Uint32Array): Blocks {
 }
 
 /** Makes one block of all the blocks in [from, to). Those of one size take turns, in drawn order; the groups of different size are then merged. */
-function join(b: Blocks, from: number, to: number, wordAfter: number, merge: Merge): void {
+function join(b: Blocks, from: number, to: number, wordAfter: number, room: Room): void {
   if (b.end[from] === to) return
   const { order, end, spare } = b
   const starts = blocksBySize(b, from, to)
@@ -138,7 +131,7 @@ function join(b: Blocks, from: number, to: number, wordAfter: number, merge: Mer
     at = takeTurns(b, starts.subarray(k, last), size, at)
     k = last
   }
-  if (groups.length > 1) merge(spare, Uint32Array.from(groups), groups.length, to, order, from)
+  if (groups.length > 1) merge(room, spare, groups, to, order, from)
   else for (let p = from; p < to; p++) order[p] = spare[p]!
   end[from] = to
   b.word[from] = wordAfter
@@ -167,10 +160,11 @@ function takeTurns({ order, word, spare }: Blocks, starts: Uint32Array, size: nu
     starts[k] = starts[other]!
     starts[other] = moved
   }
-  if (size === 1) for (const p of starts) spare[at++] = order[p]!
+  if (size === 1) for (let b = 0; b < starts.length; b++) spare[at++] = order[starts[b]!]!
   else
     for (let round = 0; round < size; round++)
-      for (const p of starts) {
+      for (let b = 0; b < starts.length; b++) {
+        const p = starts[b]!
         const k = round + below(Math.imul(word[p]!, 2654435761) >>> 0, size)
         spare[at++] = order[p + (k < size ? k : k - size)]!
       }
@@ -189,37 +183,31 @@ function copyTurned(from: Uint32Array, by: number, into: Uint32Array, at: number
  */
 function straight(order: Uint32Array, powerW: Int32Array): Float64Array {
   const n = order.length
+  const ownW = new Int32Array(n)
   const middleW = new Float64Array(n)
-  const isLargest = new Uint8Array(n)
-  const slackW = new Float64Array(n)
   let mostW = 0
-  for (let k = 0; k < n; k++) mostW = Math.max(mostW, powerW[order[k]!]!)
   let sumW = 0
   for (let k = 0; k < n; k++) {
     const w = powerW[order[k]!]!
+    ownW[k] = w
     middleW[k] = sumW + w / 2
-    slackW[k] = (mostW - w) / 2
-    isLargest[k] = w === mostW ? 1 : 0
     sumW += w
+    if (w > mostW) mostW = w
   }
   const out = new Float64Array(n)
-  const first = isLargest.indexOf(1)
-  const last = isLargest.lastIndexOf(1)
-  /** Those of [from, to), as a stretch from `startW` at index `start` that gains `stepW` with each. */
-  const lay = (from: number, to: number, start: number, startW: number, stepW: number) => {
-    for (let k = from; k < to; k++) {
-      const evenW = startW + stepW * (k - start)
-      out[k] = Math.max(middleW[k]! - slackW[k]!, Math.min(middleW[k]! + slackW[k]!, evenW)) / sumW
-    }
-  }
-  for (let from = first; from < last; ) {
-    const to = isLargest.indexOf(1, from + 1)
-    lay(from, to, from, middleW[from]!, (middleW[to]! - middleW[from]!) / (to - from))
+  const first = ownW.indexOf(mostW)
+  const last = ownW.lastIndexOf(mostW)
+  // the last stretch goes around, to the first of the largest
+  const aroundW = (middleW[first]! + sumW - middleW[last]!) / (first + n - last)
+  for (let k = 0; k < first; k++)
+    out[k] = near(middleW[k]!, (mostW - ownW[k]!) / 2, middleW[last]! - sumW + aroundW * (k + n - last)) / sumW
+  for (let k = last; k < n; k++) out[k] = near(middleW[k]!, (mostW - ownW[k]!) / 2, middleW[last]! + aroundW * (k - last)) / sumW
+  for (let from = first, to = first + 1; to <= last; to++) {
+    if (ownW[to] !== mostW) continue
+    const stepW = (middleW[to]! - middleW[from]!) / (to - from)
+    for (let k = from; k < to; k++) out[k] = near(middleW[k]!, (mostW - ownW[k]!) / 2, middleW[from]! + stepW * (k - from)) / sumW
     from = to
   }
-  // the last stretch goes around, to the first of the largest
-  const stepW = (middleW[first]! + sumW - middleW[last]!) / (first + n - last)
-  lay(last, n, last, middleW[last]!, stepW)
-  lay(0, first, last - n, middleW[last]! - sumW, stepW)
   return out
 }
+const near = (middleW: number, slackW: number, evenW: number): number => Math.max(middleW - slackW, Math.min(middleW + slackW, evenW))
