@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { chargerVerdicts, linkLossTraits, nodeKinds, nonResponses, verdicts } from '../core/model.ts'
+import { chargerVerdicts, linkLossTraits, nodeKinds, nonResponses, sessionPhases, verdicts } from '../core/model.ts'
 import { standings } from '../core/views.ts'
 import { reasonCodes } from '../operations/emergency.ts'
 import { hindrances } from '../operations/fleet.ts'
@@ -253,6 +253,24 @@ export const optedOut = z.object({
   optOuts: z.array(named('OptedOut', optOutShape.extend({ effective: z.enum(['now', 'later', 'afterEmergency']), note: z.string() }))),
 })
 export const optedIn = z.object({ charger: z.string(), no: count })
+
+export const sessionBody = named(
+  'SessionRequest',
+  z.strictObject({
+    departAt: z.iso.datetime({ offset: true }).optional(),
+    needKwh: z.number().min(0).max(500).optional(),
+  }),
+)
+export const session = named(
+  'Session',
+  z.object({
+    charger: z.string(),
+    no: count,
+    car: z.enum([...sessionPhases, 'unknown']),
+    departAt: instant.nullable(),
+    needKwh: z.number().nullable(),
+  }),
+)
 
 export const node = named(
   'Node',

@@ -22,6 +22,7 @@ import { optOutRoutes } from './routes/optOuts.ts'
 import { orderRoutes } from './routes/orders.ts'
 import { registerRoutes } from './routes/register.ts'
 import { serviceRoutes } from './routes/service.ts'
+import { sessionRoutes } from './routes/sessions.ts'
 
 export type ApiOptions = {
   readonly engine: Engine
@@ -136,6 +137,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       enrolmentTestRoutes,
       limitRoutes,
       optOutRoutes,
+      sessionRoutes,
       orderRoutes,
       registerRoutes,
       auditRoutes,

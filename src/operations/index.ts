@@ -11,6 +11,7 @@ import { createLimits } from './limits.ts'
 import { createNodeLimits, type NodeLimits } from './nodeLimits.ts'
 import { createOptOuts, type OptOuts } from './optOuts.ts'
 import { createRegister, type Register } from './register.ts'
+import { createSessions, type Sessions } from './sessions.ts'
 
 /** What people do with the bridge, whatever they do it through. */
 export type Operations = {
@@ -25,6 +26,7 @@ export type Operations = {
   readonly limits: ReturnType<typeof createLimits>
   readonly nodeLimits: NodeLimits
   readonly register: Register
+  readonly sessions: Sessions
   readonly audit: Audit
 }
 export type OperationsSetup = ImportSetup & {
@@ -48,6 +50,7 @@ export function createOperations({ engine, freshMs = engine.options.freshMs, dec
     limits: createLimits(engine, emergency.reasonOf),
     nodeLimits: createNodeLimits(engine),
     register: createRegister(engine),
+    sessions: createSessions(engine),
     audit: createAudit(engine, decodeLeaf),
   }
 }

@@ -112,7 +112,7 @@ export async function startBridge(change: { programme?: Partial<Programme>; api?
     meter({ c0: 5000, c1: 5000, c2: 5000, c3: 5000, c6: 0, c8: 7000 })
   }
   const get = (url: string, headers: Record<string, string> = ana) => api.inject({ method: 'GET', url, headers })
-  const send = (method: 'POST' | 'DELETE', url: string, body?: object, headers: Record<string, string> = ana) =>
+  const send = (method: 'POST' | 'DELETE' | 'PUT', url: string, body?: object, headers: Record<string, string> = ana) =>
     api.inject({ method, url, headers, ...(body === undefined ? {} : { payload: body }) })
   /** What was noted in the record, in order. */
   const notes: { what: string; about: Record<string, unknown> }[] = []
