@@ -24,6 +24,8 @@ type Keeping = {
   held: Held
   /** What the box is known to have; null after a reconnect, a restart or a call without an answer. */
   written: string | null
+  /** Something of ours was or may have been in the box: then it is to be put back, whatever it says to a later value. */
+  mayHaveOurs: boolean
   /** The connection in which `written` was learned. */
   openedMs: number
   retryAtS: Second
@@ -38,10 +40,14 @@ const openEndedS = 86_400
 const retryS = { first: 15, most: 300 } as const
 const storeKey = (no: NodeNo): string => `ocpp.limitKey:${no}`
 
-/** Never above what the key had: it may be an installer's limit. A value that is `free`, or is no number above 0, limits nothing. */
-const capOf = (before: string, free: string | undefined): number => {
+/**
+ * Never above what the key had: it may be an installer's limit. A value that is `free`, or is no number above 0, limits nothing; 0 does where the rule
+ * says that it pauses.
+ */
+const capOf = (before: string, { free, zeroPauses }: KeyRule): number => {
+  if (before === free || before.trim() === '') return Number.POSITIVE_INFINITY
   const value = Number(before)
-  return before === free || before.trim() === '' || !(value > 0) ? Number.POSITIVE_INFINITY : value
+  return value > 0 || (value === 0 && zeroPauses === true) ? value : Number.POSITIVE_INFINITY
 }
 
 /**
@@ -58,7 +64,7 @@ export const keySteps = (
 ): Pick<Held, 'steps' | 'endS'> => {
   const able = { ...capabilities, takesZero: capabilities.takesZero && rule.zeroPauses === true }
   const freeW = capabilities.maxA * capabilities.voltageV * capabilities.phases * evses
-  const cap = capOf(before, rule.free)
+  const cap = capOf(before, rule)
   const capW = rule.unit === 'W' ? cap : cap * capabilities.voltageV * capabilities.phases
   const steps: { fromS: Second; value: string }[] = []
   let endS = 0
@@ -81,6 +87,17 @@ const valueAt = ({ steps, endS, before }: Held, nowS: Second): string => {
   return value
 }
 
+/** What a former life of the process has stored; undefined where it cannot be read. */
+const heldIn = (text: string): Held | undefined => {
+  try {
+    const held = JSON.parse(text) as Partial<Held> | null
+    const isWhole = typeof held?.key === 'string' && typeof held.before === 'string' && typeof held.endS === 'number'
+    return isWhole && Array.isArray(held.steps) ? (held as Held) : undefined
+  } catch {
+    return undefined
+  }
+}
+
 export type LimitKeyPorts = {
   readonly central: Central
   dialectOf(link: StationLink): Dialect
@@ -92,28 +109,40 @@ export const createLimitKeys = ({ central, dialectOf, linkOf }: LimitKeyPorts) =
   const { sink } = central
   const all = new Map<NodeNo, Keeping>()
   const nowS = (): Second => Math.floor(central.nowMs() / 1000)
-  const keep = (no: NodeNo, held: Held): Keeping => {
-    const keeping: Keeping = { held, written: null, openedMs: 0, retryAtS: 0, waitS: retryS.first, work: Promise.resolve(), busy: false }
+  const beginning = new Map<NodeNo, Promise<Keeping | Verdict>>()
+  const keep = (no: NodeNo, held: Held, mayHaveOurs: boolean): Keeping => {
+    const rest = { openedMs: 0, retryAtS: 0, waitS: retryS.first, work: Promise.resolve(), busy: false }
+    const keeping: Keeping = { held, written: null, mayHaveOurs, ...rest }
     all.set(no, keeping)
     return keeping
   }
   for (const name of sink.registry.keys(storeKey(0).slice(0, -1))) {
-    const stored = sink.registry.get(name)
-    if (stored !== undefined) keep(Number(name.slice(name.lastIndexOf(':') + 1)), JSON.parse(stored) as Held)
+    const no = Number(name.slice(name.lastIndexOf(':') + 1))
+    const held = heldIn(sink.registry.get(name) ?? '')
+    if (held !== undefined) keep(no, held, true)
+    // Others must not go without theirs because of it; what this box has is for people to put back.
+    else sink.note('limitKeyLost', { station: no })
   }
 
-  /** One after another: two values under way to one key could arrive in either order. */
-  const inTurn = <T>(keeping: Keeping, job: () => Promise<T>): Promise<T> => {
-    const done = keeping.work.then(async () => {
+  /** One after another: two values under way to one key could arrive in either order. A store that fails costs this try, not those after it. */
+  const inTurn = (keeping: Keeping, job: () => Promise<Verdict>): Promise<Verdict> => {
+    const done = keeping.work.then(async (): Promise<Verdict> => {
       keeping.busy = true
       try {
         return await job()
+      } catch (error) {
+        return { kind: 'unknown', cause: `not stored: ${String(error)}`.slice(0, 40) }
       } finally {
         keeping.busy = false
       }
     })
     keeping.work = done
     return done
+  }
+  /** Durable before it counts: whoever comes after us must know what to put back, and nothing is written that they would not. */
+  const change = async (no: NodeNo, keeping: Keeping, held: Held): Promise<void> => {
+    await sink.registry.set(storeKey(no), JSON.stringify(held))
+    keeping.held = held
   }
   const forget = async (no: NodeNo): Promise<void> => {
     all.delete(no)
@@ -128,6 +157,7 @@ export const createLimitKeys = ({ central, dialectOf, linkOf }: LimitKeyPorts) =
       const level = urgent ? priority.urgent : value === keeping.held.before ? priority.restore : priority.curtail
       keeping.written = null
       const verdict = await dialectOf(link).writeKey(central, link, keeping.held.key, value, level)
+      if (verdict.kind !== 'refused' || verdict.code === needsReboot) keeping.mayHaveOurs = true
       const isBack = value === keeping.held.before && verdict.kind === 'refused' && verdict.code === needsReboot
       if (verdict.kind !== 'accepted' && !isBack) {
         keeping.retryAtS = nowS() + keeping.waitS
@@ -143,8 +173,16 @@ export const createLimitKeys = ({ central, dialectOf, linkOf }: LimitKeyPorts) =
     return { kind: 'accepted' }
   }
 
+  /** Once at a time: a second look at the key could find our own value there. */
+  const begin = (link: StationLink, rule: KeyRule): Promise<Keeping | Verdict> => {
+    const running = beginning.get(link.no)
+    if (running !== undefined) return running
+    const work = beginNow(link, rule).finally(() => beginning.delete(link.no))
+    beginning.set(link.no, work)
+    return work
+  }
   /** Reads what the key has, once per time that we hold it. */
-  const begin = async (link: StationLink, rule: KeyRule): Promise<Keeping | Verdict> => {
+  const beginNow = async (link: StationLink, rule: KeyRule): Promise<Keeping | Verdict> => {
     const there = all.get(link.no)
     if (there?.held.key === rule.key) return there
     if (there !== undefined) {
@@ -156,7 +194,7 @@ export const createLimitKeys = ({ central, dialectOf, linkOf }: LimitKeyPorts) =
     const before = value ?? rule.free
     return before === undefined
       ? { kind: 'refused', code: 'key not readable' }
-      : keep(link.no, { key: rule.key, before, steps: [], endS: 0 })
+      : keep(link.no, { key: rule.key, before, steps: [], endS: 0 }, false)
   }
 
   /** Has the box hold the command's schedule by its key. Accepted: the value of now is in the box, the later ones will be. */
@@ -166,16 +204,14 @@ export const createLimitKeys = ({ central, dialectOf, linkOf }: LimitKeyPorts) =
     return inTurn(keeping, async () => {
       const was = keeping.held
       const { steps, endS } = keySteps(command.schedule, nowS(), rule, was.before, link.capabilities, link.evses.length)
-      keeping.held = { ...was, steps, endS }
-      // Durable before the first value can be in the box: whoever comes after us must know what to put back.
-      await sink.registry.set(storeKey(link.no), JSON.stringify(keeping.held))
+      await change(link.no, keeping, { ...was, steps, endS })
       all.set(link.no, keeping)
       const verdict = await settle(link, keeping, command.urgent)
       if (verdict.kind !== 'refused') return verdict
       // The box says no. What it may have of ours, from before, goes the way back.
-      if (was.steps.length === 0 && verdict.code !== needsReboot) await forget(link.no)
+      if (!keeping.mayHaveOurs) await forget(link.no)
       else {
-        keeping.held = { ...was, steps: [], endS: nowS() }
+        await change(link.no, keeping, { ...was, steps: [], endS: nowS() })
         keeping.retryAtS = 0
       }
       return verdict
@@ -188,8 +224,7 @@ export const createLimitKeys = ({ central, dialectOf, linkOf }: LimitKeyPorts) =
     if (keeping === undefined) return { kind: 'accepted' }
     return inTurn(keeping, async () => {
       if (all.get(link.no) !== keeping) return { kind: 'accepted' }
-      keeping.held = { ...keeping.held, steps: [], endS: nowS() }
-      await sink.registry.set(storeKey(link.no), JSON.stringify(keeping.held))
+      await change(link.no, keeping, { ...keeping.held, steps: [], endS: nowS() })
       return settle(link, keeping, false)
     })
   }

@@ -155,7 +155,7 @@ export const ocpp16: Dialect = {
   setSampling,
   readKey: async (central, link, key) => {
     const answer = await central.call(link, 'GetConfiguration', { key: [key] }, priority.curtail)
-    if (answer.kind !== 'result') return answer.kind === 'error' ? null : undefined
+    if (answer.kind !== 'result') return verdictOf(answer).kind === 'refused' ? null : undefined
     const list = Array.isArray(answer.payload['configurationKey']) ? answer.payload['configurationKey'].map(object) : []
     const found = list.find(entry => entry['key'] === key)
     return typeof found?.['value'] === 'string' && found['readonly'] !== true ? found['value'] : null

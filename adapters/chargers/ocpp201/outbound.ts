@@ -164,7 +164,7 @@ export const ocpp201: Dialect = {
     const { component, variable } = variableOf(key)
     const getVariableData = [{ component: { name: component }, variable: { name: variable } }]
     const answer = await central.call(link, 'GetVariables', { getVariableData }, priority.curtail)
-    if (answer.kind !== 'result') return answer.kind === 'error' ? null : undefined
+    if (answer.kind !== 'result') return verdictOf(answer).kind === 'refused' ? null : undefined
     const list = answer.payload['getVariableResult']
     const result = object(Array.isArray(list) ? list[0] : undefined)
     return result['attributeStatus'] === 'Accepted' && typeof result['attributeValue'] === 'string' ? result['attributeValue'] : null
@@ -176,6 +176,7 @@ export const ocpp201: Dialect = {
     const list = answer.kind === 'result' ? answer.payload['setVariableResult'] : undefined
     if (answer.kind !== 'result' || !Array.isArray(list)) return verdictOf(answer)
     const { attributeStatus: status, attributeStatusInfo: statusInfo } = object(list[0])
-    return verdictOf({ ...answer, payload: { status, statusInfo } })
+    // The status says when the value acts; its reason must not hide that.
+    return verdictOf({ ...answer, payload: status === 'RebootRequired' ? { status } : { status, statusInfo } })
   },
 }

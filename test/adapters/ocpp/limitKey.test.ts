@@ -38,6 +38,7 @@ describe('the values of a key over a schedule', () => {
     ['a value that limits nothing is no ceiling', first(11_040, '0', { free: '0' }), '16'],
     ['a value that is no number is no ceiling', first(11_040, 'auto'), '16'],
     ['nor is 0, whatever it means', first(11_040, '0'), '16'],
+    ['unless the rule says that it pauses: whoever wrote it keeps it', first(11_040, '0', { zeroPauses: true }), '0'],
     ['0 where the rule says that it pauses', first(0, '32', { zeroPauses: true }), '0'],
     ['the least where it may mean no limit', first(0), '6'],
     ['the least where the box never wakes from 0', first(0, '32', { zeroPauses: true }, { takesZero: false }), '6'],
@@ -117,7 +118,8 @@ const serve = (point: ChargePoint, box: Box, protocol: Protocol): void => {
     }))
     point.answer('SetVariables', ({ setVariableData: [{ attributeValue, component, variable }] }) => {
       const attributeStatus = take(attributeValue)
-      return box.silent ? never : { setVariableResult: [{ attributeStatus, component, variable }] }
+      const why = attributeStatus === 'RebootRequired' ? { attributeStatusInfo: { reasonCode: 'NotSpecified' } } : {}
+      return box.silent ? never : { setVariableResult: [{ attributeStatus, ...why, component, variable }] }
     })
   }
   const no = () => Promise.reject(Object.assign(new Error(), { rpcErrorCode: 'NotImplemented' }))
@@ -251,6 +253,75 @@ describe.each(both)('a %s box that takes a limit only in a key of its maker', pr
     await connect(b, box)
     expect(await told(b, limit(11_040))).toMatchObject({ kind: 'rejected', cause: 'Rejected' })
     expect([...b.registry.keys('ocpp.limitKey:')]).toEqual([])
+  })
+
+  it('it has taken one value and refuses the next ones: the first is not left there', async () => {
+    const b = await open()
+    const box = boxWith('20')
+    await connect(b, box)
+    await told(b, limit(11_040))
+    box.refuses = true
+    // Both before anything could be put back.
+    const two = [limit(6_900), limit(5_520)]
+    expect(await told(b, two[0]!)).toMatchObject({ kind: 'rejected' })
+    expect(await told(b, two[1]!)).toMatchObject({ kind: 'rejected' })
+    expect(box.value).toBe('16')
+    box.refuses = false
+    await until('it is put back', () => box.value === '20')
+    await until('nothing is left to do', () => [...b.registry.keys('ocpp.limitKey:')].length === 0)
+  })
+
+  it('what a former life stored for another box cannot be read: said, and this one gets its value back', async () => {
+    const first = await open()
+    const box = boxWith('20')
+    const point = await connect(first, box)
+    await told(first, limit(11_040))
+    await point.close()
+    await first.close()
+    await isOver(first.registry)
+    await first.registry.set('ocpp.limitKey:2', '{')
+    const second = await open({}, first.registry)
+    expect(second.seen.notes).toContainEqual({ what: 'limitKeyLost', about: { station: 2 } })
+    await connect(second, box)
+    await until('it is put back', () => box.value === '20')
+  })
+
+  it('the store fails: nothing is written that nobody would know of; it is told again', async () => {
+    const b = await open()
+    const box = boxWith('20')
+    await connect(b, box)
+    const { set } = b.registry
+    b.registry.set = async (key, value) => (key.startsWith('ocpp.limitKey:') ? Promise.reject(new Error('disk full')) : set(key, value))
+    expect(await told(b, limit(11_040))).toMatchObject({ kind: 'unknown' })
+    expect(box.value).toBe('20')
+    b.registry.set = set
+    expect(await told(b, limit(11_040))).toMatchObject({ kind: 'accepted' })
+    expect(box.value).toBe('16')
+  })
+
+  it('the key cannot be read just now: what it has is not guessed', async () => {
+    const b = await open({ vendorKeys: [{ ...rule, free: '32' }] })
+    const box = boxWith('10')
+    const point = await connect(b, box)
+    const fault = () => Promise.reject(Object.assign(new Error(), { rpcErrorCode: 'InternalError' }))
+    point.answer(protocol === 'ocpp1.6' ? 'GetConfiguration' : 'GetVariables', fault)
+    expect(await told(b, limit(11_040))).toMatchObject({ kind: 'unknown' })
+    expect(box.writes).toEqual([])
+  })
+
+  it('two chargers of a box are told at once: the value from before us is read before ours is there', async () => {
+    const evses = [1, 2, 3].map(evseId => ({ charger: evseId, evseId }))
+    const both = station(1, 'A', { evses, capabilities: { ...capabilities, limitsAt: 'station' } })
+    const b = await bed([both], { vendorKeys: [rule], discover: false })
+    onTestFinished(() => b.close())
+    const box = boxWith('20')
+    await connect(b, box)
+    const wanted = evses.map(({ charger }) =>
+      command(charger, [{ fromS: nowS() - 5, toS: nowS() + 600, limitW: 11_040 }], { station: 1, urgent: true }),
+    )
+    b.link.send(wanted)
+    for (const each of wanted) expect(await outcomeOf(b.seen, each)).toMatchObject({ kind: 'accepted' })
+    expect(JSON.parse(b.registry.get('ocpp.limitKey:1')!).before).toBe('20')
   })
 
   it('it would act after a reboot only: a no, and the value is put back', async () => {
