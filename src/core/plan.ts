@@ -9,7 +9,7 @@ import { newPad, type Pad, pushSegment, summed, tightest } from './schedule.ts'
 import { askEndS, type EventState, type Fleet, lastS, mayHold, type State } from './state.ts'
 
 /** Recorded with every plan: replay recomputes a plan only under the algorithm that made it. */
-export const ALGORITHM = 'plan-1'
+export const ALGORITHM = 'plan-2'
 
 export type Planned = Extract<Decision, { kind: 'planned' }>
 

@@ -182,9 +182,10 @@ export function commonOf(l: Learned, f: Fleet, members: Uint32Array): { readonly
 function learnedOf(l: Learned, groups: readonly number[]): Common {
   let events = OUTAGE_EVENTS
   let outages = OUTAGE * OUTAGE_EVENTS
-  for (const g of l.groups.values()) {
-    events += g.events
-    outages += g.outages
+  // a sum hangs on the order of its terms, and that of a Map on who failed first: a start from a snapshot knows only the numbers
+  for (const no of [...l.groups.keys()].sort((a, b) => a - b)) {
+    events += l.groups.get(no)!.events
+    outages += l.groups.get(no)!.outages
   }
   const usual = outages / events
   const records = groups.map(g => l.groups.get(g) ?? newRecord)

@@ -1,6 +1,7 @@
 import type { Interval, Second } from './model.ts'
 import { NEVER_S } from './model.ts'
 import { type EventState, lastS, type State } from './state.ts'
+import { startTold } from './told.ts'
 
 /*
  * The lost-grid-link rule. While a source is silent, what it announced goes on as known, unless its contract has a failsafe: then that is the limit of
@@ -14,7 +15,7 @@ export function applySilent(s: State, source: { readonly adapter: string; readon
   const key = sourceKey(source.adapter, source.peer)
   if (s.silences.has(key)) return
   s.silences.set(key, nowS)
-  for (const e of eventsOf(s, key)) fallSilent(e, nowS)
+  for (const e of eventsOf(s, key)) fallSilent(s, e, nowS)
 }
 
 /** Back to what the event says, as far as it is not over: whoever's columns may be gone must not be limited again. */
@@ -25,26 +26,27 @@ export function applyHeardAgain(s: State, source: { readonly adapter: string; re
     const { announced } = e
     if (!announced) continue
     e.announced = null
-    if (e.cancelledS === NEVER_S && lastS(e) > nowS) goOnWith(e, nowS, since(announced, nowS))
+    if (e.cancelledS === NEVER_S && lastS(e) > nowS) goOnWith(s, e, nowS, since(announced, nowS))
   }
 }
 
 /** The failsafe instead of what was announced, from now on. Nothing for an event without one, cancelled or over. */
-function fallSilent(e: EventState, nowS: Second): void {
+function fallSilent(s: State, e: EventState, nowS: Second): void {
   const { liveness, intervals } = e.event
   if (liveness?.failsafeW == null || e.announced || e.status === 'declined' || e.cancelledS !== NEVER_S || lastS(e) <= nowS) return
   const untilS = liveness.failsafeS === undefined ? NEVER_S : nowS + liveness.failsafeS
   const rest = since(intervals, nowS)
   const limited = joined(before(rest, untilS), { kind: 'limitEach', limitW: liveness.failsafeW })
   e.announced = intervals
-  goOnWith(e, nowS, [...limited, ...joined(since(rest, untilS), free)])
+  goOnWith(s, e, nowS, [...limited, ...joined(since(rest, untilS), free)])
 }
 
 /** What was is kept, with what each charger was told in it: the verification looks at that part. */
-function goOnWith(e: EventState, nowS: Second, rest: readonly Interval[]): void {
+function goOnWith(s: State, e: EventState, nowS: Second, rest: readonly Interval[]): void {
   const past = before(e.event.intervals, nowS)
-  e.told = [...past.map((_, k) => e.told[k] ?? null), ...rest.map(() => null)]
   e.event = { ...e.event, intervals: [...past, ...rest] }
+  // undecided, its columns come with the acceptance
+  if (e.status === 'accepted') startTold(s, e, nowS, past.length)
 }
 
 /** The announced part of a cap or shed ends where its source fell silent: from then on meters show what the failsafe did. */

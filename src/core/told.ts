@@ -1,7 +1,7 @@
 import { spanFromS, spanToS } from './edges.ts'
 import { chargersOf, rangesOf } from './members.ts'
 import type { Second } from './model.ts'
-import { rowEnd, rowStart } from './rows.ts'
+import { isMentioned, rowEnd, rowStart } from './rows.ts'
 import type { EventState, State, Told } from './state.ts'
 
 /** In `limitW`: the charger is told nothing because of the event. */
@@ -9,16 +9,19 @@ const NOTHING = -1
 
 /**
  * Shares of a cap or a shed hang on who was in reach, willing and metered when they were planned. Whether somebody kept to its share can therefore not be
- * worked out afterwards: what each was told is kept, with the second from which on it counts.
+ * worked out afterwards: what each was told is kept, with the second from which on it counts. The first `kept` intervals are as they were.
  */
-export function startTold(s: State, e: EventState, nowS: Second): void {
-  e.told = e.event.intervals.map(({ ask }) =>
-    ask.kind === 'cap' || ask.kind === 'shed'
-      ? { limitW: new Int32Array(s.fleet.chargers).fill(NOTHING), sinceS: new Uint32Array(s.fleet.chargers) }
-      : null,
+export function startTold(s: State, e: EventState, nowS: Second, kept = 0): void {
+  e.told = e.event.intervals.map(({ ask }, k) =>
+    k < kept
+      ? (e.told[k] ?? null)
+      : ask.kind === 'cap' || ask.kind === 'shed'
+        ? { limitW: new Int32Array(s.fleet.chargers).fill(NOTHING), sinceS: new Uint32Array(s.fleet.chargers) }
+        : null,
   )
   // a revision may leave schedules as they are
-  if (e.told.some(t => t !== null)) for (const i of chargersOf(s.fleet, rangesOf(s.fleet, e.event.targets))) remember(s, e, i, nowS)
+  if (e.told.some(t => t !== null) && isMentioned(s.rows, e.no))
+    for (const i of chargersOf(s.fleet, rangesOf(s.fleet, e.event.targets))) remember(s, e, i, nowS)
 }
 
 /** New schedules of these chargers are wanted. */
@@ -32,7 +35,8 @@ function remember(s: State, e: EventState, i: number, nowS: Second): void {
   const row = s.want[i]!
   for (let k = 0; k < e.told.length; k++) {
     const told = e.told[k]
-    if (!told || i >= told.limitW.length) continue
+    if (!told) continue
+    if (i >= told.limitW.length) lengthen(told, s.fleet.chargers)
     let limitW = NOTHING
     let sinceS = nowS
     for (let r = rowStart(rows, row); r < rowEnd(rows, row); r++) {
@@ -47,6 +51,14 @@ function remember(s: State, e: EventState, i: number, nowS: Second): void {
     told.limitW[i] = limitW
     told.sinceS[i] = sinceS
   }
+}
+/** The fleet has grown. */
+function lengthen(told: Told, n: number): void {
+  const { limitW, sinceS } = told
+  told.limitW = new Int32Array(n).fill(NOTHING)
+  told.limitW.set(limitW)
+  told.sinceS = new Uint32Array(n)
+  told.sinceS.set(sinceS)
 }
 const isOf = (e: EventState, k: number, i: number, fromS: Second): boolean =>
   e.told.length === 1 || (spanFromS(e, k, i) <= fromS && fromS < spanToS(e, k, i))

@@ -154,3 +154,15 @@ test('a maker is one group however it writes itself, and in the log a number onl
     expect(g >= 1 && g <= 65_535).toBe(true)
   }
 })
+
+test('what is usual of makers does not hang on the order in which they were first seen', () => {
+  const makers = [3, 700, 11, 90, 41, 5_000]
+  const seen = (order: readonly number[]) => {
+    const learned = emptyLearned()
+    for (const g of order) learned.groups.set(g, { events: 1 / g, outages: 0.1 / g, trials: 9, obeyed: 8, scatter: 0, scatterEvents: 0 })
+    const fleet: Fleet = { ...emptyFleet(), chargers: 1, group: Uint16Array.of(0) }
+    return commonOf(learned, fleet, Uint32Array.of(0)).common.outage[0]!
+  }
+  const turned = makers.map((_, k) => [...makers.slice(k), ...makers.slice(0, k)])
+  expect(new Set([...turned, ...turned.map(order => order.toReversed())].map(seen)).size).toBe(1)
+})

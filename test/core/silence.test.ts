@@ -73,6 +73,42 @@ describe('a source that falls silent in mid-event', () => {
     b.turn(heardAgain)
     expect(b.wants(T + 3_600)).toEqual(all(3_000))
   })
+  test.each([
+    ['before', T + 60],
+    ['in the midst of', T + 900],
+  ])('%s a cap, and is heard again: who kept to its share, and who did not, is known of what was announced', (_, silentS) => {
+    const b = bed(fleetOfN(3))
+    b.signal({ ...during(T + 300, T + 3_600, { kind: 'cap', totalW: 9_000 }), ...failsafe(3_000) })
+    b.observed([7_000, 7_000, 7_000])
+    b.until(T + 30)
+    b.answer('accepted')
+    for (const turn of [silent, heardAgain]) {
+      b.until(silentS + (turn === silent ? 0 : 30))
+      b.turn(turn)
+      b.answer('accepted')
+    }
+    b.until(T + 3_700)
+    const at = Array.from({ length: 60 }, (_, k) => T + k * 60)
+    const rows = b.everyone.flatMap(charger =>
+      at.map(fromS => ({ charger, fromS, powerW: fromS < T + 300 || charger === 2 ? 7_000 : 1_400 })),
+    )
+    const { counts } = one(
+      b.turn({
+        kind: 'metered',
+        event: 0,
+        readings: {
+          charger: Uint32Array.from(rows, r => r.charger),
+          fromMs: Float64Array.from(rows, r => r.fromS * 1000),
+          toMs: Float64Array.from(rows, r => (r.fromS + 60) * 1000),
+          powerW: Float64Array.from(rows, r => r.powerW),
+          registerWh: new Float64Array(rows.length).fill(Number.NaN),
+          quality: new Uint8Array(rows.length),
+        },
+      }),
+      'verified',
+    )!.verification
+    expect(counts).toEqual({ compliant: 2, notCompliant: 1, noData: 0, notCommanded: 0 })
+  })
   test('its release after the time of the contract is spread like an end', () => {
     const b = bed(fleetOfN(60))
     b.signal({ ...announced, ...failsafe(4_200, 900), spread: { ...at, endS: 300 } })

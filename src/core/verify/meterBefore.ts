@@ -191,7 +191,8 @@ function limitsOf(s: State, e: EventState, members: Uint32Array, window: Window)
     const watts = isShared ? undefined : allocate(s, e, interval, members).watts
     members.forEach((i, m) => {
       const own = { fromS: spanFromS(e, k, i), toS: spanToS(e, k, i) }
-      const { limitW, sinceS } = toldIn(e, k, i) ?? { limitW: watts![m]!, sinceS: 0 }
+      // of a share that nobody kept (by an older version, or of what follows on a failsafe) it is not known what it was: nobody is judged by it
+      const { limitW, sinceS } = toldIn(e, k, i) ?? { limitW: watts?.[m] ?? UNLIMITED, sinceS: 0 }
       const fromS = Math.max(own.fromS, window.fromS, sinceS) + SETTLE_S
       if (own.fromS < own.toS) out[m]!.push({ fromS, toS: Math.min(own.toS, window.toS), limitW })
     })
