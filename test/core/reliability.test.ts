@@ -156,10 +156,11 @@ test('a maker is one group however it writes itself, and in the log a number onl
 })
 
 test('what is usual of makers does not hang on the order in which they were first seen', () => {
-  const makers = [3, 700, 11, 90, 41, 5_000]
+  const makers = Array.from({ length: 40 }, (_, k) => (k * 977) % 4_001)
   const seen = (order: readonly number[]) => {
     const learned = emptyLearned()
-    for (const g of order) learned.groups.set(g, { events: 1 / g, outages: 0.1 / g, trials: 9, obeyed: 8, scatter: 0, scatterEvents: 0 })
+    for (const g of order)
+      learned.groups.set(g, { events: 200 / (g + 3), outages: 1_000 / (g + 7), trials: 9, obeyed: 8, scatter: 0, scatterEvents: 0 })
     const fleet: Fleet = { ...emptyFleet(), chargers: 1, group: Uint16Array.of(0) }
     return commonOf(learned, fleet, Uint32Array.of(0)).common.outage[0]!
   }
