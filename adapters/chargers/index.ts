@@ -119,7 +119,11 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
     const waiting: StationLink[] = []
     let discovering = 0
     const discover = (link: StationLink): void => {
-      if (options.discover === false || link.discovery !== 'none') return
+      if (options.discover === false || link.discovery !== 'none') {
+        // A mere reconnect, or nothing is asked of boxes: what is left to undo on one that was let go is undone all the same.
+        if (link.discovery === 'none' || link.discovery === 'done') void released.keepsOff(link.no)
+        return
+      }
       link.discovery = 'waiting'
       waiting.push(link)
       setImmediate(nextDiscovery)
@@ -153,7 +157,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
         sink.capabilities(link.no, link.capabilities)
       }
       await dispatch.learnForeign(link)
-      if (options.sampleS === 0 || (await released.keepsOff(link.no))) return
+      if ((await released.keepsOff(link.no)) || options.sampleS === 0) return
       await dialect.setSampling(central, link)
       // It was let go meanwhile: what has just been set goes back too.
       await released.keepsOff(link.no)

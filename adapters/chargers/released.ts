@@ -28,6 +28,17 @@ export const createReleased = ({ central, limitKeys, dialectOf, linkOf, clearAll
   const all = new Set([...registry.keys(storeKey(''))].map(name => Number(name.slice(storeKey('').length))))
   const keysOf = (no: NodeNo): readonly string[] => [...registry.keys(configKey(no))].map(name => name.slice(configKey(no).length))
 
+  const isOpen = (no: NodeNo): boolean => registry.get(storeKey(no)) === 'open' || keysOf(no).length > 0 || limitKeys.isHolding(no)
+  const running = new Map<NodeNo, Promise<unknown>>()
+  /** One after another for a box: what the first has left, the next finds. */
+  const inTurn = <T>(no: NodeNo, job: () => Promise<T>): Promise<T> => {
+    const done = (running.get(no) ?? Promise.resolve()).then(job, job)
+    running.set(no, done)
+    const leave = (): void => void (running.get(no) === done && running.delete(no))
+    done.then(leave, leave)
+    return done
+  }
+
   const putBack = async (link: StationLink, key: string): Promise<boolean> => {
     const value = registry.get(configKey(link.no, key))
     const verdict = value === undefined ? undefined : await dialectOf(link).writeKey(central, link, key, value, priority.config)
@@ -56,12 +67,14 @@ export const createReleased = ({ central, limitKeys, dialectOf, linkOf, clearAll
       all.add(no)
       // Before anything is put back: a boot in between would change it again.
       await registry.set(storeKey(no), 'open')
-      return letGo(no)
+      return inTurn(no, () => letGo(no))
     },
     /** True for a box that is to be left alone; finishes what is left to undo. */
     async keepsOff(no: NodeNo): Promise<boolean> {
       if (!all.has(no)) return false
-      if (registry.get(storeKey(no)) === 'open') await letGo(no)
+      await inTurn(no, async () => {
+        if (isOpen(no)) await letGo(no)
+      })
       return true
     },
     has: (no: NodeNo): boolean => all.has(no),

@@ -3,9 +3,10 @@ import type { Capabilities } from '../../../src/ports.ts'
 import { type Central, object, text } from '../central.ts'
 import { accepted, type Dialect, verdictOf } from '../dialect.ts'
 import { type Foreign, type ForeignLimit, foreignComposite, unread } from '../foreign.ts'
+import { setKept } from '../keptKeys.ts'
 import type { Payload } from '../ocppj/frames.ts'
 import { priority } from '../ocppj/transport.ts'
-import { configKey, type StationLink, sharing } from '../station.ts'
+import { type StationLink, sharing } from '../station.ts'
 import { inbound16 } from './inbound.ts'
 
 const dayS = 86_400
@@ -91,30 +92,8 @@ const change = async (central: Central, link: StationLink, key: string, value: s
   return answer.kind === 'result' ? text(answer.payload['status']) : answer.kind
 }
 
-/** Keeps the value a key had before us, once. */
-const keep = (central: Central, link: StationLink, key: string, value: string): void => {
-  const name = configKey(link.no, key)
-  if (central.sink.registry.get(name) === undefined) void central.sink.registry.set(name, value)
-}
-
-const setKey = async (
-  central: Central,
-  link: StationLink,
-  key: string,
-  old: string | undefined,
-  values: readonly string[],
-): Promise<void> => {
-  // What cannot be read cannot be put back: it is left as it is.
-  if (old === undefined) return
-  for (const value of values) {
-    if (old === value) return
-    const status = await change(central, link, key, value)
-    if (status !== 'Accepted' && status !== 'RebootRequired') continue
-    keep(central, link, key, old)
-    central.note(link, 'configured', { station: link.no, key, from: old, to: value, status })
-    return
-  }
-}
+const setKey = (central: Central, link: StationLink, key: string, old: string | undefined, values: readonly string[]): Promise<void> =>
+  setKept(central, link, key, old, values, value => change(central, link, key, value))
 
 const readCapabilities = async (central: Central, link: StationLink): Promise<void> => {
   const values = await configuration(central, link, capabilityKeys)

@@ -3,10 +3,11 @@ import type { Capabilities } from '../../../src/ports.ts'
 import { type Central, object, text } from '../central.ts'
 import { accepted, type Dialect, verdictOf } from '../dialect.ts'
 import { type Foreign, type ForeignLimit, foreignComposite, foreignProfile } from '../foreign.ts'
+import { setKept } from '../keptKeys.ts'
 import { countFrom, measurandLists, readComposites, unitsFrom } from '../ocpp16/outbound.ts'
 import type { Payload } from '../ocppj/frames.ts'
 import { priority } from '../ocppj/transport.ts'
-import { configKey, type StationLink, sharing } from '../station.ts'
+import { type StationLink, sharing } from '../station.ts'
 import { inbound201 } from './inbound.ts'
 
 const dayS = 86_400
@@ -44,26 +45,13 @@ const write = async (central: Central, link: StationLink, key: string, value: st
   return text(object(answer.payload['setVariableResult'][0])['attributeStatus'])
 }
 
-const setVariable = async (
+const setVariable = (
   central: Central,
   link: StationLink,
   variable: Variable,
   old: string | undefined,
   values: readonly string[],
-): Promise<void> => {
-  const key = keyOf(variable)
-  // What cannot be read cannot be put back: it is left as it is.
-  if (old === undefined) return
-  for (const value of values) {
-    if (old === value) return
-    const status = await write(central, link, key, value)
-    if (status !== 'Accepted' && status !== 'RebootRequired') continue
-    const name = configKey(link.no, key)
-    if (central.sink.registry.get(name) === undefined) void central.sink.registry.set(name, old)
-    central.note(link, 'configured', { station: link.no, key, from: old, to: value, status })
-    return
-  }
-}
+): Promise<void> => setKept(central, link, keyOf(variable), old, values, value => write(central, link, keyOf(variable), value))
 
 const readCapabilities = async (central: Central, link: StationLink): Promise<void> => {
   const values = await read(central, link, capabilityVariables)

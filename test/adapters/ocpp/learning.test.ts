@@ -368,6 +368,83 @@ describe('a box is asked once what it can do, and put back as it was', () => {
     await until('nothing is left', () => [...b.registry.keys('ocpp.key:')].length === 0)
     expect(b.registry.get('ocpp.released:1')).toBe('done')
   })
+  it.each<[string, Partial<OcppOptions>, boolean]>([
+    ['it boots, and we set nothing on boxes', { sampleS: 0 }, true],
+    ['it boots, and we ask nothing of boxes', { discover: false }, true],
+    ['it was met before and comes back without booting', {}, false],
+  ])('what could not be put back then: %s', async (_what, options, boots) => {
+    const b = await open(undefined, options)
+    const keys: Record<string, string> = {}
+    const serve = (p: ChargePoint) =>
+      p.answer('ChangeConfiguration', ({ key, value }) => {
+        keys[key] = value
+        return { status: 'Accepted' }
+      })
+    const point = await connect(b, 'ocpp1.6')
+    if (options.discover !== false)
+      await until('it has been asked all', () => point.calls.filter(c => c.action === 'GetCompositeSchedule').length === 2)
+    await point.close()
+    await until('it is down', () => b.seen.links.at(-1)?.up === false)
+    await b.registry.set('ocpp.key:1:MeterValueSampleInterval', '60')
+    expect((await b.link.release(1)).failed).toContain('offline')
+    if (boots) await connect(b, 'ocpp1.6', 'A', serve)
+    else {
+      const again = await chargePoint(b.url, 'A', 'ocpp1.6')
+      onTestFinished(() => again.close())
+      again.answer('ClearChargingProfile', () => ({ status: 'Unknown' }))
+      serve(again)
+    }
+    await until('it is put back', () => keys['MeterValueSampleInterval'] === '60')
+    await until('that is known', () => b.registry.get('ocpp.released:1') === 'done')
+  })
+  it('released while it is being set up: what was set in that moment goes back too', async () => {
+    const b = await open()
+    const keys: Record<string, string> = { MeterValueSampleInterval: '60' }
+    const values: string[] = []
+    let released: Promise<unknown> | undefined
+    await connect(b, 'ocpp1.6', 'A', p => {
+      p.answer('GetConfiguration', ({ key }) => {
+        // Its calls are made before the one that follows from this answer.
+        if (key.includes('MeterValueSampleInterval')) released ??= b.link.release(1)
+        return { configurationKey: [{ key: 'MeterValueSampleInterval', readonly: false, value: keys['MeterValueSampleInterval'] }] }
+      })
+      p.answer('ChangeConfiguration', ({ key, value }) => {
+        values.push(value)
+        keys[key] = value
+        return { status: 'Accepted' }
+      })
+    })
+    await until('it is set, and set back', () => values.length === 2)
+    await released
+    expect(values).toEqual(['5', '60'])
+    await until('nothing is left', () => [...b.registry.keys('ocpp.key:')].length === 0)
+  })
+  it.each(both)('%s: the value from before us is stored before ours is there, and forgotten where it never was', async protocol => {
+    const b = await open()
+    const kept: (string | undefined)[] = []
+    const name = () => [...b.registry.keys('ocpp.key:1:')].map(key => b.registry.get(key))[0]
+    const one = (item: object) => ({ ...item, attributeStatus: 'Accepted', attributeValue: '60' })
+    const point = await connect(b, protocol, 'A', p => {
+      p.answer('GetConfiguration', ({ key }) => ({ configurationKey: [{ key: key[0], readonly: false, value: '60' }] }))
+      p.answer('GetVariables', ({ getVariableData }) => ({
+        getVariableResult: getVariableData.map((item: { variable: { name: string } }) =>
+          item.variable.name === 'TxUpdatedInterval' ? one(item) : { ...item, attributeStatus: 'UnknownVariable' },
+        ),
+      }))
+      p.answer('ChangeConfiguration', () => {
+        kept.push(name())
+        return { status: 'Rejected' }
+      })
+      p.answer('SetVariables', ({ setVariableData: [{ component, variable }] }) => {
+        kept.push(name())
+        return { setVariableResult: [{ attributeStatus: 'Rejected', component, variable }] }
+      })
+    })
+    await until('it has refused', () => kept.length === 1)
+    expect(kept).toEqual(['60'])
+    await until('it is forgotten', () => name() === undefined)
+    expect(point.violations).toEqual([])
+  })
   it('an offline station cannot be released, and says what is left', async () => {
     const b = await open()
     await b.registry.set('ocpp.key:1:MeterValueSampleInterval', '60')
