@@ -9,6 +9,7 @@ import { applyAdmitted, applyRestored, applyRestoring, carsChanged, newRestore, 
 import { applyJoined } from './late.ts'
 import { chargersOf, rangesOf } from './members.ts'
 import { chargerVerdicts, type EventNo, type Fact, type GridEvent, type HashHex, NEVER_S, type Second, type Spread } from './model.ts'
+import { applyBooted, forgetBoots, isOutage, outageEvent, outageSeed, stoppedByOutage } from './outage.ts'
 import { withDefaults } from './programme.ts'
 import { register } from './register.ts'
 import { afterFleet, learn, scored } from './reliability.ts'
@@ -34,6 +35,7 @@ export function beginTurn(s: State, turn: number, nowMs: number): void {
   s.nowMs = nowMs
   const nowS = Math.floor(nowMs / 1000)
   turnYear(s, nowS)
+  forgetBoots(s, nowS)
   for (const e of s.events.values()) {
     if (!isOver(e, nowS)) continue
     if (hasColumns(e)) {
@@ -73,6 +75,7 @@ export const awaitsVerification = (e: EventState): boolean =>
   e.status === 'accepted' &&
   !e.event.test &&
   !isStanding(e.event) &&
+  !isOutage(e.event) &&
   !e.verification &&
   e.cancelledS > firstS(e) &&
   lastS(e) !== NEVER_S &&
@@ -177,6 +180,10 @@ function remember(s: State, fact: Fact, nowS: Second): void {
     case 'session':
       applySession(s, fact, nowS)
       return carsChanged(s, fact.who)
+    case 'booted':
+      return applyBooted(s, fact, nowS)
+    case 'outage':
+      return applyOutage(s, fact, nowS)
     case 'restoring':
       return applyRestoring(s, fact)
     case 'admitted':
@@ -249,6 +256,8 @@ function applySignal(s: State, event: GridEvent, seed: Uint8Array, nowS: Second)
     const { revision, source, stopAtOnce, rawHash } = event
     e.event = { ...e.event, revision, source, stopAtOnce, rawHash }
     e.cancelledS = Math.min(e.cancelledS, nowS)
+    // it was over when it began: what is left to call off is its restore
+    if (isOutage(e.event) && e.restore) e.restore.restoredS = Math.min(e.restore.restoredS, nowS)
     return
   }
   if (e.status === 'accepted') e.former = { event: e.event, announced: e.announced, cancelledS: e.cancelledS, verification: e.verification }
@@ -310,6 +319,13 @@ const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second)
   verification: null,
   forecast: null,
 })
+
+function applyOutage(s: State, fact: Of<'outage'>, nowS: Second): void {
+  const event = outageEvent(fact)
+  s.nextEventNo = Math.max(s.nextEventNo, fact.event + 1)
+  s.eventNoById.set(event.id, fact.event)
+  s.events.set(fact.event, stoppedByOutage(s, newEvent(fact.event, event, outageSeed(fact), nowS), fact))
+}
 
 function applyAccepted(s: State, fact: Of<'accepted'>): void {
   const e = s.events.get(fact.event)

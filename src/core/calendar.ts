@@ -1,5 +1,6 @@
 import { chargersOf, rangesOf } from './members.ts'
 import type { Programme, Second } from './model.ts'
+import { isOutage } from './outage.ts'
 import { grown } from './rows.ts'
 import { isStanding } from './standing.ts'
 import { type EventState, firstS, type State } from './state.ts'
@@ -26,8 +27,9 @@ const beginS = (e: EventState): Second => e.event.intervals[0]?.fromS ?? 0
 /** When it asks nothing more of anybody; the way back is not part of it. */
 const endS = (e: EventState): Second => Math.min(e.event.intervals.at(-1)?.toS ?? 0, e.cancelledS)
 
-/** Did it limit anybody, or will it? A test commands nobody, what was cancelled before its start never was, and a standing limit is no event of a calendar. */
-const runs = (e: EventState): boolean => e.status === 'accepted' && !e.event.test && e.cancelledS > firstS(e) && !isStanding(e.event)
+/** Did it limit anybody, or will it? A test commands nobody, what was cancelled before its start never was, and neither a standing limit nor an outage is an event of a calendar. */
+const runs = (e: EventState): boolean =>
+  e.status === 'accepted' && !e.event.test && e.cancelledS > firstS(e) && !isStanding(e.event) && !isOutage(e.event)
 const others = (s: State, e: EventState): EventState[] =>
   [...s.events.values()].filter(x => x.no !== e.no && x.event.programme === e.event.programme && runs(x))
 

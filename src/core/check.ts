@@ -1,6 +1,7 @@
 import { endsS, releasedS } from './edges.ts'
 import { chargersOf, honoursOptOut, rangesOf, taking } from './members.ts'
 import { type ChargerNo, type Interval, linkLossTraits, NEVER_S, type NodeNo, type Second } from './model.ts'
+import { isOutage } from './outage.ts'
 import { limitAt, NONE, rowEnd, rowStart, UNKNOWN } from './rows.ts'
 import { type EventState, firstEndS, type State, tailS } from './state.ts'
 
@@ -47,6 +48,8 @@ function checkRow(s: State, i: number, nowS: Second, events: ReadonlyMap<number,
     if (bound?.e.status !== 'accepted') return `charger ${i}: limited by event ${rows.because[k]}, which is not accepted`
     if (f.limitsAtStation[i] === 0 && !bound.mayUse(i, fromS, toS))
       return `charger ${i}: limited by event ${bound.e.no}, which may not use it`
+    const early = isOutage(bound.e.event) ? checkOutage(bound.e, i, fromS) : undefined
+    if (early) return early
     if (toS > latestEndS(bound, i, f.limitsAtStation[i] === 1)) {
       const wrong = checkHold(s, bound, i, limitW, toS, nowS)
       if (wrong) return wrong
@@ -55,6 +58,12 @@ function checkRow(s: State, i: number, nowS: Second, events: ReadonlyMap<number,
   return undefined
 }
 
+/** An outage asks for nothing of its own: it limits only whom its restore holds, and nobody before it was seen. */
+function checkOutage({ no, event, restore }: EventState, i: ChargerNo, fromS: Second): string | undefined {
+  const seenS = event.intervals.at(-1)?.toS ?? 0
+  if (fromS < seenS - 1) return `charger ${i}: limited from ${fromS} by outage ${no}, which was seen at ${seenS}`
+  return restore && restore.heldW.length > 0 ? undefined : `charger ${i}: limited by outage ${no}, which holds nobody`
+}
 /** A limit past its event's own end: only where a level cap holds the charger, as low as it was, within its time, and until it is let in or says no. */
 function checkHold(s: State, { e, endS }: Bound, i: ChargerNo, limitW: number, toS: Second, nowS: Second): string | undefined {
   const r = e.restore

@@ -5,7 +5,9 @@ import { check } from './check.ts'
 import { isHolding } from './held.ts'
 import { judge, latecomers } from './judge.ts'
 import { nextFreedS } from './members.ts'
-import { type Decision, type Fact, type Input, type NodeNo, outcomeCode, type Second } from './model.ts'
+import { type Decision, type Fact, type Input, outcomeCode, type Second } from './model.ts'
+import { chargersAt } from './outage.ts'
+import { pickUps } from './pickUp.ts'
 import { type Planned, plan, planningEvents } from './plan.ts'
 import { reconcile } from './reconcile.ts'
 import { beyondRoutine } from './register.ts'
@@ -52,6 +54,12 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
       const joined = latecomers(s, e, known, nowS)
       if (joined) put(joined)
     }
+  for (const input of inputs)
+    if (input.kind === 'booted')
+      for (const decision of pickUps(s, input, nowS)) {
+        put(decision)
+        replan = true
+      }
   for (const decision of reactions(s, inputs, nowS)) {
     put(decision)
     replan ||= decision.kind !== 'verified' && decision.kind !== 'alarm'
@@ -115,6 +123,8 @@ function changesPlan(s: State, input: Input): boolean {
     case 'keyCommitted':
     case 'outcome':
     case 'doubt':
+    // what it means is decided apart
+    case 'booted':
     case 'metered':
     case 'forced':
     case 'noted':
@@ -138,9 +148,6 @@ const fromMeters = (s: State, e: EventState, seen: Observed, nowS: Second): Deci
   return missing ? [missing] : []
 }
 
-const chargersAt = ({ fleet: f }: State, station: NodeNo): number[] =>
-  Array.from(f.order.subarray(f.nodeFrom[station]!, f.nodeTo[station]!)).filter(i => f.station[i] === station)
-
 /** The firmware's no to a limit keeps the charger out of the plan until that limit would have ended. Its no to a release is not an answer: it is asked again. */
 function refusals(s: State, input: Extract<Input, { kind: 'outcome' }>): Extract<Decision, { kind: 'refused' }> | undefined {
   const who: number[] = []
@@ -152,7 +159,7 @@ function refusals(s: State, input: Extract<Input, { kind: 'outcome' }>): Extract
     const last = rowEnd(s.rows, row) - 1
     if (last < rowStart(s.rows, row)) return
     // a box that takes one limit for all its chargers refuses for all of them
-    for (const each of s.fleet.limitsAtStation[i] === 1 ? chargersAt(s, s.fleet.station[i]!) : [i]) {
+    for (const each of s.fleet.limitsAtStation[i] === 1 ? chargersAt(s.fleet, s.fleet.station[i]!) : [i]) {
       who.push(each)
       toS.push(s.rows.toS[last]!)
       cause.push(input.cause[k]!)

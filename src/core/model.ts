@@ -356,6 +356,18 @@ export type Input =
       readonly cause: Uint8Array
       readonly causes: readonly string[]
     }
+  /**
+   * Stations that have started because their supply is back, or for a reason that nobody knows: not after a reset or an update, and not after a mere
+   * reconnect. `powerW`, `readS`: newest known power of chargers, W (-1: none of the last day), and the end of that reading; for those of `stations` as
+   * it was when they started, and in a turn in which a branch may be coming back for all others under it too.
+   */
+  | {
+      readonly kind: 'booted'
+      readonly stations: Uint32Array
+      readonly who: Uint32Array
+      readonly powerW: Int32Array
+      readonly readS: Uint32Array
+    }
   /** What a charger holds became unknown without a command: it rebooted, its clock jumped, it lost its profile, its next rung is to be tried. */
   | { readonly kind: 'doubt'; readonly who: Uint32Array; readonly why: string }
   /**
@@ -439,6 +451,26 @@ export type Decision =
   | { readonly kind: 'shortfall'; readonly event: EventNo; readonly missingW: number; readonly unmoved: Uint32Array }
   | { readonly kind: 'lastResort'; readonly event: EventNo; readonly step: ResortStep; readonly who: Uint32Array }
   | Alarm
+  /**
+   * So many stations of a branch have started within a minute that its supply must have failed and come back: an event of our own that is over as it
+   * begins, so that its restore lets the cars back in. Its seed is `outageSeed` of what stands here. `powerW`: what each of `who`, all under `node`,
+   * drew before, or may have drawn, W; `backS`: when the first of them started; `excluded`, `why`, `endRank` as in `accepted`.
+   */
+  | {
+      readonly kind: 'outage'
+      readonly event: EventNo
+      readonly node: NodeNo
+      readonly programme: string
+      readonly programmeVersion: number
+      readonly backS: Second
+      readonly atS: Second
+      readonly stations: Uint32Array
+      readonly who: Uint32Array
+      readonly powerW: Int32Array
+      readonly excluded: Uint32Array
+      readonly why: Uint8Array
+      readonly endRank: Uint16Array
+    }
   /** The end of an event whose programme caps the level of its restore: these stay at the limit that they have until they are admitted. */
   | { readonly kind: 'restoring'; readonly event: EventNo; readonly who: Uint32Array; readonly limitW: Int32Array }
   /** The restore of an event lets these go; a car that leaves and another that comes ask again. */

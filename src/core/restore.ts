@@ -14,7 +14,7 @@ import { askEndS, type EventState, isUp, lastS, mayHold, ownLastS, type Restore,
  */
 
 /** Below this a charger charges nobody, W. */
-const STANDBY_W = 60
+export const STANDBY_W = 60
 /** A restore is over when nobody has waited, and the load has been within the cap, for this long since the last admission. */
 const CALM_S = 600
 

@@ -148,6 +148,9 @@ export type Spent = {
 }
 export type NodeSpent = { readonly uses: number; readonly seconds: number; readonly said: number }
 
+/** `powerW`: what its chargers drew before, in depth-first order, W; -1 unknown. */
+export type Boot = { readonly atS: Second; readonly powerW: Int32Array }
+
 export type State = {
   /** Turn number of the last turn folded, and its now. */
   turn: number
@@ -194,6 +197,8 @@ export type State = {
   spent: Spent
   /** Every emergency, kept when its event is forgotten. */
   register: Map<EventNo, EmergencyUse>
+  /** Stations that have started within the last minute; see `outage.ts`. */
+  boots: Map<NodeNo, Boot>
   /** When to look at a charger again; a cache of `dueAt`. 0 = now. Not part of the canonical state: zero after a start, so everyone is looked at. */
   dueS: Uint32Array
 }
@@ -264,6 +269,7 @@ export const emptyState = (): State => ({
   endedS: new Map(),
   spent: newSpent(),
   register: new Map(),
+  boots: new Map(),
   dueS: new Uint32Array(0),
 })
 
