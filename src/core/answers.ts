@@ -1,7 +1,7 @@
-import { type Fact, NO_TRANSACTION, outcomeCode, type Second } from './model.ts'
-import { commanded } from './register.ts'
+import { type EventNo, type Fact, NO_TRANSACTION, outcomeCode, type Second } from './model.ts'
+import { commanding } from './register.ts'
 import { appendRows, FREE, grown, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
-import { type Answer, answers, isUp, type State } from './state.ts'
+import { answers, type EventState, isUp, type State } from './state.ts'
 
 type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>
 
@@ -26,6 +26,7 @@ export function applyLink(s: State, fact: Of<'link'>): void {
 export function applySent(s: State, fact: Of<'sent'>, nowS: Second): void {
   const fitted = new Map<number, number>()
   appendRows(s.rows, fact.fitted, (i, row) => fitted.set(i, row))
+  const answered = answering(s, nowS)
   fact.who.forEach((i, k) => {
     const row = fitted.size === 0 ? s.want[i]! : (fitted.get(i) ?? s.want[i]!)
     const again = s.pending[i] !== NONE && sameRest(s.rows, s.pending[i]!, row, nowS)
@@ -34,13 +35,14 @@ export function applySent(s: State, fact: Of<'sent'>, nowS: Second): void {
     s.sentS[i] = nowS
     s.seq[i] = fact.seq[k]!
     s.dueS[i] = 0
-    answered(s, i, row, 'sent')
+    answered(i, row, SENT)
   })
 }
 
 /** Attempts after which the next is as late as it gets: who has no car is asked again only in case the news of one was lost. */
 const AT_LEISURE = 8
 export function applyOutcome(s: State, fact: Of<'outcome'>): void {
+  const answered = answering(s, Math.floor(s.nowMs / 1000))
   fact.who.forEach((i, k) => {
     const pending = s.pending[i]!
     if (s.seq[i] !== fact.seq[k] || pending === NONE) return
@@ -50,9 +52,9 @@ export function applyOutcome(s: State, fact: Of<'outcome'>): void {
         s.holds[i] = pending
         s.pending[i] = NONE
         s.attempt[i] = 0
-        return answered(s, i, pending, 'accepted')
+        return answered(i, pending, ACCEPTED)
       case outcomeCode.rejected:
-        answered(s, i, pending, 'rejected')
+        answered(i, pending, REJECTED)
         // a refused release is tried again after a pause; a refused limit changes the plan
         if (pending === FREE) s.holds[i] = UNKNOWN
         else s.pending[i] = NONE
@@ -60,17 +62,35 @@ export function applyOutcome(s: State, fact: Of<'outcome'>): void {
       default:
         s.holds[i] = UNKNOWN
         if (fact.causes[fact.cause[k]!] === NO_TRANSACTION) s.attempt[i] = Math.max(s.attempt[i]!, AT_LEISURE)
-        return answered(s, i, pending, 'unknown')
+        return answered(i, pending, UNANSWERED)
     }
   })
 }
-function answered(s: State, i: number, row: number, answer: Answer): void {
-  for (let k = rowStart(s.rows, row); k < rowEnd(s.rows, row); k++) {
-    const e = s.events.get(s.rows.because[k]!)
-    if (!e) continue
-    if (e.answer.length <= i) e.answer = grown(e.answer, s.fleet.chargers)
-    if (e.answer[i] === 0) commanded(s, e, i, Math.floor(s.nowMs / 1000))
-    e.answer[i] = answers.indexOf(answer)
+const SENT = answers.indexOf('sent')
+const ACCEPTED = answers.indexOf('accepted')
+const REJECTED = answers.indexOf('rejected')
+const UNANSWERED = answers.indexOf('unknown')
+/**
+ * Notes, charger by charger, what became of a command with the schedule `row`, at each event that it carries. What hangs on an event alone is looked up
+ * once: a command to a million chargers carries a handful of events.
+ */
+function answering(s: State, nowS: Second): (i: number, row: number, answer: number) => void {
+  const carried = new Map<EventNo, { readonly e: EventState; readonly isCommanded: ((charger: number) => void) | undefined } | undefined>()
+  return (i, row, answer) => {
+    for (let k = rowStart(s.rows, row); k < rowEnd(s.rows, row); k++) {
+      const no = s.rows.because[k]!
+      let event = carried.get(no)
+      if (!event && !carried.has(no)) {
+        const e = s.events.get(no)
+        event = e && { e, isCommanded: commanding(s, e, nowS) }
+        carried.set(no, event)
+      }
+      if (!event) continue
+      const { e } = event
+      if (e.answer.length <= i) e.answer = grown(e.answer, s.fleet.chargers)
+      if (e.answer[i] === 0) event.isCommanded?.(i)
+      e.answer[i] = answer
+    }
   }
 }
 

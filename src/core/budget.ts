@@ -31,14 +31,17 @@ function writable(s: State): Spent {
   return spent
 }
 
-/** A charger is sent its first limit of an emergency; `first`: nobody was before. */
-export function countUse(s: State, e: EventState, charger: number, first: boolean): void {
-  const spent = writable(s)
-  spent.uses[charger] = Math.min(0xffff, spent.uses[charger]! + 1)
-  if (!first) return
-  for (const node of nodesOf(e)) {
-    const at = spentAt(spent, node)
-    spent.nodes.set(node, { ...at, uses: at.uses + 1 })
+/** What counts a charger that is sent its first limit of an emergency; `first`: nobody was before. */
+export function countingUses(s: State, e: EventState): (charger: number, first: boolean) => void {
+  let spent: Spent | undefined
+  return (charger, first) => {
+    spent ??= writable(s)
+    spent.uses[charger] = Math.min(0xffff, spent.uses[charger]! + 1)
+    if (!first) return
+    for (const node of nodesOf(e)) {
+      const at = spentAt(spent, node)
+      spent.nodes.set(node, { ...at, uses: at.uses + 1 })
+    }
   }
 }
 /** `forS` more have passed under an emergency, for those of `who` that it is what limits. */

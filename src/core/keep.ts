@@ -1,6 +1,6 @@
 import { spanFromS, spanToS } from './edges.ts'
 import type { EventNo, Interval, Second } from './model.ts'
-import { type Rows, rowEnd, rowStart } from './rows.ts'
+import { isMentioned, type Rows, rowEnd, rowStart } from './rows.ts'
 import { STEPS } from './share.ts'
 import type { EventState, State } from './state.ts'
 
@@ -23,7 +23,7 @@ export function keep(
   budgetW: number,
   mostW: Int32Array,
 ) {
-  if (!members.some(i => isToldOf(s.rows, s.want[i]!, e.no))) return fresh
+  if (!isMentioned(s.rows, e.no) || !members.some(i => isToldOf(s.rows, s.want[i]!, e.no))) return fresh
   const f = s.fleet
   const k = e.event.intervals.indexOf(interval)
   const nowS = Math.floor(s.nowMs / 1000)

@@ -22,8 +22,9 @@ export function rangesOf(f: Fleet, targets: readonly Target[]): Range[] {
   return out
 }
 
-/** Chargers of the ranges, in depth-first order. */
+/** Chargers of the ranges, in depth-first order. Only to be read: of one range it is the fleet's own column. */
 export function chargersOf(f: Fleet, ranges: readonly Range[]): Uint32Array {
+  if (ranges.length === 1) return f.order.subarray(ranges[0]!.from, ranges[0]!.to)
   const out = new Uint32Array(ranges.reduce((sum, r) => sum + r.to - r.from, 0))
   let k = 0
   for (const r of ranges) {

@@ -33,7 +33,7 @@ export function boundsOf(
   const k = e.event.intervals.indexOf(interval)
   for (const g of others)
     g.watts.forEach((watts, j) => {
-      if (watts === undefined || !couldCover(g.e, j, interval, nowS)) return
+      if (watts === undefined || !couldCover(g.e, j, e, interval, nowS)) return
       for (let m = 0; m < members.length; m++) {
         const i = members[m]!
         const p = position[i]!
@@ -47,12 +47,17 @@ export function boundsOf(
   return out
 }
 
-/** Before a million chargers are looked at. Delays move an edge by less than this. */
-const DELAY_S = 2 * 3_600
-function couldCover(e: EventState, j: number, { fromS, toS }: Interval, nowS: Second): boolean {
-  const own = e.event.intervals[j]!
-  return own.fromS - DELAY_S <= Math.max(nowS, fromS) && own.toS + DELAY_S >= toS
+/** Could it for anyone, whatever their own delays? Asked before a million chargers are looked at. */
+function couldCover(g: EventState, j: number, e: EventState, { fromS, toS }: Interval, nowS: Second): boolean {
+  const own = g.event.intervals[j]!
+  const [gs, es] = [delaysOf(g), delaysOf(e)]
+  return own.fromS + gs.leastS <= Math.max(nowS, fromS + es.mostS) && own.toS + gs.mostS >= Math.min(toS, e.cancelledS) + es.leastS
 }
+/** Least and most that any edge of an event is moved for anyone. */
+const delaysOf = ({ spread: x }: EventState) => ({
+  leastS: Math.min(0, x.startShiftS, x.endShiftS),
+  mostS: Math.max(0, x.startShiftS, x.endShiftS) + Math.max(x.startS, x.endS),
+})
 
 /** Those that hang on nothing but themselves first, then ceilings, the smaller before the larger. */
 export function innermostFirst(events: readonly EventState[], size: (e: EventState) => number): EventState[] {

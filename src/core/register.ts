@@ -1,4 +1,4 @@
-import { applyBudgetAlarm, countTime, countUse } from './budget.ts'
+import { applyBudgetAlarm, countingUses, countTime } from './budget.ts'
 import { spentRule, unrested } from './calendar.ts'
 import { chargersOf, honoursOptOut, rangesOf } from './members.ts'
 import { type Alarm, type EventNo, type Fact, type GridEvent, NEVER_S, type ResortStep, type Second, type Verification } from './model.ts'
@@ -139,15 +139,19 @@ const blank = (event: EventNo, receivedS: Second) => ({
   review: null,
 })
 
-/** A charger is sent its first limit of this event. */
-export function commanded(s: State, e: EventState, charger: number, nowS: Second): void {
+/** What counts a charger that is sent its first limit of this event; undefined where nobody is counted: it is no emergency, or is over. */
+export function commanding(s: State, e: EventState, nowS: Second): ((charger: number) => void) | undefined {
   const use = s.register.get(e.no)
-  if (!use || e.event.class !== 'emergency' || nowS >= lastS(e)) return
-  countUse(s, e, charger, use.commanded === 0)
-  // in place: a feeder's thousands come one by one
-  use.commanded++
-  use.firstSentS ||= nowS
-  use.countedS ||= Math.max(nowS, firstS(e))
+  if (!use || e.event.class !== 'emergency' || nowS >= lastS(e)) return undefined
+  const beganS = Math.max(nowS, firstS(e))
+  const countUse = countingUses(s, e)
+  return charger => {
+    countUse(charger, use.commanded === 0)
+    // in place: a feeder's thousands come one by one
+    use.commanded++
+    use.firstSentS ||= nowS
+    use.countedS ||= beganS
+  }
 }
 
 function observed(s: State, { event, who, powerW }: Extract<Fact, { kind: 'observed' }>, nowS: Second): void {

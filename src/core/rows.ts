@@ -137,6 +137,9 @@ export function becauseAt(rows: Rows, row: number, atS: Second): EventNo {
   return -1
 }
 
+/** Does any row, wanted by somebody or not, limit because of this event? One look at a column, before a million chargers are looked at. */
+export const isMentioned = ({ because, segments }: Rows, event: EventNo): boolean => because.subarray(0, segments).includes(event)
+
 /** A schedule-columns builder that grows; for plans and fitted sends. */
 export type Draft = { -readonly [K in keyof ScheduleColumns]: ScheduleColumns[K] } & { count: number; segments: number }
 export const newDraft = (capacity = 64, segments = capacity): Draft => ({
