@@ -24,8 +24,11 @@ export const setKept = async (
   for (const value of values) {
     if (old === value) break
     const status = await write(value)
-    if (status === 'Accepted' || status === 'RebootRequired')
+    if (status === 'Accepted' || status === 'RebootRequired') {
+      // Put back meanwhile, for the box was let go: this value came after that.
+      if (registry.get(name) === undefined) await registry.set(name, old)
       return central.note(link, 'configured', { station: link.no, key, from: old, to: value, status })
+    }
     if (status === 'timeout' || status === 'offline') mayHaveOurs = true
   }
   if (isFirst && !mayHaveOurs) await registry.set(name, null)

@@ -397,26 +397,23 @@ describe('a box is asked once what it can do, and put back as it was', () => {
     await until('it is put back', () => keys['MeterValueSampleInterval'] === '60')
     await until('that is known', () => b.registry.get('ocpp.released:1') === 'done')
   })
-  it('released while it is being set up: what was set in that moment goes back too', async () => {
+  it('released while it is being set up: what was set after that goes back too', async () => {
     const b = await open()
-    const keys: Record<string, string> = { MeterValueSampleInterval: '60' }
-    const values: string[] = []
+    const had = ['Voltage']
     let released: Promise<unknown> | undefined
     await connect(b, 'ocpp1.6', 'A', p => {
       p.answer('GetConfiguration', ({ key }) => {
-        // Its calls are made before the one that follows from this answer.
-        if (key.includes('MeterValueSampleInterval')) released ??= b.link.release(1)
-        return { configurationKey: [{ key: 'MeterValueSampleInterval', readonly: false, value: keys['MeterValueSampleInterval'] }] }
+        if (key.includes('MeterValuesSampledData')) released ??= b.link.release(1)
+        return { configurationKey: [{ key: 'MeterValuesSampledData', readonly: false, value: had.at(-1) }] }
       })
-      p.answer('ChangeConfiguration', ({ key, value }) => {
-        values.push(value)
-        keys[key] = value
+      p.answer('ChangeConfiguration', ({ value }) => {
+        // It takes the last list of those that we try: by then the release has nothing more to do.
+        if (value.includes('Power') || value.includes('Current')) return { status: 'Rejected' }
+        had.push(value)
         return { status: 'Accepted' }
       })
     })
-    await until('it is set, and set back', () => values.length === 2)
-    await released
-    expect(values).toEqual(['5', '60'])
+    await until('it is set, and set back', () => had.includes('Energy.Active.Import.Register') && had.at(-1) === 'Voltage')
     await until('nothing is left', () => [...b.registry.keys('ocpp.key:')].length === 0)
   })
   it.each(both)('%s: the value from before us is stored before ours is there, and forgotten where it never was', async protocol => {
