@@ -147,6 +147,8 @@ describe('the document', () => {
         'GET /v1/limits',
         'GET /v1/nodes/{id}/limit',
         'PUT /v1/nodes/{id}/limit',
+        'GET /v1/chargers/{id}/session',
+        'PUT /v1/chargers/{id}/session',
         'DELETE /v1/opt-outs/{id}',
         'GET /healthz',
         'GET /livez',
