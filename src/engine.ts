@@ -88,6 +88,8 @@ const STANDING_LOOK_MS = 300_000
 /** A charger that could not be enabled again is tried again after this. */
 const ENABLE_AGAIN_MS = 60_000
 const ENABLE_AT_LEAST_EVERY_MS = 3_600_000
+/** A driver's override where nothing limits the charger lasts so long. */
+const FREE_OVERRIDE_S = 3600
 /** Words from outside are kept short enough for a log entry. */
 const MAX_NOTE_CHARS = 500
 type About = Readonly<Record<string, string | number | boolean | null>>
@@ -287,7 +289,8 @@ export function createEngine(world: World): Engine {
     }
     spots.afterTurn(facts, nowMs)
     for (const listener of listeners) listener(facts, nowMs)
-    if (progress.afterTurn(facts, nowMs) || journal.size() - markedSize > MARK_EVERY) markTold(nowMs)
+    const isTold = progress.afterTurn(facts, nowMs) || journal.size() - markedSize > MARK_EVERY
+    if (isTold && !progress.isHeld()) markTold(nowMs)
     for (const no of observeAt.keys()) if (!state.events.has(no)) for (const memory of [seen, observeAt]) memory.delete(no)
     tellStale(nowMs)
   }
@@ -490,13 +493,13 @@ export function createEngine(world: World): Engine {
     },
     readings: readings => meters.put(readings),
     override(charger, reason) {
-      inbox.inputs.push({
-        kind: 'optOut',
-        who: Uint32Array.of(charger),
-        fromS: Math.floor(now() / 1000),
-        toS: overrideUntilS(charger),
-        reason: 'driver',
-      })
+      const fromS = Math.floor(now() / 1000)
+      const untilS = overrideUntilS(charger)
+      // Some boxes say it again and again for as long as it lasts: that is no news, and must not make it last longer.
+      const isKnown = state.optOuts.get(charger)?.some(o => o.reason === 'driver' && o.fromS <= fromS && o.toS >= (untilS ?? fromS + 1))
+      if (isKnown) return
+      const toS = untilS ?? fromS + FREE_OVERRIDE_S
+      inbox.inputs.push({ kind: 'optOut', who: Uint32Array.of(charger), fromS, toS, reason: 'driver' })
       inbox.inputs.push({ kind: 'noted', what: 'override', about: shortened({ charger, reason }) })
       soon()
     },
@@ -517,12 +520,12 @@ export function createEngine(world: World): Engine {
   }
   /**
    * A driver's override lasts as long as what limits the charger now, or will next, without a break, and is not fought again within that. It says
-   * nothing of tomorrow's event; against a limit without end it lasts a day.
+   * nothing of tomorrow's event; against a limit without end it lasts a day. Undefined: nothing limits it.
    */
-  function overrideUntilS(charger: number): number {
+  function overrideUntilS(charger: number): number | undefined {
     const nowS = Math.floor(now() / 1000)
     const [first, ...others] = remaining(scheduleOf(state.rows, state.want[charger] ?? 0), nowS)
-    if (!first) return nowS + 3600
+    if (!first) return undefined
     let { toS } = first
     for (const x of others) if (x.fromS === toS) toS = x.toS
     return toS === NEVER_S ? nowS + 86_400 : toS
@@ -537,6 +540,7 @@ export function createEngine(world: World): Engine {
     progress.recovered(mark)
     const lost = await untold(mark?.size ?? recoveredSize, recoveredSize)
     snapshotSize = recoveredSize
+    markedSize = mark?.size ?? recoveredSize
     listenAfterStart()
     await handle(...firstInputs())
     await chargers.start(sink)

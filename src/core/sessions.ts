@@ -1,4 +1,4 @@
-import { type ChargerNo, type Input, type Second, type Session, type SessionPhase, sessionPhases } from './model.ts'
+import { type ChargerNo, type Input, NEVER_S, type Second, type Session, type SessionPhase, sessionPhases } from './model.ts'
 import type { State } from './state.ts'
 
 /*
@@ -39,11 +39,15 @@ export function newsOf(s: State, charger: ChargerNo, { phase, departS, needWh }:
   const isSameCar = phase !== 'none' && known.phase > codeOf('none')
   const next = {
     phase: codeOf(phase),
-    departS: phase === 'none' ? 0 : (departS ?? (isSameCar ? known.departS : 0)),
-    needWh: phase === 'none' ? -1 : (needWh ?? (isSameCar ? known.needWh : -1)),
+    departS: phase === 'none' ? 0 : (within(departS, NEVER_S) ?? (isSameCar ? known.departS : 0)),
+    needWh: phase === 'none' ? -1 : (within(needWh, MOST_WH) ?? (isSameCar ? known.needWh : -1)),
   }
   return next.phase === known.phase && next.departS === known.departS && next.needWh === known.needWh ? before : next
 }
+/** As the columns hold it, so that the same words are no news; what no car can mean is as good as unsaid. */
+const within = (value: number | undefined, most: number): number | undefined =>
+  value !== undefined && value >= 0 && value < most ? Math.floor(value) : undefined
+const MOST_WH = 10_000_000
 const codeOf = (phase: SessionPhase): number => 1 + sessionPhases.indexOf(phase)
 
 /** What came in within a turn as one fact. */

@@ -245,6 +245,10 @@ export function createEmergency(engine: Engine, freshMs: number = FRESH_MS): Eme
   async function cancel(id: string, by: By): Promise<Result<Order>> {
     const found = live(id, by)
     if (!found.ok) return found
+    const event = eventIdOf(found.value)
+    // Operated, and the answer was lost: whoever put it back would believe that nothing was sent.
+    if (engine.bridge.event(event))
+      return refuse('conflict', 'order-operated', 'the order is operated already', `see event ${event}, or cancel that`)
     orders.delete(id)
     await registry.set(orderKey(id), null)
     await engine.bridge.note('emergencyPutBack', { ...about(found.value), by: by.name })

@@ -25,6 +25,8 @@ export type TestStarted = {
   readonly fromS: Second
   readonly toS: Second
 }
+/** Notice is counted from when the signal is on record: a turn may be under way before that. */
+const UNDER_WAY_S = 10
 /** Long enough for a car to follow and for a few readings. */
 export const HOLD_S = 300
 
@@ -76,7 +78,7 @@ function eventOf(request: TestRequest, target: Target, p: Programme, by: By, now
   const ref = `test-${rawHash.slice(0, 16)}`
   // one charger is no step for any network; many are spread as in any event
   const isOne = target.kind === 'charger'
-  const fromS = nowS + p.minNoticeS
+  const fromS = nowS + (p.minNoticeS > 0 ? p.minNoticeS + UNDER_WAY_S : 0)
   const toS = fromS + (request.holdS ?? HOLD_S) + (isOne ? 0 : p.startSpreadS)
   return {
     id: `operator:${by.name}:${ref}`,

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { createFleetTest } from '../../src/operations/fleetTest.ts'
 import { type Bridge, eve, startBridge } from './bridge.ts'
 
 let b: Bridge
@@ -17,7 +18,7 @@ describe('an enrolment test', () => {
     expect(answer.statusCode).toBe(201)
     expect(answer.json()).toMatchObject({ programme: 'evenings', usable: 1, excluded: 0 })
     const { event } = answer.json()
-    await b.seconds(125)
+    await b.seconds(135)
     expect(b.link.sent.filter(c => c.schedule.length > 0).map(c => [c.charger, c.schedule[0]!.limitW, c.urgent])).toEqual([
       [0, 1_380, false],
     ])
@@ -40,6 +41,10 @@ describe('an enrolment test', () => {
   ])('refuses %s', async (_, body, status, code) => {
     const answer = await ask(body)
     expect([answer.statusCode, answer.json().code]).toEqual([status, code])
+  })
+  test('keeps its notice, though another turn was under way when it was asked for', async () => {
+    const asked = createFleetTest({ ...b.engine, now: () => b.engine.now() - 3_000 })
+    expect(await asked.run({ target: 'c0' }, { name: 'eve' })).toMatchObject({ ok: true, value: { usable: 1 } })
   })
   test('needs the right to make events', async () => {
     expect((await b.send('POST', '/v1/fleet/tests', { target: 'c0' }, eve)).statusCode).toBe(403)

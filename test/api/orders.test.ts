@@ -193,6 +193,11 @@ describe('operate', () => {
     const order = (await select()).json()
     b.journal.failNext('after')
     expect((await operate(order)).statusCode).toBe(503)
+    expect((await b.send('DELETE', order.links.self)).json()).toMatchObject({
+      status: 409,
+      code: 'order-operated',
+      hint: expect.stringContaining(order.id),
+    })
     expect((await operate(order)).statusCode).toBe(201)
     expect(b.engine.bridge.events()).toHaveLength(1)
   })

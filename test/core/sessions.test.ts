@@ -43,6 +43,21 @@ test('only changes are recorded, and what a car has said stands until it leaves'
   expect([b.s.departS[0], b.s.needWh[0]]).toEqual([0, -1])
 })
 
+test('what no car can mean is as good as unsaid, and the same fraction twice is no news', () => {
+  const b = bed(fleetOfN(1))
+  const tell = (session: Session) => {
+    const x = newsOf(b.s, 0, session)
+    if (x) b.turn(sessionFact(new Map([[0, x]])))
+    return x !== undefined
+  }
+  expect(tell({ phase: 'plugged', departS: T + 7_200.9, needWh: 8_000.5 })).toBe(true)
+  expect(tell({ phase: 'plugged', departS: T + 7_200.9, needWh: 8_000.5 })).toBe(false)
+  // 1969, the year 9999, more than any battery: they would wrap round in the columns
+  for (const absurd of [{ departS: -1 }, { departS: 253_402_300_799 }, { needWh: -1 }, { needWh: 3e9 }])
+    expect(tell({ phase: 'plugged', ...absurd })).toBe(false)
+  expect([b.s.departS[0], b.s.needWh[0]]).toEqual([T + 7_200, 8_000])
+})
+
 test('a report about a charger that the fleet does not have is no news', () => {
   const b = bed(fleetOfN(1))
   expect(newsOf(b.s, 7, { phase: 'plugged' })).toBeUndefined()

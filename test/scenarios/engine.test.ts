@@ -159,6 +159,23 @@ describe('what the engine keeps', () => {
     await s.until(now + 81_000)
     expect(s.sim.limitW(0)).toBe(0)
   })
+  test('a driver who says so every second is heard once, and no longer than what limits', async () => {
+    const s = await stage({ specs: [{}] })
+    const now = s.now()
+    await s.submit(gridEvent('a', now, now + 600, { ask: off, ...atOnce }))
+    await s.until(now + 60)
+    for (let k = 0; k < 120; k++) {
+      s.engine().sink.override(0, 'button')
+      await s.until(s.now() + 1)
+    }
+    expect(s.engine().state().optOuts.get(0)).toHaveLength(1)
+    await s.submit(gridEvent('b', now + 700, now + 900, { ask: off, ...atOnce }))
+    await s.until(now + 800)
+    expect(s.sim.limitW(0)).toBe(0)
+    s.engine().sink.override(0, 'button')
+    await s.until(now + 810)
+    expect(s.sim.limitW(0)).toBe(null)
+  })
   test('the others, when one signal is too long for the log', async () => {
     const s = await stage({ specs: [{}, {}] })
     const long = gridEvent('long', s.now(), s.now() + 60, {

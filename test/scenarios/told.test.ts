@@ -46,6 +46,21 @@ describe('a crash between the record and the telling', () => {
       ['verified', 456_000],
     ])
   })
+  test('and another one before everybody listens, with a long journal: it is told all the same', async () => {
+    const s = await stage({ specs: [{}] })
+    await s.engine().handle(...Array.from({ length: 10_001 }, () => ({ kind: 'noted', what: 'x', about: {} }) as const))
+    const mark = s.registry.get(MARK)!
+    await s.submit(gridEvent('a', s.now() + 600, s.now() + 1_200, { ask: off, ...atOnce }))
+    s.kill()
+    await s.registry.set(MARK, mark)
+    const { start } = s.sim.link
+    s.sim.link.start = () => Promise.reject(new Error('the port is taken'))
+    await expect(s.restart()).rejects.toThrow()
+    s.kill()
+    s.sim.link.start = start
+    await s.restart()
+    expect(await told(s)).toEqual(['accepted', 'accepted'])
+  })
   test('of an acceptance whose event has begun meanwhile: that is told as well', async () => {
     const s = await stage({ specs: [{}] })
     await crashUntold(s, () => s.submit(gridEvent('a', s.now(), s.now() + 600, { ask: off, ...atOnce })))
