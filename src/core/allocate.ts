@@ -114,7 +114,8 @@ function cap(
     const kind = part.kind[m]!
     const i = members[m]!
     asked[m] = kind === STEERED ? TOLD : kind === HOLDING ? HELD : APART
-    if (kind === OUTSIDE || (kind === STEERED && watts[m]! >= f.maxW[i]!)) watts[m] = UNLIMITED
+    // who has all that others leave it is limited by them, and must be said to be
+    if (kind === OUTSIDE || (kind === STEERED && watts[m]! >= sharers.maxW[m]!)) watts[m] = UNLIMITED
     else if (kind === HOLDING) watts[m] = part.heldW!.get(m)!
     else if (kind === IGNORING) watts[m] = f.leastW[i]!
   }

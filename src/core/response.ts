@@ -3,7 +3,7 @@ import { membersOf } from './apply.ts'
 import { limitedSinceS, SETTLE_S } from './effect.ts'
 import type { Decision, Input, Interval, Second } from './model.ts'
 import { becauseAt, limitAt, NONE } from './rows.ts'
-import { type EventState, firstS, isUp, ownLastS, type State } from './state.ts'
+import { type EventState, firstEndS, firstS, isUp, ownLastS, type State } from './state.ts'
 
 /** Observations in a row that must show no effect before a charger counts as unmoved. */
 export const STRIKES = 2
@@ -43,9 +43,10 @@ const escalates = (s: State, e: EventState): boolean =>
   e.event.class === 'emergency' && (s.programmes.get(e.event.programme)?.lastResort ?? false)
 
 /**
- * What metering says the event lacks: declared once its start has passed, while no command is in flight, and at most once a minute. The part that
- * the plan itself makes good, because unmoved chargers no longer count, is not asked for twice, and comes back if it has been before; and where the last plan had already used all that
- * there is, no more is asked, or the ask would wind up and hold on to chargers long after the load is back in bounds.
+ * What metering says the event lacks: declared once its start has passed, while no edge of it is spread and no command in flight, and at most once a
+ * minute. The part that the plan itself makes good, because unmoved chargers no longer count, is not asked for twice, and comes back if it has been
+ * before; so does, in reverse order, what was asked for in addition and is no longer lacking. Where the last plan had already used all that there is, no
+ * more is asked, or the ask would wind up and hold on to chargers long after the load is back in bounds.
  */
 export function shortfall(s: State, e: EventState, seen: Observed, nowS: Second): Extract<Decision, { kind: 'shortfall' }> | undefined {
   const interval = intervalAt(e, nowS)
@@ -59,10 +60,23 @@ export function shortfall(s: State, e: EventState, seen: Observed, nowS: Second)
   // one more look decides who is unmoved: a new limit for everybody now would hide it for half a minute
   const isOpen =
     escalates(s, e) && nowS < settledS + AGAIN_AFTER_S / 2 && e.strikes.some((n, i) => n > 0 && n < STRIKES && !isUnmoved(e, i))
-  const isFrozen = tooSoon || isOpen || e.missingW > 0 || inFlight(s, seen.who)
-  const missing = Math.max(-e.extraW, (isFrozen ? 0 : missingW(s, e, interval, seen)) - madeGoodW(s, e, interval, unmoved))
+  const isFrozen = tooSoon || isOpen || isMoving(e, interval, nowS) || inFlight(s, seen.who)
+  const lackW = isFrozen ? 0 : lackingW(s, e, interval, seen)
+  const isMore = lackW > 0 && e.missingW === 0
+  const missing = Math.max(-e.extraW, (isMore ? lackW : lackW < 0 ? -spareW(s, seen.who, -lackW) : 0) - madeGoodW(s, e, interval, unmoved))
   if (unmoved.length === 0 && missing === 0) return undefined
   return { kind: 'shortfall', event: e.no, missingW: Math.ceil(missing), unmoved }
+}
+
+/** What of a surplus can be let go for certain: chargers come whole, so it may be one more than asked, and the loop must not swing. */
+const spareW = ({ fleet: f }: State, who: Uint32Array, surplusW: number): number =>
+  Math.max(0, surplusW - who.reduce((w, i) => Math.max(w, f.maxW[i]!), 0))
+
+/** Is an edge of the interval still spread, into it or out of it? Who has not begun is no shortfall. */
+function isMoving(e: EventState, { fromS, toS, failsafe }: Interval, nowS: Second): boolean {
+  const { startShiftS, startS, endS, endFollowsStart } = e.spread
+  const begunS = fromS + (failsafe && !endFollowsStart ? endS : failsafe ? startS : startShiftS + startS)
+  return nowS < begunS + SETTLE_S || nowS >= firstEndS(e, toS)
 }
 
 /** Sent once and once again without an answer (45 s): in any fleet somebody never answers, and must not keep the rest from making good what is missing. */
@@ -71,10 +85,11 @@ const inFlight = (s: State, who: Uint32Array): boolean =>
   who.some(i => s.pending[i] !== NONE && s.attempt[i]! < HEARD_WITHIN && s.up[s.fleet.station[i]!] === 1)
 
 /**
- * Watts between what was asked of the targets and what their meters show; 0 inside the deadband, and where the ask is about each charger alone. Who
- * has no reading of now counts as the plan counts it: a meter that is silent or late is no reason to ask for more.
+ * Watts between what was asked of the targets and what their meters show, negative where they show more than was asked; 0 inside the deadband, and
+ * where the ask is about each charger alone. Who has no reading of now counts as the plan counts it: a meter that is silent or late is no reason to
+ * ask for more.
  */
-function missingW(s: State, e: EventState, interval: Interval, seen: Observed): number {
+function lackingW(s: State, e: EventState, interval: Interval, seen: Observed): number {
   const { ask } = interval
   const enough = s.programmes.get(e.event.programme)?.shortfallBelow ?? 0.95
   if (ask.kind === 'shed') {
@@ -83,12 +98,12 @@ function missingW(s: State, e: EventState, interval: Interval, seen: Observed): 
       const before = basisOf(e, i)
       if (before >= 0) cutW += seen.powerW[k]! >= 0 ? before - seen.powerW[k]! : hopedW(s, e, i)
     })
-    return cutW >= ask.totalW * enough ? 0 : ask.totalW - cutW
+    return cutW >= ask.totalW * enough && cutW <= ask.totalW * (1 + DEADBAND) ? 0 : ask.totalW - cutW
   }
   if (ask.kind === 'cap') {
     let loadW = 0
     seen.who.forEach((i, k) => (loadW += seen.powerW[k]! >= 0 ? seen.powerW[k]! : unmeteredW(s, e, i)))
-    return loadW <= ask.totalW * (1 + DEADBAND) ? 0 : loadW - ask.totalW
+    return Math.abs(loadW - ask.totalW) <= ask.totalW * DEADBAND ? 0 : loadW - ask.totalW
   }
   return 0
 }

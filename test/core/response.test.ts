@@ -169,3 +169,55 @@ describe('the last resort', () => {
     expect(one(b.until(T + 40 * 86_400), 'lastResort')).toMatchObject({ step: 'enable' })
   })
 })
+
+describe('what was asked for in addition', () => {
+  const drew = Array<number>(20).fill(7_000)
+  /** Meters show what each was told, and what `more` says. */
+  const follow = (b: ReturnType<typeof bed>, s: number, more: (i: number) => number = () => 0) => {
+    b.until(T + s)
+    const facts = b.observed(b.wants(T + s - 20).map((w, i) => (w ?? 7_000) + more(i)))
+    b.answer('accepted')
+    return one(facts, 'shortfall')
+  }
+  const limited = (b: ReturnType<typeof bed>) => b.everyone.filter(i => b.wants(b.nowS())[i] !== null)
+  test('is not asked for while the ramp into a later interval lasts, and nobody is there to give who is not asked yet', () => {
+    const b = bed(fleetOfN(20))
+    const intervals = [14_000, 70_000].map((totalW, k) => ({
+      fromS: T + 1_800 * k,
+      toS: T + 1_800 * (k + 1),
+      ask: { kind: 'shed', totalW } as const,
+    }))
+    b.signal({ spread: { startS: 600, endS: 600, startShiftS: 0, endShiftS: -300, endFollowsStart: false }, intervals })
+    b.observed(drew)
+    b.answer('accepted')
+    for (let s = 60; s < 3_600; s += 60) expect(follow(b, s), `after ${s} s`).toBeUndefined()
+    expect(b.event().extraW).toBe(0)
+  })
+  test.each([
+    ['a shed', { kind: 'shed', totalW: 70_000 } as const, 0],
+    ['a cap', { kind: 'cap', totalW: 70_000 } as const, 7_360],
+  ])('comes back when it is no longer lacking, last in first out, and stays so: %s', (_, ask, stepW) => {
+    const b = running(ask, drew)
+    const first = b.wants(T + 10)
+    // some draw beside what they were told, for a while
+    const guests = (i: number) => (i % 5 === 0 ? 15_000 : 0)
+    expect(follow(b, 60, guests)?.missingW).toBeGreaterThan(0)
+    expect(limited(b).length).toBeGreaterThanOrEqual(first.filter(w => w !== null).length)
+    const more = b.event().extraW
+    expect(more).toBeGreaterThan(30_000)
+    const declared = Array.from({ length: 40 }, (_, k) => follow(b, 130 + 70 * k)).filter(x => x !== undefined)
+    expect(declared.length).toBeLessThan(6)
+    expect(declared.every(x => x.missingW < 0)).toBe(true)
+    expect(b.event().extraW).toBeLessThanOrEqual(7_360 + 0.03 * 70_000)
+    expect(limited(b).length).toBeLessThanOrEqual(first.filter(w => w !== null).length + 2)
+    const sumW = b.wants(b.nowS()).reduce<number>((n, w) => n + (w ?? 7_360), 0)
+    if (stepW > 0) expect(sumW).toBeLessThanOrEqual(70_000)
+  })
+  test('is not let go and asked for again, where one charger gives more than was lacking', () => {
+    const b = running({ kind: 'shed', totalW: 14_000 }, drew, { confidence: 0.8 })
+    const guests = (i: number) => (limited(b).includes(i) ? 0 : 500)
+    expect(follow(b, 60, guests)?.missingW).toBeGreaterThan(0)
+    const declared = Array.from({ length: 30 }, (_, k) => follow(b, 130 + 70 * k, guests))
+    expect(declared.slice(5).filter(x => x !== undefined)).toEqual([])
+  })
+})

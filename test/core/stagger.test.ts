@@ -7,6 +7,7 @@ import { rangesOf } from '../../src/core/members.ts'
 import { type GridEvent, NEVER_S, nodeKinds, type Programme, type Target } from '../../src/core/model.ts'
 import { staggerRanks } from '../../src/core/stagger.ts'
 import { emptyFleet, type Fleet } from '../../src/core/state.ts'
+import { toldIn } from '../../src/core/told.ts'
 import { at, bed, during, fleetOfN, one, seedOf, T } from './bed.ts'
 
 /** A random uneven tree: `shape[k]` says under which of the nodes so far node k + 1 hangs, `stations` at which node each charger stands. */
@@ -228,6 +229,15 @@ describe('whoever comes late', () => {
     expect(own).toBeGreaterThan(T + 3_600)
     expect(starts).not.toContain(own)
     expect(b.want(11)).toEqual([])
+  })
+  test('with a box that is installed while a cap runs, is judged by what it was told like any other', () => {
+    const b = bed(fleetOfN(10), {}, { perSite: 20 })
+    b.signal(during(T, T + 3_600, { kind: 'cap', totalW: 30_000 }))
+    b.until(T + 60)
+    const { fleet, enrolled } = grownTo(12, 12)
+    b.turn(fleet, enrolled, { kind: 'link', stations: fleet.chargers.station, up: new Uint8Array(12).fill(1) })
+    const told = [10, 11].map(i => b.want(i)[0]!.limitW)
+    expect([10, 11].map(i => toldIn(b.event(), 0, i)!.limitW)).toEqual(told)
   })
   test('with a box that nobody has asked for yet, changes nothing', () => {
     const b = bed(fleetOfN(10), {}, { perSite: 20 })

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { type ChargerSpec, nodesOfKind } from '../../simulations/virtual/fleet.ts'
 import type { AllocationPolicy, Ask, NodeNo, Readings } from '../../src/core/model.ts'
 import { allocationPolicies } from '../../src/core/model.ts'
+import { toldIn } from '../../src/core/told.ts'
 import { bed, during, fleetOfN, T } from './bed.ts'
 
 const seven: ChargerSpec = { phases: 1, maxA: 32 }
@@ -59,6 +60,17 @@ describe('ceilings within one another', () => {
     b.signal(on('all', 0, cap(8 * SEVEN_W)))
     expect(mayDrawW(b, under(b, left!), T + 700)).toBe(0)
     expect(mayDrawW(b, under(b, right!), T + 700)).toBe(8 * SEVEN_W)
+  })
+  it.each(['inner first', 'outer first'])('each charger is told, and judged, by the event that withholds its power (%s)', order => {
+    const b = bed(fleet, {}, shape)
+    const [left] = feeders(b)
+    const signals = [on('feeder', left!, cap(4 * LEAST_W)), on('all', 0, cap(8 * SEVEN_W))]
+    for (const signal of order === 'inner first' ? signals : signals.toReversed()) b.signal(signal)
+    const inner = b.event(b.s.eventNoById.get('feeder')!)
+    for (const i of under(b, left!)) {
+      expect(b.want(i).map(x => x.because)).toEqual([inner.no])
+      expect(toldIn(inner, 0, i)!.limitW).toBe(b.wants(T + 700)[i])
+    }
   })
   it('a cancelled inner one gives its room back within the outer one', () => {
     const b = bed(fleet, {}, shape)
