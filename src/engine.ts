@@ -15,6 +15,7 @@ import { digestOf, toBytes } from './core/snapshot.ts'
 import { isStanding } from './core/standing.ts'
 import { type EventState, firstS, lastS, mayHold, ownLastS, type State } from './core/state.ts'
 import { baselineWindow, settledWindow } from './core/verify/meterBefore.ts'
+import { bootedFact, drewAt } from './engine/boots.ts'
 import { fleetFact } from './engine/capabilities.ts'
 import { type Inbox, inputsOf, isEmpty, newInbox, putBack } from './engine/inbox.ts'
 import { createProgress, isStep, markOf, type Told } from './engine/progress.ts'
@@ -179,7 +180,12 @@ export function createEngine(world: World): Engine {
     const nowMs = now()
     lastTurnAt = runtime.now()
     const discovered = fleetFact(state.fleet, registry, taken.discovered)
-    const inputs = [...(discovered ? [discovered] : []), ...inputsOf(taken), ...callers.flatMap(c => c.inputs)]
+    const inputs = [
+      ...(discovered ? [discovered] : []),
+      ...inputsOf(taken),
+      ...bootedFact(state, taken.boots, meters.latest(), nowMs),
+      ...callers.flatMap(c => c.inputs),
+    ]
     try {
       const all = [...inputs, ...observations(inputs, nowMs), ...(await verifications(nowMs))]
       const facts = decide(state, all, nowMs)
@@ -489,6 +495,11 @@ export function createEngine(world: World): Engine {
       const all = inbox.doubts.get(why) ?? new Set()
       for (const i of who) all.add(i)
       inbox.doubts.set(why, all)
+      soon()
+    },
+    booted(station) {
+      // what it draws from now on would be taken for what it drew before
+      if (!inbox.boots.has(station)) inbox.boots.set(station, drewAt(state, station, meters.latest(), now()))
       soon()
     },
     readings: readings => meters.put(readings),

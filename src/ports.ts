@@ -212,6 +212,11 @@ export interface ChargerSink {
   link(station: NodeNo, up: boolean): void
   /** What it holds is no longer known (reboot, clock jump, a profile lost, a rung to be tried again). */
   doubt(chargers: readonly ChargerNo[], why: string): void
+  /**
+   * The box has started because its supply was back, or for a reason that it does not say: not after a reset or an update, not where it merely connected
+   * again, and not on its first connection since our own start. Many of them together are an outage that is over.
+   */
+  booted(station: NodeNo): void
   readings(readings: Readings): void
   /** The driver took the charger back. */
   override(charger: ChargerNo, reason: string): void

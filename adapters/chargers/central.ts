@@ -58,11 +58,22 @@ export const object = (value: unknown): Payload =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Payload) : {}
 export const nowText = (central: Central): string => new Date(central.nowMs()).toISOString()
 
-/** The box started: what it holds is unknown, and who it is may have changed. */
-export const booted = (central: Central, link: StationLink, vendor: string, model: string, firmware: string): Reply => {
+/** Why a box has started, as 2.0.1 says it (BootReasonEnumType); anything else is no supply that came back. 1.6 knows no reason. */
+const suppliedAgain = new Set(['PowerUp', 'Unknown'])
+/** A 1.6 box gives no reason, but it has told of its update before it starts anew (1.6 §4.5). */
+const UPDATE_MS = 1_800_000
+/**
+ * The box started: what it holds is unknown, and who it is may have changed. A box that registers on its first connection since our start may only have
+ * found us again.
+ */
+export const booted = (central: Central, link: StationLink, vendor: string, model: string, firmware: string, reason = 'Unknown'): Reply => {
   const { sink } = central
   const name = `${vendor} ${model}|${firmware}`.slice(0, 120)
   const wasUp = link.up
+  const isUpdated = link.updatedMs > 0 && central.nowMs() - link.updatedMs < UPDATE_MS
+  if (link.met && suppliedAgain.has(reason) && !isUpdated) sink.booted(link.no)
+  link.met = true
+  link.updatedMs = 0
   link.noted = null
   link.maker = vendor
   if (link.model !== name || !link.accepted) {

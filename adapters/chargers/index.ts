@@ -253,6 +253,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
         },
         closed(peer) {
           const link = peer.owner
+          link.met = true
           unregistered.delete(link)
           if (link.reports !== null) for (const report of link.reports.values()) report.done(false)
           if (!link.up) return

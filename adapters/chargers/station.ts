@@ -34,6 +34,10 @@ export type StationLink = {
   accepted: boolean
   up: boolean
   openedMs: Instant
+  /** It has been connected, or has registered, in this life of ours before: if it registers now it has started, and did not only find us again. */
+  met: boolean
+  /** When it last said that it takes an update; 0: never. */
+  updatedMs: Instant
   /** `vendor model|firmware`, '' before the first BootNotification. */
   model: string
   /** As it said in its last BootNotification; '' before the first since our start. */
@@ -107,6 +111,8 @@ export const linkOf = (station: Station, registry: Registry, ruleOf: StationLink
     accepted: before !== undefined,
     up: false,
     openedMs: 0,
+    met: false,
+    updatedMs: 0,
     model: before?.model ?? '',
     maker: '',
     offsetMs: Number(registry.get(clockKey(station.no)) ?? 0) || 0,

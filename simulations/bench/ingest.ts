@@ -69,11 +69,12 @@ const ours =
       outcome() {},
       link() {},
       doubt() {},
+      booted() {},
       readings: store.put,
       override() {},
       note() {},
       session() {},
-    capabilities() {},
+      capabilities() {},
     }
     const batches = readingBatches(sink.readings)
     const central: Central = {

@@ -37,6 +37,8 @@ export function createVirtualChargers(
   const forced: { readonly charger: ChargerNo; readonly action: string; readonly atMs: number }[] = []
   const measured: { readonly atMs: number; readonly who: readonly ChargerNo[] }[] = []
   const sessions = new Map<ChargerNo, Session>()
+  /** Stations without supply, and until when; afterwards their cars take a moment to charge again. */
+  const darkUntilS = new Map<NodeNo, Second>()
   const registers = new Map<ChargerNo, { atMs: number; ws: number; sinceMs: number }>()
   let sink: ChargerSink | undefined
   let epoch = 0
@@ -111,9 +113,28 @@ export function createVirtualChargers(
       if (doubtful.length > 0) sink?.doubt(doubtful, 'reconnected')
     }
   }
+  /** The supply of a station fails: it is silent, its cars stop, and a limit that it held is lost. */
+  function cutPower(station: NodeNo): void {
+    for (const c of chargers) if (c.station === station) integrate(c)
+    darkUntilS.set(station, Infinity)
+    setLink(station, false)
+    for (const c of chargers) if (c.station === station) c.holds = []
+  }
+  /** Its supply is back: it registers, and its cars charge again `carAfterS` later as far as they may. */
+  function restorePower(station: NodeNo, carAfterS = 0): void {
+    for (const c of chargers) if (c.station === station) integrate(c)
+    darkUntilS.set(station, nowS() + carAfterS)
+    sink?.booted(station)
+    setLink(station, true)
+    sink?.doubt(
+      chargers.filter(c => c.station === station).map(c => c.no),
+      'rebooted',
+    )
+  }
   const limitW = (charger: VirtualCharger): number | null => limitOf(charger.holds, nowS())
   const powerW = (charger: VirtualCharger): number => drawnW(charger, nowS())
   function drawnW(charger: VirtualCharger, atS: Second): number {
+    if (atS < (darkUntilS.get(charger.station) ?? 0)) return 0
     const limit = charger.ignores ? null : limitOf(charger.holds, atS)
     if (limit === null) return charger.wantsW
     return limit < charger.minW ? 0 : Math.min(limit, charger.wantsW)
@@ -122,7 +143,9 @@ export function createVirtualChargers(
   function integrate(charger: VirtualCharger): void {
     const meter = registers.get(charger.no) ?? { atMs: runtime.now(), ws: 0, sinceMs: runtime.now() }
     registers.set(charger.no, meter)
-    const edges = charger.holds.flatMap(x => [x.fromS * 1000, x.toS * 1000]).filter(ms => ms > meter.atMs && ms < runtime.now())
+    const edges = [...charger.holds.flatMap(x => [x.fromS, x.toS]), darkUntilS.get(charger.station) ?? 0]
+      .map(second => second * 1000)
+      .filter(ms => ms > meter.atMs && ms < runtime.now())
     for (const ms of [...new Set(edges), runtime.now()]) {
       meter.ws += (drawnW(charger, Math.floor(meter.atMs / 1000)) * (ms - meter.atMs)) / 1000
       meter.atMs = ms
@@ -200,6 +223,8 @@ export function createVirtualChargers(
     forced,
     measured,
     setLink,
+    cutPower,
+    restorePower,
     limitW: (no: ChargerNo) => limitW(byNo.get(no)!),
     powerW: (no: ChargerNo) => powerW(byNo.get(no)!),
     /** A car comes, says more of itself, or leaves (`none`). It draws `wantsW` as far as it may. */

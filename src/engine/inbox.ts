@@ -1,6 +1,7 @@
 import { type ChargerNo, type Input, type NodeNo, type Outcome, outcomeCode } from '../core/model.ts'
 import { type SessionNews, sessionFact } from '../core/sessions.ts'
 import type { Capabilities } from '../ports.ts'
+import type { Drew } from './boots.ts'
 
 /** What has come in since the last turn. Answers and links of many chargers become columns: one fact per kind and turn. */
 export type Inbox = {
@@ -10,6 +11,8 @@ export type Inbox = {
   readonly doubts: Map<string, Set<ChargerNo>>
   readonly sessions: SessionNews
   readonly discovered: Map<NodeNo, Capabilities>
+  /** With what their chargers drew before. */
+  readonly boots: Map<NodeNo, readonly Drew[]>
 }
 export const newInbox = (): Inbox => ({
   inputs: [],
@@ -18,9 +21,10 @@ export const newInbox = (): Inbox => ({
   doubts: new Map(),
   sessions: new Map(),
   discovered: new Map(),
+  boots: new Map(),
 })
 export const isEmpty = (b: Inbox): boolean =>
-  b.inputs.length + b.outcomes.length + b.links.size + b.doubts.size + b.sessions.size + b.discovered.size === 0
+  b.inputs.length + b.outcomes.length + b.links.size + b.doubts.size + b.sessions.size + b.discovered.size + b.boots.size === 0
 
 /**
  * The inputs of a turn. Outcomes come before links and doubts: an answer tells of a command sent before the link fell; told later it would be
@@ -42,6 +46,7 @@ export function putBack(into: Inbox, lost: Inbox): void {
   into.inputs.unshift(...lost.inputs)
   into.outcomes.unshift(...lost.outcomes)
   for (const [station, c] of lost.discovered) if (!into.discovered.has(station)) into.discovered.set(station, c)
+  for (const [station, before] of lost.boots) into.boots.set(station, before)
   for (const [station, up] of lost.links) if (!into.links.has(station)) into.links.set(station, up)
   for (const [charger, news] of lost.sessions) if (!into.sessions.has(charger)) into.sessions.set(charger, news)
   for (const [why, who] of lost.doubts) {

@@ -47,6 +47,9 @@ export function createSpots({ runtime, chargers, latest, state, freshMs }: SpotW
   function beforeEvents(facts: readonly Fact[], nowMs: Instant): void {
     const s = state()
     for (const fact of facts) {
+      // what comes back now is what counts, and a box may not say it by itself
+      const back = fact.kind === 'outage' ? s.events.get(fact.event) : undefined
+      if (back) askUnknown(back)
       const e = fact.kind === 'accepted' ? s.events.get(fact.event) : undefined
       if (e?.status !== 'accepted' || e.event.test) continue
       const asked = askUnknown(e)

@@ -3,6 +3,7 @@ import { limitedSinceS } from '../core/effect.ts'
 import { isHolding } from '../core/held.ts'
 import { chargersOf, rangesOf } from '../core/members.ts'
 import { NEVER_S, type Second, type Target } from '../core/model.ts'
+import { isOutage } from '../core/outage.ts'
 import { figures } from '../core/response.ts'
 import { limitAt } from '../core/rows.ts'
 import { type EventState, firstS, isOptedOut, lastS, type State } from '../core/state.ts'
@@ -86,8 +87,11 @@ export function observe(s: State, e: EventState, latest: Latest, nowMs: number, 
   }
   return { who, powerW, again }
 }
-/** Within a restore: since when a charger may draw what it draws, let in or with another car. */
-const loadSinceS = (s: State, e: EventState, i: number): Second => (isHolding(e) ? Math.max(e.restore.admittedS[i] ?? 0, s.sinceS[i]!) : 0)
+/** Within a restore: since when a charger may draw what it draws: let in, with another car, or with its supply back. */
+function loadSinceS(s: State, e: EventState, i: number): Second {
+  if (!isHolding(e)) return 0
+  return Math.max(e.restore.admittedS[i] ?? 0, s.sinceS[i]!, isOutage(e.event) ? firstS(e) : 0)
+}
 export function observeMembers(who: Uint32Array, latest: Latest, nowMs: number, freshMs: number) {
   const power = powerOf(latest, nowMs, freshMs)
   return { who, powerW: Int32Array.from(who, i => Math.round(power(i) ?? -1)) }

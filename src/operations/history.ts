@@ -57,7 +57,7 @@ export function createHistory(engine: Engine, keepEvents = 500, keepChargers = 2
     stop,
   }
 }
-const touchesEvents: ReadonlySet<Fact['kind']> = new Set<Fact['kind']>(['signal', 'accepted', 'declined', 'verified', 'metered'])
+const touchesEvents: ReadonlySet<Fact['kind']> = new Set<Fact['kind']>(['signal', 'outage', 'accepted', 'declined', 'verified', 'metered'])
 
 /** What the meters said of each charger of an event, from the journal: reads all of it. Undefined where it is not verified, or its blobs are gone. */
 export async function verifiedIn(journal: Journal, event: EventNo): Promise<VerifiedFact | undefined> {

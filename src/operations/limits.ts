@@ -1,5 +1,6 @@
 import type { ChargerNo, Instant } from '../core/model.ts'
 import { NEVER_S } from '../core/model.ts'
+import { isOutage } from '../core/outage.ts'
 import { OPERATOR } from '../core/standing.ts'
 import { type Holding, type LimitCause, type LimitSpan, limits } from '../core/views.ts'
 import type { Engine } from '../engine.ts'
@@ -78,6 +79,7 @@ export function whyOf(by: LimitCause | null, reasonOf: ReasonOf): string {
   if (!by) return 'a grid event that is over'
   const reason = reasonOf(by.id)
   if (reason) return reasonTexts[reason]
+  if (isOutage(by)) return 'the supply is back after an outage, and cars are let in one after another'
   if (by.class === 'emergency') return `the grid operator ${by.peer} declared an emergency`
   if (by.adapter === OPERATOR && by.class === 'obligation') return 'a limit stands on the network that it hangs on'
   return `the grid operator ${by.peer} asked for less load (${by.class}, programme ${by.programme})`

@@ -44,6 +44,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('storm' as const), atMin }) },
   {
     weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('blackout' as const),
+      atMin,
+      darkS: fc.integer({ min: 1, max: 600 }),
+      apartS: fc.constantFrom(0, 1, 10),
+    }),
+  },
+  {
+    weight: 2,
     arbitrary: fc.record({ kind: fc.constant('appendFails' as const), atMin, how: fc.constantFrom('before' as const, 'after' as const) }),
   },
   {

@@ -33,6 +33,7 @@ export type Step =
   | { kind: 'optOut'; atMin: number; charger: number; startMin: number; lengthMin: number }
   | { kind: 'link'; atMin: number; charger: number; up: boolean }
   | { kind: 'storm'; atMin: number }
+  | { kind: 'blackout'; atMin: number; darkS: number; apartS: number }
   | { kind: 'appendFails'; atMin: number; how: 'before' | 'after' }
   | { kind: 'crash'; atMin: number; followedBy: 'change' | 'nothing' }
   | { kind: 'flip'; atMin: number; afterS: number; linksDrop: boolean; crash: boolean }
@@ -203,6 +204,16 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
     if (step.kind === 'storm') {
       for (const c of chargers) sim.setLink(c.station, false)
       for (const c of chargers) sim.setLink(c.station, true)
+    }
+    if (step.kind === 'blackout') {
+      const stations = new Set(chargers.map(c => c.station))
+      for (const station of stations) sim.cutPower(station)
+      await reach(runtime.now() + step.darkS * 1000)
+      for (const station of stations) {
+        sim.restorePower(station, 20)
+        await reach(runtime.now() + step.apartS * 1000)
+      }
+      lastEndS = Math.max(lastEndS, runtime.now() / 1000)
     }
     if (step.kind === 'appendFails') journal.failNext(step.how)
     if (step.kind === 'crash') {

@@ -212,6 +212,12 @@ function inWords(fact: Fact): string[] {
       return [`${fact.peer} is silent for ${fact.silentMs / 1000} s`]
     case 'heardAgain':
       return [`${fact.peer} is heard again`]
+    case 'booted':
+      return [`${many(fact.stations.length, 'station')} started`]
+    case 'outage':
+      return [
+        `the supply of node ${fact.node} is back after an outage: ${fact.stations.length} stations of it have started, its load before was ${kW(fact.powerW.reduce((sum, w) => sum + w, 0))}`,
+      ]
     case 'doubt':
       return [`what ${many(fact.who.length, 'charger')} held is in doubt: ${fact.why}`]
     case 'refused':

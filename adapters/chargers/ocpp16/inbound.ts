@@ -19,6 +19,12 @@ import { chargersOf, evseOf } from '../station.ts'
 
 const empty: Payload = {}
 const acknowledge: Handler = () => empty
+/** §4.5: the box starts anew once it has installed what it was sent. */
+const updating: Handler = (central, link, payload) => {
+  if (installs.has(text(payload['status']))) link.updatedMs = central.nowMs()
+  return empty
+}
+const installs = new Set(['Downloaded', 'Installing', 'Installed', 'InstallRebooting', 'SignatureVerified'])
 
 const connector = (payload: Payload): number => Number(payload['connectorId']) || 0
 
@@ -88,8 +94,8 @@ export const inbound16: Handlers = {
     return empty
   },
   DiagnosticsStatusNotification: acknowledge,
-  FirmwareStatusNotification: acknowledge,
-  SignedFirmwareStatusNotification: acknowledge,
+  FirmwareStatusNotification: updating,
+  SignedFirmwareStatusNotification: updating,
   LogStatusNotification: acknowledge,
   SignCertificate: () => ({ status: 'Rejected' }),
 }

@@ -139,7 +139,14 @@ const chargingNeeds: Handler = (central, link, payload) => {
 export const inbound201: Handlers = {
   BootNotification: (central, link, payload) => {
     const station = object(payload['chargingStation'])
-    return booted(central, link, text(station['vendorName']), text(station['model']), text(station['firmwareVersion']))
+    return booted(
+      central,
+      link,
+      text(station['vendorName']),
+      text(station['model']),
+      text(station['firmwareVersion']),
+      text(payload['reason']),
+    )
   },
   Heartbeat: central => ({ currentTime: nowText(central) }),
   StatusNotification: statusNotification,

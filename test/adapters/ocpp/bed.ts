@@ -37,12 +37,23 @@ export type Seen = {
   readonly readings: Reading[]
   readonly overrides: { charger: number; reason: string }[]
   readonly notes: { what: string; about: Readonly<Record<string, unknown>> }[]
+  readonly boots: number[]
   readonly sessions: { charger: ChargerNo; session: Session }[]
   readonly capabilities: { station: number; capabilities: Capabilities }[]
 }
 
 export const rememberingSink = (registry: Registry, now: () => number): { sink: ChargerSink; seen: Seen } => {
-  const seen: Seen = { outcomes: [], links: [], doubts: [], readings: [], overrides: [], notes: [], sessions: [], capabilities: [] }
+  const seen: Seen = {
+    outcomes: [],
+    links: [],
+    doubts: [],
+    readings: [],
+    overrides: [],
+    notes: [],
+    boots: [],
+    sessions: [],
+    capabilities: [],
+  }
   const sink: ChargerSink = {
     registry,
     now,
@@ -60,6 +71,7 @@ export const rememberingSink = (registry: Registry, now: () => number): { sink: 
           quality: columns.quality[k]!,
         })
     },
+    booted: no => void seen.boots.push(no),
     override: (charger, reason) => void seen.overrides.push({ charger, reason }),
     note: (what, about) => void seen.notes.push({ what, about }),
     session: (charger, session) => void seen.sessions.push({ charger, session }),
