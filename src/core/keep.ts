@@ -40,7 +40,8 @@ export function keep(
     // back already: there is nothing left to tell it
     if (fromS >= toS) continue
     if (part[m] === TOLD) {
-      const told = shareIn(s.rows, s.want[i]!, e.no, fromS, toS)
+      // what a box that takes one limit was told is the sum of its chargers
+      const told = f.limitsAtStation[i] === 1 ? -1 : shareIn(s.rows, s.want[i]!, e.no, fromS, toS)
       if (told <= mostW[m]! && (told === f.leastW[i]! || (told >= f.minW[i]! && told < maxW))) out[m] = told
       isOther ||= out[m] !== fresh[m]
       idleW -= out[m]! < 0 ? maxW : out[m]!

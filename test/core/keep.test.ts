@@ -48,6 +48,18 @@ describe('a share of a cap that was told stays', () => {
       }
     },
   )
+  test.each([49_000, 53_000])("where boxes of two connectors have a sum: it is nobody's own share, under %i W", totalW => {
+    const twins = Array.from({ length: 8 }, (_, i): ChargerSpec => ({ ...small, station: Math.floor(i / 2), limitsAtStation: true }))
+    const b = bed([...twins, ...[...fleetOfN(8, large), ...fleetOfN(8, small)].map((x, i) => ({ ...x, station: 4 + i }))])
+    b.signal(emergency(totalW), `s${(totalW - 40_000) / 1_000}`)
+    b.answer('accepted')
+    b.until(T + 20)
+    const before = b.wants(T + 30).slice(8)
+    b.link(false, [8, 9, 10])
+    expect(b.wants(T + 30).slice(8)).toEqual(before)
+    b.link(true, [8, 9, 10])
+    expect(b.wants(T + 30).slice(8)).toEqual(before)
+  })
   test('when a charger comes back and is lost again before it could be told', () => {
     const b = capped(100_000)
     b.link(false, [0, 14])
