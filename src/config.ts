@@ -181,6 +181,8 @@ export const schemaFor = <S extends readonly [z.ZodObject, ...z.ZodObject[]]>(si
       .array(programme)
       .min(1)
       .prefault([{ id: 'default' }]),
+    /** The most that may be cut by routine events, and that may come back by any, within a minute: under a node, or without one in all. */
+    bounds: z.array(z.strictObject({ node: name.optional(), wPerMinute: z.int().min(1) })).default([]),
     fleet: z
       .strictObject({
         /** A reading older than this says nothing about now. */

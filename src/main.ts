@@ -11,11 +11,13 @@ import type { Programme } from './core/model.ts'
 import type { State } from './core/state.ts'
 import type { Engine } from './engine.ts'
 import type { Operations } from './operations/index.ts'
+import type { createNetworkBounds } from './operations/networkBounds.ts'
 import type { ChargerLink, Journal, Meters, Registry, Runtime, SignalSource } from './ports.ts'
 import { packageVersion } from './version.ts'
 
 /** The composition root: the only part of the product that knows everything. What is heavy is loaded when a bridge is made. */
 export type Config = ConfigOf<typeof signalSchemas>
+type NetworkBounds = ReturnType<typeof createNetworkBounds>
 /** See `loadConfig`; with the signal kinds of this build. */
 export const readConfig = (sources: Sources): Loaded<Config> => loadConfig(signalSchemas, sources)
 
@@ -118,7 +120,7 @@ async function assemble(
     meters: store.meters,
     registry: store.registry,
     chargers,
-    signals: [programmes(() => engine, config.programmes), ...sources, ...(overrides.signals ?? [])],
+    signals: [programmes(() => engine, config), ...sources, ...(overrides.signals ?? [])],
     seedKey: store.seedKey,
     options: {
       freshMs: config.fleet.staleAfterS * 1000,
@@ -202,15 +204,20 @@ export function authorizeOf(
 }
 
 /** Declared as the first source of all, so that no event is judged before the programmes are known. Only what changed becomes a fact. */
-function programmes(engine: () => Engine, configured: readonly ProgrammeConfig[]): SignalSource {
+function programmes(engine: () => Engine, config: Pick<Config, 'programmes' | 'bounds'>): SignalSource {
+  let bounds: NetworkBounds | undefined
   return {
     name: 'configuration',
     async start() {
       const known = engine().state().programmes
-      const changed = configured.map(p => versioned(p, known.get(p.id))).filter(p => p !== undefined)
+      const changed = config.programmes.map(p => versioned(p, known.get(p.id))).filter(p => p !== undefined)
       if (changed.length > 0) await engine().handle(...changed.map(programme => ({ kind: 'programme', programme }) as const))
+      bounds = (await import('./operations/networkBounds.ts')).createNetworkBounds(engine(), config.bounds)
+      await bounds.start()
     },
-    async stop() {},
+    async stop() {
+      bounds?.stop()
+    },
   }
 }
 /** The next version of a programme; undefined where the present one says the same. Who may start a session is no matter of the plan. */

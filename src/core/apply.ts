@@ -11,6 +11,7 @@ import { chargersOf, rangesOf } from './members.ts'
 import { chargerVerdicts, type EventNo, type Fact, type GridEvent, type HashHex, NEVER_S, type Second, type Spread } from './model.ts'
 import { applyBooted, forgetBoots, isOutage, outageEvent, outageSeed, stoppedByOutage } from './outage.ts'
 import { withDefaults } from './programme.ts'
+import { applyPaced, applyPassed } from './ramp.ts'
 import { register } from './register.ts'
 import { afterFleet, learn, scored } from './reliability.ts'
 import { appendRows, compact, grown } from './rows.ts'
@@ -107,6 +108,9 @@ function remember(s: State, fact: Fact, nowS: Second): void {
     case 'programme':
       s.programmes.set(fact.programme.id, withDefaults(fact.programme))
       return
+    case 'bounds':
+      s.bounds = new Map(fact.bounds.map(({ node, wPerMinute }) => [node, { wPerMinute, saidS: s.bounds.get(node)?.saidS ?? 0 }]))
+      return
     case 'enrolled':
       return applyEnrolled(s, fact)
     case 'signal':
@@ -135,6 +139,8 @@ function remember(s: State, fact: Fact, nowS: Second): void {
       return
     case 'accepted':
       return applyAccepted(s, fact)
+    case 'paced':
+      return applyPaced(s, fact)
     case 'joined':
       return applyJoined(s, fact)
     case 'declined': {
@@ -192,9 +198,10 @@ function remember(s: State, fact: Fact, nowS: Second): void {
       return applyRestored(s, fact, nowS)
     case 'metered':
     case 'noted':
-    case 'alarm':
     case 'snapshot':
       return
+    case 'alarm':
+      return applyPassed(s, fact, nowS)
   }
 }
 

@@ -1,9 +1,10 @@
-import { endsS, releasedS } from './edges.ts'
+import { endsS, releasedS, spanFromS, spanToS } from './edges.ts'
 import { chargersOf, honoursOptOut, rangesOf, taking } from './members.ts'
-import { type ChargerNo, type Interval, linkLossTraits, NEVER_S, type NodeNo, type Second } from './model.ts'
+import { type Alarm, type ChargerNo, type EventNo, type Interval, linkLossTraits, NEVER_S, type NodeNo, type Second } from './model.ts'
 import { isOutage } from './outage.ts'
 import { limitAt, NONE, rowEnd, rowStart, UNKNOWN } from './rows.ts'
 import { type EventState, firstEndS, type State, tailS } from './state.ts'
+import { limitOf } from './views.ts'
 
 /** A cap is checked second by second this far ahead; every later turn checks again. */
 const HORIZON_S = 2 * 86_400
@@ -24,6 +25,8 @@ export function check(s: State, nowS: Second, missing: ReadonlyMap<number, numbe
   for (const { e } of bounds) {
     const wrong = e.status === 'accepted' && !e.event.test ? checkAsk(s, e, nowS, missing.get(e.no) ?? 0) : undefined
     if (wrong) return wrong
+    const above = e.event.class === 'emergency' ? loosened(s, e, nowS) : undefined
+    if (above !== undefined) return `charger ${above}: may draw more than emergency ${e.no} allows`
     const i = letGoEarly(s, e, nowS)
     if (i !== undefined) return `charger ${i}: let go by the restore of event ${e.no} before its end`
   }
@@ -221,4 +224,89 @@ function expectedCutW(s: State, e: EventState, atS: Second): number {
       if (rows.fromS[k]! <= atS && atS < rows.toS[k]!) sumW += (f.reliability[i]! / 1000) * Math.max(0, drewW - rows.limitW[k]!)
   }
   return sumW
+}
+
+/** Somebody who may draw more than a running emergency leaves each charger, whatever else is asked of it. Ceilings and sheds are sums, checked above. */
+function loosened(s: State, e: EventState, nowS: Second): ChargerNo | undefined {
+  if (e.status !== 'accepted' || e.event.test) return undefined
+  const { fleet: f, rows } = s
+  const members = chargersOf(f, rangesOf(f, e.event.targets))
+  for (const [k, interval] of e.event.intervals.entries()) {
+    if (interval.failsafe || interval.ask.kind === 'cap' || interval.ask.kind === 'shed' || interval.toS <= nowS) continue
+    const takes = taking(s, e, members, interval)
+    const floorW = s.programmes.get(e.event.programme)?.floorW ?? 0
+    for (let m = 0; m < members.length; m++) {
+      const i = members[m]!
+      if (takes[m] === 0 || f.limitsAtStation[i] === 1) continue
+      const allowedW = Math.max(limitOf(f, i, interval.ask, floorW), f.leastW[i]!)
+      if (allowedW >= f.maxW[i]!) continue
+      let keptS = Math.max(nowS, spanFromS(e, k, i))
+      for (let r = rowStart(rows, s.want[i]!); r < rowEnd(rows, s.want[i]!); r++)
+        if (rows.fromS[r]! <= keptS && rows.limitW[r]! <= allowedW) keptS = Math.max(keptS, rows.toS[r]!)
+      if (keptS < spanToS(e, k, i)) return i
+    }
+  }
+  return undefined
+}
+
+const MINUTE_S = 60
+export type Passed = { readonly node: NodeNo | -1; readonly event: EventNo; readonly atS: Second; readonly movesW: number }
+/**
+ * A minute to come in which, by what is wanted, more is cut by routine events or let go by any under a node than its bound and one charger more. By the
+ * rows alone, written apart from `ramp.ts`. What has moved it is not always the plan: chargers that came late, a bound that is new. So it is an alarm.
+ */
+export function passedBound(s: State, nowS: Second): Passed | undefined {
+  for (const [node, { wPerMinute }] of s.bounds) {
+    if (node >= s.fleet.nodes) continue
+    const [from, to] = node < 0 ? [0, s.fleet.chargers] : [s.fleet.nodeFrom[node]!, s.fleet.nodeTo[node]!]
+    const steps = stepsOf(s, from, to, nowS)
+    for (const way of [steps.down, steps.up]) {
+      const wrong = worstMinute(way)
+      if (wrong && wrong.movesW > Math.max(wPerMinute, steps.mostW) + steps.mostW) return { node, ...wrong }
+    }
+  }
+  return undefined
+}
+/** That a bound is passed is said once an hour of each node. */
+const AGAIN_S = 3_600
+export function passedAlarm(s: State, nowS: Second): Alarm | undefined {
+  const passed = passedBound(s, nowS)
+  if (!passed || (s.bounds.get(passed.node)?.saidS ?? 0) + AGAIN_S > nowS) return undefined
+  const nodes = passed.node < 0 ? [] : [passed.node]
+  return { kind: 'alarm', event: passed.event, what: 'rampPassed', who: new Uint32Array(0), nodes: Uint32Array.from(nodes), rules: [] }
+}
+type Step = { readonly atS: Second; readonly w: number; readonly event: EventNo }
+/** Changes of what those at positions [from, to) may draw, after `nowS`. An emergency's cut and its own later edges are left out. */
+function stepsOf(s: State, from: number, to: number, nowS: Second) {
+  const { fleet: f, rows } = s
+  const [down, up]: [Step[], Step[]] = [[], []]
+  let mostW = 0
+  const isEmergency = (event: EventNo) => s.events.get(event)?.event.class === 'emergency'
+  for (let p = from; p < to; p++) {
+    const i = f.order[p]!
+    mostW = Math.max(mostW, f.maxW[i]!)
+    const end = rowEnd(rows, s.want[i]!)
+    const fullW = f.limitsAtStation[i] === 1 ? stationMaxW(s, i) : f.maxW[i]!
+    for (let k = rowStart(rows, s.want[i]!); k < end; k++) {
+      const [fromS, toS, w, event] = [rows.fromS[k]!, rows.toS[k]!, rows.limitW[k]!, rows.because[k]!]
+      const follows = k > rowStart(rows, s.want[i]!) && rows.toS[k - 1] === fromS
+      const wasW = follows ? rows.limitW[k - 1]! : fullW
+      const same = follows && rows.because[k - 1] === event
+      if (fromS > nowS && wasW > w && !isEmergency(event)) down.push({ atS: fromS, w: wasW - w, event })
+      if (fromS > nowS && wasW < w && !(same && isEmergency(event))) up.push({ atS: fromS, w: w - wasW, event: rows.because[k - 1]! })
+      if (toS > nowS && toS !== NEVER_S && (k + 1 === end || rows.fromS[k + 1] !== toS)) up.push({ atS: toS, w: fullW - w, event })
+    }
+  }
+  return { down, up, mostW }
+}
+function worstMinute(steps: Step[]): Omit<Passed, 'node'> | undefined {
+  steps.sort((a, b) => a.atS - b.atS)
+  let worst: Omit<Passed, 'node'> | undefined
+  let movesW = 0
+  for (let k = 0, first = 0; k < steps.length; k++) {
+    movesW += steps[k]!.w
+    while (steps[first]!.atS <= steps[k]!.atS - MINUTE_S) movesW -= steps[first++]!.w
+    if (!worst || movesW > worst.movesW) worst = { event: steps[k]!.event, atS: steps[k]!.atS, movesW }
+  }
+  return worst
 }

@@ -1,7 +1,7 @@
 import { apply, beginTurn } from './apply.ts'
 import { budgetAlarms } from './budget.ts'
 import { eventForecast } from './capacity.ts'
-import { check } from './check.ts'
+import { check, passedAlarm } from './check.ts'
 import { isHolding } from './held.ts'
 import { judge, latecomers } from './judge.ts'
 import { nextFreedS } from './members.ts'
@@ -9,6 +9,7 @@ import { type Decision, type Fact, type Input, outcomeCode, type Second } from '
 import { chargersAt } from './outage.ts'
 import { pickUps } from './pickUp.ts'
 import { type Planned, plan, planningEvents } from './plan.ts'
+import { pacedCancel } from './ramp.ts'
 import { reconcile } from './reconcile.ts'
 import { beyondRoutine } from './register.ts'
 import { lastResorts, type Observed, shortfall } from './response.ts'
@@ -48,6 +49,10 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
     const beyond = beyondRoutine(s, e)
     if (beyond) put(beyond)
     replan = true
+  }
+  for (const e of s.events.values()) {
+    const paced = pacedCancel(s, e, nowS)
+    if (paced) put(paced)
   }
   if (inputs.some(input => input.kind === 'fleet'))
     for (const e of s.events.values()) {
@@ -92,6 +97,8 @@ function planAndCheck(s: State, nowS: Second, put: (fact: Fact) => void): void {
   if (planned.schedules.who.length > 0 || isOtherwiseUnreachable(s, planned)) put(planned)
   const wrong = check(s, nowS, new Map(planned.unreachable.map(u => [u.event, u.missingW])))
   if (wrong) throw new UnlawfulPlan(wrong)
+  const passed = passedAlarm(s, nowS)
+  if (passed) put(passed)
 }
 
 /** Is more or less out of reach than at the last plan? */
@@ -105,6 +112,7 @@ function changesPlan(s: State, input: Input): boolean {
   switch (input.kind) {
     case 'fleet':
     case 'programme':
+    case 'bounds':
     case 'enrolled':
     case 'signal':
     case 'optOut':

@@ -28,7 +28,7 @@ export function endsS(e: EventState, charger: number, toS: Second): Second {
 export function releasedS(e: EventState, charger: number): Second {
   if (e.cancelledS === NEVER_S) return NEVER_S
   if (e.event.stopAtOnce) return e.cancelledS
-  return e.cancelledS + likeEndS(e, charger)
+  return e.cancelledS + (e.spread.releaseShiftS ?? 0) + likeEndS(e, charger)
 }
 
 /** As long after an instant as the event's end comes to this charger, without the shift of an announced end. */

@@ -1,12 +1,14 @@
 import { spentRule, unrested } from './calendar.ts'
 import { UNDRAWN } from './edges.ts'
+import { newRestore } from './held.ts'
 import { ranksFor, spansOf } from './late.ts'
 import { chargersOf, rangesOf } from './members.ts'
-import { type Decision, type Decline, exclusions, NEVER_S, type Programme, type Second } from './model.ts'
+import { type Decision, type Decline, exclusions, NEVER_S, type Programme, type Second, type Spread } from './model.ts'
 import { drawnShare } from './pick.ts'
+import { withinBounds } from './ramp.ts'
 import { aheadS, type Rated, spreadOf } from './spread.ts'
 import { isStanding } from './standing.ts'
-import { type EventState, exclusionOf, type Fleet, lastS, type State } from './state.ts'
+import { type EventState, exclusionOf, type Fleet, firstS, lastS, type State } from './state.ts'
 
 /**
  * Takes or declines an event, once per revision, under the programme version now in force, and says who may be used. Ranks are drawn with the
@@ -18,7 +20,7 @@ export function judge(s: State, e: EventState, nowS: Second): Decision {
   if (why || !programme) return { kind: 'declined', event: e.no, revision: e.event.revision, why: why ?? 'unknownProgramme' }
   const { excluded, why: codes, used } = whoMayBeUsed(s, e, programme)
   if (used.length === 0) return { kind: 'declined', event: e.no, revision: e.event.revision, why: 'nobody' }
-  const spread = spreadOf(
+  const base = spreadOf(
     e.event,
     programme,
     aheadS(e.event, e.receivedS, e.former && { ...e.former, spread: e.spread }),
@@ -26,8 +28,14 @@ export function judge(s: State, e: EventState, nowS: Second): Decision {
   )
   // those who may not be used would leave holes in everybody else's ramp
   const ranges = spansOf(s.fleet, used)
+  const isBounded = s.bounds.size > 0
   const ranks = (label: string, spreadS: number, drawn: Uint16Array) =>
-    spreadS === 0 ? new Uint16Array(0) : ranksFor(s.fleet, ranges, e.seed, label, drawn)
+    spreadS === 0 && !isBounded ? new Uint16Array(0) : ranksFor(s.fleet, ranges, e.seed, label, drawn)
+  const startRank = ranks('start', base.startS, e.startRank)
+  // whom a level cap holds is let go by rank even where the end itself is not spread
+  const endRank = ranks('end', base.endFollowsStart ? 0 : programme.restore.policy === 'levelCapped' ? 1 : base.endS, e.endRank)
+  const spread = isBounded ? boundedSpread(s, e, programme, { base, used, startRank, endRank }, nowS) : base
+  if (!spread) return { kind: 'declined', event: e.no, revision: e.event.revision, why: 'ramp' }
   return {
     kind: 'accepted',
     event: e.no,
@@ -36,11 +44,40 @@ export function judge(s: State, e: EventState, nowS: Second): Decision {
     spread,
     excluded,
     why: codes,
-    startRank: ranks('start', spread.startS, e.startRank),
-    // whom a level cap holds is let go by rank even where the end itself is not spread
-    endRank: ranks('end', spread.endFollowsStart ? 0 : programme.restore.policy === 'levelCapped' ? 1 : spread.endS, e.endRank),
+    startRank,
+    endRank,
   }
 }
+
+type Drawn = { readonly base: Spread; readonly used: Uint32Array; readonly startRank: Uint16Array; readonly endRank: Uint16Array }
+/** The spread that keeps to the bounds of the network; undefined where the start cannot. What has begun goes on as it began. */
+function boundedSpread(
+  s: State,
+  e: EventState,
+  programme: Programme,
+  { base, used, startRank, endRank }: Drawn,
+  nowS: Second,
+): Spread | undefined {
+  const excluded = new Uint8Array(s.fleet.chargers).fill(1)
+  for (const i of used) excluded[i] = 0
+  const trial: EventState = {
+    ...e,
+    excluded,
+    startRank: startRank.length > 0 ? startRank : e.startRank,
+    endRank: endRank.length > 0 ? endRank : e.endRank,
+    restore: newRestore(programme.restore),
+  }
+  const hasBegun = e.former !== null && Math.max(firstS({ ...e, event: e.former.event }), e.event.intervals[0]?.fromS ?? 0) <= nowS
+  if (hasBegun)
+    return withinBounds(s, trial, { ...base, startS: e.spread.startS, startShiftS: e.spread.startShiftS }, undefined, nowS) ?? base
+  const ahead = aheadS(e.event, e.receivedS, e.former && { ...e.former, spread: e.spread })
+  const widen = (startS: number) => ({
+    ...base,
+    ...startOf(spreadOf(e.event, { ...programme, startSpreadS: startS }, ahead, { sumW: 0, mostW: 0 })),
+  })
+  return withinBounds(s, trial, base, e.event.spread === 'programme' ? widen : undefined, nowS)
+}
+const startOf = ({ startS, startShiftS }: Spread) => ({ startS, startShiftS })
 
 /**
  * Who came under the targets of a running event after it was accepted (`known`: how many chargers there were before): judged as the others were, and

@@ -57,6 +57,8 @@ export type Spread = {
   readonly startShiftS: number
   readonly endShiftS: number
   readonly endFollowsStart: boolean
+  /** So long after a cancellation the first is let go, where others are coming back then; absent: at once. */
+  readonly releaseShiftS?: number
 }
 
 export type GridEvent = {
@@ -255,7 +257,7 @@ export const exclusions = [
   'heldOut',
 ] as const
 export type Exclusion = (typeof exclusions)[number]
-export const declines = ['notice', 'duration', 'unknownProgramme', 'nobody', 'superseded', 'past', 'unmapped', 'conflict'] as const
+export const declines = ['notice', 'duration', 'unknownProgramme', 'nobody', 'superseded', 'past', 'unmapped', 'conflict', 'ramp'] as const
 export type Decline = (typeof declines)[number]
 
 export const verdicts = ['delivered', 'partial', 'missed', 'unverifiable'] as const
@@ -313,7 +315,7 @@ export type ResortStep = 'zero' | 'stop' | 'disable' | 'enable'
 export type Alarm = {
   readonly kind: 'alarm'
   readonly event: EventNo
-  readonly what: 'beyondRoutine' | 'budgetNear' | 'budgetPassed'
+  readonly what: 'beyondRoutine' | 'budgetNear' | 'budgetPassed' | 'rampPassed'
   readonly who: Uint32Array
   readonly nodes: Uint32Array
   readonly rules: readonly string[]
@@ -324,6 +326,8 @@ export type Input =
   | { readonly kind: 'keyCommitted'; readonly keyHash: HashHex }
   | { readonly kind: 'fleet'; readonly nodes: NodeColumns; readonly chargers: ChargerColumns }
   | { readonly kind: 'programme'; readonly programme: Programme }
+  /** All that there are: how much may move in a minute under a node; -1 is the whole bridge. */
+  | { readonly kind: 'bounds'; readonly bounds: readonly { readonly node: NodeNo | -1; readonly wPerMinute: number }[] }
   /** `basis` 0 = left, 1 = enrolled and consented, 2 = enrolled, no consent. */
   | { readonly kind: 'enrolled'; readonly programme: string; readonly who: Uint32Array; readonly basis: Uint8Array }
   /** `seed` is secret until the event is over: it goes to a blob. `raw` is the message as received, to a blob as well. */
@@ -412,6 +416,8 @@ export type Decision =
       readonly endRank: Uint16Array
     }
   | { readonly kind: 'declined'; readonly event: EventNo; readonly revision: number; readonly why: Decline }
+  /** How a cancelled event lets go so that no node passes its bound per minute; `endRank` is empty where it was drawn before. */
+  | { readonly kind: 'paced'; readonly event: EventNo; readonly endS: number; readonly shiftS: number; readonly endRank: Uint16Array }
   /**
    * Chargers that came under the targets of an accepted event after that, in columns like `who`: `why` is 0 where one may be used, else 1 + index in
    * `exclusions`; ranks are empty where the event has none.

@@ -2,6 +2,7 @@ import { applyBudgetAlarm, countingUses, countTime } from './budget.ts'
 import { spentRule, unrested } from './calendar.ts'
 import { chargersOf, honoursOptOut, rangesOf } from './members.ts'
 import { type Alarm, type EventNo, type Fact, type GridEvent, NEVER_S, type ResortStep, type Second, type Verification } from './model.ts'
+import { cutsBeyondBound } from './ramp.ts'
 import { type EventState, firstS, lastS, type State } from './state.ts'
 
 /**
@@ -234,7 +235,7 @@ export function beyondRoutine(s: State, e: EventState): Alarm | undefined {
   const broken: Record<RoutineRule, boolean> = {
     notice: fromS - e.receivedS < p.minNoticeS,
     duration: toS === NEVER_S || toS - fromS > p.maxDurationS,
-    ramp: p.startSpreadS > 0,
+    ramp: p.startSpreadS > 0 || cutsBeyondBound(s, e),
     eventsPerDay: spent === 'eventsPerDay',
     eventsPerSeason: spent === 'eventsPerSeason',
     rest: resting !== undefined && members.some(i => resting[i] === 1),

@@ -4,6 +4,7 @@ import { draws } from './draw.ts'
 import { spanFromS, spanToS } from './edges.ts'
 import { heldToS, isHolding, ownEndS } from './held.ts'
 import { type ChargerNo, type Decision, NEVER_S, type Second, type SessionPhase } from './model.ts'
+import { admissible } from './ramp.ts'
 import { becauseAt, limitAt } from './rows.ts'
 import { laxityS, NEED_WH, phaseOf } from './sessions.ts'
 import { askEndS, type EventState, isUp, lastS, mayHold, ownLastS, type Restore, type State } from './state.ts'
@@ -84,7 +85,12 @@ export function restore(s: State, e: EventState, nowS: Second): Decision | undef
   if (e.restore.restoredS !== NEVER_S) return undefined
   const now = standing(s, e, nowS)
   const who = admit(queueOf(s, e, now.waiting, nowS), roomW(e.restore.levelCap, now.baseW, now.activeW), now.isAnyoneServed)
-  if (who.length > 0) return { kind: 'admitted', event: e.no, who: Uint32Array.from(who, k => now.waiting[k]!) }
+  const may = admissible(
+    s,
+    who.map(k => now.waiting[k]!),
+    nowS,
+  )
+  if (may.length > 0) return { kind: 'admitted', event: e.no, who: Uint32Array.from(may) }
   return isCalm(e, e.restore, now, nowS) ? { kind: 'restored', event: e.no } : undefined
 }
 

@@ -68,6 +68,7 @@ export function fromBytes(bytes: Uint8Array): State {
   s.endedS ??= new Map()
   s.spent ??= newSpent()
   s.register ??= new Map()
+  s.bounds ??= new Map()
   s.boots ??= new Map()
   for (const e of s.events.values()) {
     e.announced ??= null

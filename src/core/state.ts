@@ -197,6 +197,8 @@ export type State = {
   spent: Spent
   /** Every emergency, kept when its event is forgotten. */
   register: Map<EventNo, EmergencyUse>
+  /** By node, `EVERYWHERE` for the whole bridge: what may move in a minute, and when passing it was last said. See `ramp.ts`. */
+  bounds: Map<number, { readonly wPerMinute: number; readonly saidS: Second }>
   /** Stations that have started within the last minute; see `outage.ts`. */
   boots: Map<NodeNo, Boot>
   /** When to look at a charger again; a cache of `dueAt`. 0 = now. Not part of the canonical state: zero after a start, so everyone is looked at. */
@@ -269,6 +271,7 @@ export const emptyState = (): State => ({
   endedS: new Map(),
   spent: newSpent(),
   register: new Map(),
+  bounds: new Map(),
   boots: new Map(),
   dueS: new Uint32Array(0),
 })
@@ -328,7 +331,7 @@ export function ownLastS(e: EventState): Second {
 export function tailS(e: EventState): number {
   if (e.cancelledS === NEVER_S) return plannedTailS(e)
   if (e.event.stopAtOnce) return 0
-  return e.spread.endFollowsStart ? e.spread.startS : e.spread.endS
+  return (e.spread.releaseShiftS ?? 0) + (e.spread.endFollowsStart ? e.spread.startS : e.spread.endS)
 }
 const plannedTailS = ({ spread }: EventState): number =>
   Math.max(0, spread.endFollowsStart ? spread.startShiftS + spread.startS : spread.endShiftS + spread.endS)

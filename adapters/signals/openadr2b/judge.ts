@@ -29,6 +29,7 @@ const DECLINED: Readonly<Record<Decline, string>> = {
   duration: '200',
   nobody: '200',
   past: '200',
+  ramp: '200',
   superseded: '450',
   conflict: '450',
   unknownProgramme: '469',

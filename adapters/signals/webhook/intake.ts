@@ -168,6 +168,7 @@ const declineTexts: Record<Extract<Judgement, { kind: 'declined' }>['why'], stri
   conflict: 'this version is known with another content',
   past: 'it is over',
   unmapped: 'it cannot be mapped to a demand',
+  ramp: 'its start cannot be spread so far that the network stays within its bound per minute',
 }
 
 const rfc3339 = (atS: Second): string => new Date(atS * 1000).toISOString()
