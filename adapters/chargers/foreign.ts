@@ -5,6 +5,7 @@
 import type { Instant, Second } from '../../src/core/model.ts'
 import type { Capabilities } from '../../src/ports.ts'
 import type { Purpose } from './ladder.ts'
+import { instantOf } from './meterValues.ts'
 import type { Payload } from './ocppj/frames.ts'
 
 export type ForeignLimit = {
@@ -47,8 +48,8 @@ const purposes: Readonly<Record<string, Purpose>> = {
   TxDefaultProfile: 'txDefault',
   TxProfile: 'tx',
 }
-const seconds = (text: unknown, otherwise: Second): Second => {
-  const ms = typeof text === 'string' ? Date.parse(text) : Number.NaN
+const seconds = (text: unknown, offsetMs: number, otherwise: Second): Second => {
+  const ms = instantOf(text) - offsetMs
   return Number.isNaN(ms) ? otherwise : Math.floor(ms / 1000)
 }
 const wattsOf = (limit: number, unit: unknown, capabilities: Capabilities): number =>
@@ -66,8 +67,8 @@ const periodsOf = (schedule: Payload, capabilities: Capabilities): ForeignLimit[
   return periods.sort((a, b) => a.atS - b.atS)
 }
 
-/** A profile as ReportChargingProfiles shows it; null for ours, for external constraints (the box composes those itself) and for what has no limit. */
-export const foreignProfile = (profile: Payload, evseId: number, capabilities: Capabilities): ForeignLimit | null => {
+/** A profile as ReportChargingProfiles shows it, its instants by the box's clock, which is `offsetMs` ahead of ours; null for ours, for external constraints (the box composes those itself) and for what has no limit. */
+export const foreignProfile = (profile: Payload, evseId: number, capabilities: Capabilities, offsetMs = 0): ForeignLimit | null => {
   const id = Number(profile['id'] ?? profile['chargingProfileId'])
   const purpose = purposes[String(profile['chargingProfilePurpose'])]
   if (purpose === undefined || isOurs(id)) return null
@@ -78,7 +79,7 @@ export const foreignProfile = (profile: Payload, evseId: number, capabilities: C
   if (periods.length === 0) return null
   const kind = profile['chargingProfileKind']
   const weekly = profile['recurrencyKind'] === 'Weekly'
-  const startS = seconds(schedule['startSchedule'], 0)
+  const startS = seconds(schedule['startSchedule'], offsetMs, 0)
   return {
     purpose,
     evseId,
@@ -86,8 +87,8 @@ export const foreignProfile = (profile: Payload, evseId: number, capabilities: C
     repeats: kind === 'Recurring' ? (weekly ? 'weekly' : 'daily') : kind === 'Absolute' ? 'once' : 'flat',
     startS,
     durationS: Number(schedule['duration']) || Number.POSITIVE_INFINITY,
-    validFromS: seconds(profile['validFrom'], 0),
-    validToS: seconds(profile['validTo'], Number.POSITIVE_INFINITY),
+    validFromS: seconds(profile['validFrom'], offsetMs, 0),
+    validToS: seconds(profile['validTo'], offsetMs, Number.POSITIVE_INFINITY),
     periods,
   }
 }

@@ -94,7 +94,7 @@ const profiles = async (central: Central, link: StationLink): Promise<readonly F
   if (!announced || !whole) return null
   const limits: ForeignLimit[] = []
   for (const { evseId, profile } of found) {
-    const limit = foreignProfile(profile, evseId, link.capabilities)
+    const limit = foreignProfile(profile, evseId, link.capabilities, link.offsetMs)
     if (limit !== null) limits.push(limit)
   }
   return limits

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   ceilingW,
   type Foreign,
@@ -192,6 +192,19 @@ describe('reading what is there', () => {
       repeats: 'once',
       periods: [{ atS: 0, limitW: 11_040 }],
     })
+  })
+  it('its instants are those of the box: by its clock, and UTC where it names no zone, wherever we run', () => {
+    vi.stubEnv('TZ', 'America/New_York')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const [schedule] = installer.chargingSchedule
+    const unzoned = {
+      ...installer,
+      validTo: '2026-01-02T00:00:00',
+      chargingSchedule: [{ ...schedule, startSchedule: '2026-01-01T00:00:00' }],
+    }
+    const startS = Date.UTC(2026, 0, 1) / 1000
+    expect(foreignProfile(unzoned, 0, capabilities)).toMatchObject({ startS, validToS: startS + 86_400, validFromS: 0 })
+    expect(foreignProfile(unzoned, 0, capabilities, 3_600_000)).toMatchObject({ startS: startS - 3_600, validToS: startS + 82_800 })
   })
   it('ours is not foreign, and the box composes external constraints itself', () => {
     expect(isOurs(profileId('tx', 4))).toBe(true)
