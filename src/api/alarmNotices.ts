@@ -43,7 +43,8 @@ export function createAlarmNotices({ engine, endpoints, fetch, wait, retryAfterM
     for (const fact of facts) {
       if (fact.kind !== 'alarm') continue
       const body = JSON.stringify({ type: 'emergency.alarm', timestamp: new Date(at).toISOString(), data: dataOf(engine, fact, at) })
-      sending = Promise.all([sending, ...endpoints.map(endpoint => deliver(endpoint, body))])
+      // Without its results: they would be kept, nested, for as long as we live.
+      sending = Promise.all([sending, ...endpoints.map(endpoint => deliver(endpoint, body))]).then(() => undefined)
     }
   })
   return {
