@@ -45,7 +45,7 @@ function checkRow(s: State, i: number, nowS: Second, events: ReadonlyMap<number,
     if (fromS < last || toS <= fromS) return `charger ${i}: segments out of order at ${fromS}`
     last = toS
     if (toS <= nowS) continue
-    if (limitW < 0 || (limitW !== 0 && limitW < f.minW[i]!)) return `charger ${i}: ${limitW} W cannot be signalled`
+    if (limitW < 0 || (limitW !== 0 && limitW < leastW(s, i))) return `charger ${i}: ${limitW} W cannot be signalled`
     if (f.limitsAtStation[i] === 0 && limitW > f.maxW[i]!) return `charger ${i}: ${limitW} W is above its ${f.maxW[i]} W`
     const bound = events.get(rows.because[k]!)
     if (bound?.e.status !== 'accepted') return `charger ${i}: limited by event ${rows.because[k]}, which is not accepted`
@@ -67,6 +67,16 @@ function checkOutage({ no, event, restore }: EventState, i: ChargerNo, fromS: Se
   if (fromS < seenS - 1) return `charger ${i}: limited from ${fromS} by outage ${no}, which was seen at ${seenS}`
   return restore && restore.heldW.length > 0 ? undefined : `charger ${i}: limited by outage ${no}, which holds nobody`
 }
+/** The least that can be signalled but 0, W; of a box that takes one limit, to whichever of its chargers can do with the least. */
+function leastW({ fleet: f }: State, i: ChargerNo): number {
+  if (f.limitsAtStation[i] === 0) return f.minW[i]!
+  const station = f.station[i]!
+  let least = f.minW[i]!
+  for (let p = f.nodeFrom[station]!; p < f.nodeTo[station]!; p++)
+    if (f.station[f.order[p]!] === station) least = Math.min(least, f.minW[f.order[p]!]!)
+  return least
+}
+
 /** A limit past its event's own end: only where a level cap holds the charger, as low as it was, within its time, and until it is let in or says no. */
 function checkHold(s: State, { e, endS }: Bound, i: ChargerNo, limitW: number, toS: Second, nowS: Second): string | undefined {
   const r = e.restore

@@ -182,6 +182,15 @@ describe('a box that takes one limit for its two connectors', () => {
     expect(limitW).toBeLessThanOrEqual(7_360 + 3_000)
     expect([b.want(1), b.want(2)]).toEqual([[], []])
   })
+  test('of which only the smaller connector may charge is limited to what that one can do with', () => {
+    const b = bed([
+      { phases: 3, maxA: 32, station: 0, limitsAtStation: true },
+      { phases: 1, maxA: 16, station: 0, limitsAtStation: true },
+    ])
+    b.signal(hour({ kind: 'cap', totalW: 2_000 }))
+    expect(b.want(0)[0]!.limitW).toBeGreaterThanOrEqual(1_380)
+    expect(b.want(0)[0]!.limitW).toBeLessThanOrEqual(2_000)
+  })
   test('with a hundred connectors still has one limit, whatever their delays', () => {
     const b = bed(Array.from({ length: 100 }, () => ({ ...small, station: 0, limitsAtStation: true })))
     b.signal({ spread: { ...at, startS: 1_800, endS: 1_800 }, ...hour({ kind: 'off' }) })
