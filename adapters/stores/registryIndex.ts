@@ -10,7 +10,8 @@ export type RegistryIndex = Omit<Registry, 'put' | 'set' | 'close'> & {
 /**
  * Names resolve case-sensitively: an alias first, then the names that the fleet itself carries: scheme `externalId` (a charger), `identity`
  * (a station), `node` (names from the root joined by `/`) and the kinds of node, e.g. `feeder`. A name that several nodes of its kind have names
- * none of them: limiting a feeder of another substation would be worse than asking for the whole path.
+ * none of them: limiting a feeder of another substation would be worse than asking for the whole path. Where a scheme itself has no such name, those
+ * that mean the same are asked, see `alsoAs`.
  */
 export function createRegistryIndex(): RegistryIndex {
   const nodes = new Map<NodeNo, NodeRecord>()
@@ -66,6 +67,15 @@ export function createRegistryIndex(): RegistryIndex {
     charger === undefined ? undefined : [{ kind: 'charger', charger }]
   const nodeTarget = (node: NodeNo | undefined): Target[] | undefined => (node === undefined ? undefined : [{ kind: 'node', node }])
 
+  function named(scheme: string, value: string): readonly Target[] | undefined {
+    const alias = aliases.get(aliasKey(scheme, value))
+    if (alias !== undefined) return alias
+    if (scheme === 'externalId') return chargerTarget(byExternalId.get(value))
+    if (scheme === 'identity') return nodeTarget(byIdentity.get(value))
+    if (scheme === 'node') return nodeTarget(nodeByPath(value))
+    return isNodeKind(scheme) ? nodeTarget(nodeOfKind(scheme, value)) : undefined
+  }
+
   return {
     node: no => nodes.get(no),
     nodes: () => nodes.values(),
@@ -80,12 +90,11 @@ export function createRegistryIndex(): RegistryIndex {
     chargerCount: () => chargerCount,
     nodeCount: () => nodeCount,
     resolve(scheme, value) {
-      const alias = aliases.get(aliasKey(scheme, value))
-      if (alias !== undefined) return alias
-      if (scheme === 'externalId') return chargerTarget(byExternalId.get(value))
-      if (scheme === 'identity') return nodeTarget(byIdentity.get(value))
-      if (scheme === 'node') return nodeTarget(nodeByPath(value))
-      return isNodeKind(scheme) ? nodeTarget(nodeOfKind(scheme, value)) : undefined
+      for (const name of [scheme, ...(alsoAs[scheme] ?? [])]) {
+        const found = named(name, value)
+        if (found !== undefined) return found
+      }
+      return undefined
     },
     get: key => values.get(key),
     *keys(prefix) {
@@ -107,6 +116,21 @@ export function createRegistryIndex(): RegistryIndex {
       else values.set(key, value)
     },
   }
+}
+
+/**
+ * What peers call by other names: an EAN is a meter point as an MPAN is, OpenADR 2.0b says `meterAsset` or `serviceDeliveryPoint` for one, `pnode` and
+ * `aggregatedPnode` for a node of the network, and its resource may be called as the charger is.
+ */
+const alsoAs: Readonly<Record<string, readonly string[]>> = {
+  ean: ['mpan'],
+  mpan: ['ean'],
+  meterAsset: ['mpan', 'ean'],
+  serviceDeliveryPoint: ['mpan', 'ean'],
+  pnode: ['node', 'feeder', 'primary', 'gsp'],
+  aggregatedPnode: ['node', 'gsp', 'primary', 'feeder'],
+  resourceID: ['externalId'],
+  groupName: ['groupID', 'tag'],
 }
 
 const isNodeKind = (scheme: string): scheme is NodeKind => (nodeKinds as readonly string[]).includes(scheme)

@@ -64,7 +64,7 @@ const otherNames: Partial<Record<Column, readonly string[]>> = {
   consent_date: ['consentat', 'consentgivenat', 'dateofconsent'],
   consent_text: ['consentversion', 'consenttextversion', 'textversion'],
   tags: ['tag', 'labels'],
-  mpan: ['mpancore', 'meterpoint'],
+  mpan: ['mpancore', 'meterpoint', 'ean'],
   resource_id: ['resource', 'venresource'],
   group_id: ['group'],
 }
