@@ -8,7 +8,7 @@ import { STANDBY_W } from './restore.ts'
 import { becauseAt } from './rows.ts'
 import { phaseOf } from './sessions.ts'
 import { type EventState, exclusionOf, type Fleet, isUp, type State } from './state.ts'
-import { FRESH_MS, isAbove, isOnOnePath } from './views.ts'
+import { FRESH_MS, isAbove } from './views.ts'
 
 /*
  * Cold-load pick-up. When the supply of a branch comes back, everything on it starts at once, and more than before, because what would have come one
@@ -21,24 +21,67 @@ const SHARE = 0.3
 const AT_LEAST = 5
 /** The same branch is not taken in hand again within this, S: boxes start more than once while the supply is restored. */
 const NOT_AGAIN_S = 3_600
+/** Each is an event with columns as long as the fleet. */
+const MOST_AT_ONCE = 16
 
 type Booted = Extract<Input, { kind: 'booted' }>
 type Outage = Extract<Decision, { kind: 'outage' }>
 
 /**
  * The branches that are coming back, if `stations` start now: feeders, or what is above several whose own share is too small to tell, or the top of a
- * tree that has no feeder; those without a charger that may be told left out.
+ * tree that has no feeder; those without a charger that may be told left out. Where more come back than can be looked after one by one, what is above
+ * them is one branch.
  */
 export function branchesBack(s: State, stations: Iterable<NodeNo>, nowS: Second): NodeNo[] {
   if (rulesOf(s).length === 0) return []
   const f = s.fleet
   const counts = new Map<NodeNo, number>()
   for (const station of new Set([...recentBoots(s, nowS), ...stations]))
-    for (let n = station; n >= 0 && n < f.nodes; n = f.parent[n]!) if (isBranch(f, n)) counts.set(n, (counts.get(n) ?? 0) + 1)
-  const many = [...counts].filter(([n, count]) => count >= AT_LEAST && count >= SHARE * stationsUnder(f, n)).map(([n]) => n)
-  const lowest = many.filter(n => !many.some(below => below !== n && isAbove(f, n, below)))
-  return lowest.filter(n => !isInHand(s, n, nowS) && ruleOf(s, n)).sort((x, y) => x - y)
+    for (const n of upwards(f, station)) if (isBranch(f, n)) counts.set(n, (counts.get(n) ?? 0) + 1)
+  const many = new Set([...counts].filter(([n, count]) => count >= AT_LEAST && count >= SHARE * stationsUnder(f, n)).map(([n]) => n))
+  const inHand = outages(s)
+  const taken = new Set(inHand.filter(({ event }) => event.intervals[0]!.toS + NOT_AGAIN_S > nowS).map(nodeOf))
+  const room = MOST_AT_ONCE - inHand.filter(e => e.restore !== null).length
+  const free = lowestOf(f, many).filter(n => !upwards(f, n).some(x => taken.has(x)) && ruleOf(s, n))
+  return gathered(f, free, many, room)
+    .sort((x, y) => counts.get(y)! - counts.get(x)! || x - y)
+    .slice(0, Math.max(0, room))
+    .sort((x, y) => x - y)
 }
+/** The node and all above it; nothing of one that the fleet does not have. */
+function upwards(f: Fleet, node: NodeNo): NodeNo[] {
+  const out: NodeNo[] = []
+  for (let n = node; n >= 0 && n < f.nodes; n = f.parent[n]!) out.push(n)
+  return out
+}
+function lowestOf(f: Fleet, nodes: Iterable<NodeNo>): NodeNo[] {
+  const all = [...new Set(nodes)]
+  const above = new Set(all.flatMap(n => upwards(f, n).slice(1)))
+  return all.filter(n => !above.has(n))
+}
+/** Level by level from below, branches become what is above them, as far as that is coming back too, until there is room for them. */
+function gathered(f: Fleet, nodes: readonly NodeNo[], many: ReadonlySet<NodeNo>, room: number): NodeNo[] {
+  let out = [...nodes]
+  while (out.length > room) {
+    const above = new Map(
+      out
+        .flatMap(
+          n =>
+            upwards(f, n)
+              .slice(1)
+              .find(x => many.has(x)) ?? [],
+        )
+        .map(x => [x, upwards(f, x).length]),
+    )
+    if (above.size === 0) return out
+    const deepest = Math.max(...above.values())
+    const chosen = new Set([...above].filter(([, level]) => level === deepest).map(([n]) => n))
+    out = [...out.filter(n => !upwards(f, n).some(x => chosen.has(x))), ...chosen]
+  }
+  return out
+}
+const outages = (s: State): EventState[] => [...s.events.values()].filter(e => isOutage(e.event))
+const nodeOf = ({ event: { targets } }: EventState): NodeNo => (targets[0]?.kind === 'node' ? targets[0].node : -1)
 const recentBoots = (s: State, nowS: Second): NodeNo[] =>
   [...s.boots].filter(([, { atS }]) => atS + TOGETHER_S >= nowS).map(([station]) => station)
 const FEEDER = nodeKinds.indexOf('feeder')
@@ -54,20 +97,14 @@ function stationsUnder(f: Fleet, node: NodeNo): number {
   }
   return count
 }
-function isInHand(s: State, node: NodeNo, nowS: Second): boolean {
-  for (const { event } of s.events.values()) {
-    const target = event.targets[0]
-    if (!isOutage(event) || target?.kind !== 'node' || event.intervals[0]!.toS + NOT_AGAIN_S <= nowS) continue
-    if (isOnOnePath(s.fleet, target.node, node)) return true
-  }
-  return false
-}
-
 const rulesOf = (s: State): Programme[] => [...s.programmes.values()].filter(p => p.restore.policy === 'levelCapped')
 /** Of several level-capped programmes on a branch the one with the most chargers there rules: a charger is told nothing under rules that it did not sign. */
 function ruleOf(s: State, node: NodeNo): Programme | undefined {
   const members = chargersOf(s.fleet, rangesOf(s.fleet, [{ kind: 'node', node }]))
-  const ranked = rulesOf(s).map(p => ({ p, n: members.reduce((n, i) => n + (s.enrolments.get(p.id)?.[i] === CONSENTED ? 1 : 0), 0) }))
+  const ranked = rulesOf(s).map(p => {
+    const enrolment = s.enrolments.get(p.id)
+    return { p, n: members.reduce((n, i) => n + (enrolment?.[i] === CONSENTED ? 1 : 0), 0) }
+  })
   ranked.sort((x, y) => y.n - x.n || (x.p.id < y.p.id ? -1 : 1))
   return ranked[0] && ranked[0].n > 0 ? ranked[0].p : undefined
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { SALT } from '../core/codec.ts'
 import { type EventNo, NEVER_S } from '../core/model.ts'
+import { isOutage } from '../core/outage.ts'
 import { lastS } from '../core/state.ts'
 import type { Engine } from '../engine.ts'
 import type { EventView, Journal } from '../ports.ts'
@@ -23,6 +24,7 @@ export type Seed = {
 
 /** Given away only when nobody can gain by it any more: the last charger has been let go, and what was announced is past. Each time on record. */
 export async function revealSeed(engine: Engine, view: EventView, by: By): Promise<Result<Seed>> {
+  if (isOutage(view)) return refuse('notFound', 'no-seed', 'an outage has no secret seed', 'it follows from its entry in the log')
   const until = secretUntil(engine, view)
   if (until === null)
     return refuse('conflict', 'event-not-over', 'the seed is secret until the event is over', 'cancel it, or wait for its end')

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { check } from '../../src/core/check.ts'
 import { decode, encode } from '../../src/core/codec.ts'
 import type { Fact, Input, Programme, SessionPhase } from '../../src/core/model.ts'
-import { sessionPhases } from '../../src/core/model.ts'
+import { nodeKinds, sessionPhases } from '../../src/core/model.ts'
 import { branchesBack } from '../../src/core/pickUp.ts'
 import { fromBytes, stateDigest, toBytes } from '../../src/core/snapshot.ts'
 import { bed, during, fleetOfN, one, T } from './bed.ts'
@@ -82,6 +82,15 @@ describe('when a branch is back', () => {
     expect(branchesBack(b.s, stations(b.everyone), T)).toEqual([b.feederOf(0), b.feederOf(10)])
     const spread = branchesBack(b.s, stations([0, 1, 2, 10, 11, 12]), T)
     expect(spread).toEqual([b.f.parent[b.feederOf(0)]])
+  })
+  test('a whole region: where more feeders come back than can be looked after one by one, what is above them', () => {
+    const b = bed(fleetOfN(200), { restore: levelCapped }, { perSite: 5, perFeeder: 1, perPrimary: 4, perGsp: 100 })
+    const { fleet: f } = b.s
+    const kindsBack = (n: number) => branchesBack(b.s, f.station.subarray(0, 5 * n), T).map(node => nodeKinds[f.nodeKind[node]!])
+    expect(kindsBack(16)).toEqual(Array.from({ length: 16 }, () => 'feeder'))
+    // the fifth primary too: half of its feeders are back
+    expect(new Set(kindsBack(18))).toEqual(new Set(['primary']))
+    expect(kindsBack(40)).toHaveLength(10)
   })
   test('once an hour on one branch, whatever starts again there', () => {
     const b = street()
@@ -192,6 +201,22 @@ describe('who comes back', () => {
     expect(b.held()).toEqual(b.everyone)
     b.until(T + 7_000)
     expect(b.held()).toEqual([])
+  })
+  test('a bound on what may come back within a minute holds for them too', () => {
+    const b = street()
+    b.turn({ kind: 'bounds', bounds: [{ node: b.feederOf(0), wPerMinute: 2 * W }] })
+    b.until(T + 10)
+    b.boots(first)
+    expect(b.held()).toHaveLength(8)
+    let free = 2
+    for (let t = T + 20; t <= T + 600; t += 10) {
+      const inWindow = b.s.events.get(0)!.restore!.admittedS.filter(x => x > t - 60).length
+      expect(inWindow).toBeLessThanOrEqual(3)
+      b.until(t)
+      free = 10 - b.held().length
+      expect(b.wrong()).toBeUndefined()
+    }
+    expect(free).toBe(6)
   })
   test('an emergency in the queue goes first, and the queue goes on after it', () => {
     const b = street()
