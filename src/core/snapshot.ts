@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { HashHex } from './model.ts'
+import { withDefaults } from './programme.ts'
 import { emptyLearned } from './reliability.ts'
 import { compact } from './rows.ts'
 import type { EventState, State } from './state.ts'
@@ -70,6 +71,7 @@ export function fromBytes(bytes: Uint8Array): State {
   s.register ??= new Map()
   s.bounds ??= new Map()
   s.boots ??= new Map()
+  for (const [id, p] of s.programmes) s.programmes.set(id, withDefaults(p))
   for (const e of s.events.values()) {
     e.announced ??= null
     e.forecast ??= null
