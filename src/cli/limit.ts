@@ -32,12 +32,12 @@ export function limitText(x: NodeLimit): string {
 export async function list(context: Context): Promise<undefined> {
   const client = await context.client()
   const { body } = await client('/v1/limits')
-  const rows = (body as { items: NodeLimit[] }).items.map(x => ({ ...x, node: x.node.path, limit: watts(x.limitW) }))
+  const rows = (body as { items: NodeLimit[] }).items.map(x => ({ ...x, node: x.node.path, limitKw: x.limitW / 1000 }))
   context.out.list(
     rows,
     [
       { key: 'node', title: 'NODE' },
-      { key: 'limit', title: 'LIMIT' },
+      { key: 'limitKw', title: 'KW' },
       { key: 'programme', title: 'PROGRAMME' },
       { key: 'since', title: 'SINCE' },
       { key: 'setBy', title: 'SET BY' },

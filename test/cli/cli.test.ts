@@ -235,6 +235,19 @@ fleet: { sampleS: 1, staleAfterS: 30 }
     expect((await json('event', 'list'))[0]).toMatchObject({ id: event, state: 'cancelled' })
   }, 60_000)
 
+  test('a limit on a node is set, listed, and cleared', async () => {
+    expect(await json('limit', 'set', 'BATH', '10.5')).toMatchObject({
+      node: { path: 'South West/BATH' },
+      limitW: 10_500,
+      event: expect.stringMatching(/^operator:limit:/),
+    })
+    expect(await json('limit', 'list')).toMatchObject([{ node: 'South West/BATH', limitW: 10_500, limitKw: 10.5 }])
+    expect(await as(admin, 'limit', 'set', 'BATH', '10MW')).toMatchObject({ code: 2, stderr: expect.stringMatching(/wanted kW/) })
+    expect(await json('limit', 'clear', 'BATH')).toMatchObject({ event: expect.stringMatching(/^operator:limit:/) })
+    expect(await json('limit', 'list')).toEqual([])
+    expect(await as(admin, 'limit', 'clear', 'BATH')).toMatchObject({ code: 5 })
+  }, 60_000)
+
   test('a released charger is out for good', async () => {
     expect(await json('fleet', 'release', 'CP-0003')).toMatchObject({ chargers: ['CP-0003'], programmesEnded: ['demo'], failed: [] })
     expect((await json('capacity', 'BATH')).standing).toMatchObject({ notEnrolled: 1 })
