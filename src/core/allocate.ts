@@ -8,7 +8,7 @@ import { drawnShare, pick } from './pick.ts'
 import { commonOf } from './reliability.ts'
 import { limitThrough, NONE, UNKNOWN } from './rows.ts'
 import { type Sharing, share } from './share.ts'
-import { type EventState, type Fleet, linkLossOf, type State } from './state.ts'
+import { type EventState, type Fleet, linkLossOf, type State, termsOf } from './state.ts'
 
 /** In `watts`: the charger is not limited by this interval. */
 export const UNLIMITED = -1
@@ -27,7 +27,7 @@ export type Allocation = {
  */
 export function allocate(s: State, e: EventState, interval: Interval, members: Uint32Array, bounds?: Int32Array): Allocation {
   const takes = taking(s, e, members, interval)
-  const p = s.programmes.get(e.event.programme)
+  const p = termsOf(s, e)
   const allocation = byAsk(s, e, interval, members, takes, p, bounds)
   for (let m = 0; m < members.length && e.resort.length > 0; m++)
     if (takes[m] === 1 && (e.resort[members[m]!] ?? 0) > 0) allocation.watts[m] = 0

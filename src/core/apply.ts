@@ -305,6 +305,7 @@ const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second)
   declined: null,
   spread: noSpread,
   programmeVersion: 0,
+  terms: null,
   excluded: new Uint8Array(0),
   startRank: new Uint16Array(0),
   endRank: new Uint16Array(0),
@@ -341,7 +342,8 @@ function applyAccepted(s: State, fact: Of<'accepted'>): void {
   fact.excluded.forEach((i, k) => (excluded[i] = fact.why[k]! + 1))
   e.status = 'accepted'
   e.former = null
-  e.restore = newRestore(s.programmes.get(e.event.programme)?.restore)
+  e.terms = s.programmes.get(e.event.programme) ?? null
+  e.restore = newRestore(e.terms?.restore)
   e.spread = fact.spread
   e.programmeVersion = fact.programmeVersion
   e.excluded = excluded
@@ -353,7 +355,7 @@ function applyAccepted(s: State, fact: Of<'accepted'>): void {
 
 /** What the programme's policy goes by, as it stands now. */
 function turnsOf(s: State, e: EventState): Float64Array {
-  const policy = s.programmes.get(e.event.programme)?.allocation
+  const policy = e.terms?.allocation
   if (policy === 'rotation') return Float64Array.from(s.gaveS)
   if (policy !== 'leastDisturbance') return new Float64Array(0)
   return Float64Array.from(s.gaveS, (_, i) => (phaseOf(s, i) === null ? Number.NaN : laxityS(s, i, Math.floor(s.nowMs / 1000))))

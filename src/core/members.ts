@@ -1,6 +1,6 @@
 import { spanFromS, spanToS } from './edges.ts'
 import { type Interval, NEVER_S, type Second, type Target } from './model.ts'
-import type { EventState, Fleet, State } from './state.ts'
+import { type EventState, type Fleet, type State, termsOf } from './state.ts'
 
 /** Depth-first positions [from, to). */
 export type Range = { readonly from: number; readonly to: number }
@@ -36,7 +36,7 @@ export function chargersOf(f: Fleet, ranges: readonly Range[]): Uint32Array {
 
 /** May a driver's or operator's opt-out keep a charger out of this event? Always, unless it is an emergency whose programme forbids it. */
 export const honoursOptOut = (s: State, e: EventState): boolean =>
-  e.event.class !== 'emergency' || (s.programmes.get(e.event.programme)?.overrideInEmergency ?? true)
+  e.event.class !== 'emergency' || (termsOf(s, e)?.overrideInEmergency ?? true)
 
 /**
  * 1 where a charger takes part in an interval of the event, 0 where it may not (excluded at acceptance, opted out, refused). An opt-out that

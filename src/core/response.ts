@@ -3,7 +3,7 @@ import { membersOf } from './apply.ts'
 import { limitedSinceS, SETTLE_S } from './effect.ts'
 import type { Decision, Input, Interval, Second } from './model.ts'
 import { becauseAt, limitAt, NONE } from './rows.ts'
-import { type EventState, firstEndS, firstS, isUp, ownLastS, type State } from './state.ts'
+import { type EventState, firstEndS, firstS, isUp, ownLastS, type State, termsOf } from './state.ts'
 
 /** Observations in a row that must show no effect before a charger counts as unmoved. */
 export const STRIKES = 2
@@ -39,8 +39,7 @@ export function suspects(s: State, e: EventState, seen: Observed): number[] {
   }
   return Array.from(seen.who).filter((i, k) => isUp(s, i) && isOpen(i, k))
 }
-const escalates = (s: State, e: EventState): boolean =>
-  e.event.class === 'emergency' && (s.programmes.get(e.event.programme)?.lastResort ?? false)
+const escalates = (s: State, e: EventState): boolean => e.event.class === 'emergency' && (termsOf(s, e)?.lastResort ?? false)
 
 /**
  * What metering says the event lacks: declared once its start has passed, while no edge of it is spread and no command in flight, and at most once a
@@ -91,7 +90,7 @@ const inFlight = (s: State, who: Uint32Array): boolean =>
  */
 function lackingW(s: State, e: EventState, interval: Interval, seen: Observed): number {
   const { ask } = interval
-  const enough = s.programmes.get(e.event.programme)?.shortfallBelow ?? 0.95
+  const enough = termsOf(s, e)?.shortfallBelow ?? 0.95
   if (ask.kind === 'shed') {
     let cutW = 0
     seen.who.forEach((i, k) => {

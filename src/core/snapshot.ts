@@ -79,6 +79,7 @@ export function fromBytes(bytes: Uint8Array): State {
     e.asked ??= ''
     e.told ??= []
     e.turnS ??= new Float64Array(0)
+    e.terms ??= null
   }
   return s
 }

@@ -65,6 +65,8 @@ export type EventState = {
   /** From the programme or the signal. */
   spread: Spread
   programmeVersion: number
+  /** The rules of that version: an event runs to its end under those that it was accepted under. Null in states of before they were kept. */
+  terms: Programme | null
   /** 1 + index in `exclusions` where a charger may not be used, by charger number; 0 = may. */
   excluded: Uint8Array
   startRank: Uint16Array
@@ -128,6 +130,9 @@ export type Former = {
   readonly cancelledS: Second
   readonly verification: Verification | null
 }
+
+/** The rules that an event runs under: those in force when it was accepted, today's until it is. */
+export const termsOf = (s: State, e: EventState): Programme | undefined => e.terms ?? s.programmes.get(e.event.programme)
 
 /** What became of the last command of an event to a charger. */
 export const answers = ['none', 'sent', 'accepted', 'rejected', 'unknown'] as const

@@ -2,7 +2,7 @@ import { chargersOf, honoursOptOut, rangesOf } from './members.ts'
 import type { ChargerNo, EventClass, EventNo, Instant, NodeNo, Second, Target } from './model.ts'
 import { type RestoreSummary, restoreSummary } from './restore.ts'
 import { becauseAt, limitAt, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
-import { type EventState, exclusionOf, type Fleet, isOptedOut, isRefused, isUp, type State } from './state.ts'
+import { type EventState, exclusionOf, type Fleet, isOptedOut, isRefused, isUp, type State, termsOf } from './state.ts'
 
 /** Read-only answers to what people ask of a State: what can be cut here, who limits me, how far is this event. Nothing here changes it. */
 
@@ -320,7 +320,7 @@ export function targetAt(s: State, e: EventState, who: Uint32Array, atS: Second)
     return any ? Math.max(0, sumW - ask.totalW) : null
   }
   if (e.basisAtS !== 0 && e.basisW.length === 0) return null
-  const floorW = s.programmes.get(e.event.programme)?.floorW ?? 0
+  const floorW = termsOf(s, e)?.floorW ?? 0
   let sumW = 0
   for (const c of who) {
     const capW = exclusionOf(e, c) ? Infinity : limitOf(s.fleet, c, ask, floorW)

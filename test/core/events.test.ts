@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { testProgramme } from '../../simulations/virtual/fleet.ts'
 import { exclusions, type GridEvent, type Programme } from '../../src/core/model.ts'
 import { at, bed, during, fleetOfN, one, T } from './bed.ts'
 
@@ -52,6 +53,19 @@ describe('an event is judged once', () => {
     b.signal(hour)
     b.turn({ kind: 'enrolled', programme: 'flex', who: Uint32Array.of(0), basis: Uint8Array.of(0) })
     expect(b.wants(T + 4000)).toEqual([0, 0])
+  })
+  test('a new version of its programme changes nothing for an event that was accepted, only for the next, and for its next revision', () => {
+    const b = bed(fleetOfN(3))
+    const asked = during(T + 600, T + 4_200, { kind: 'keep', fraction: 0.1 })
+    b.signal(asked)
+    expect(b.wants(T + 700)).toEqual([0, 0, 0])
+    b.turn({ kind: 'programme', programme: testProgramme({ version: 2, floorW: 4_200 }) })
+    b.link(false, [0])
+    b.until(T + 60)
+    expect(b.wants(T + 700)).toEqual([0, 0, 0])
+    b.signal({ ...asked, revision: 1 })
+    expect(b.wants(T + 700)).toEqual([4_200, 4_200, 4_200])
+    expect(b.event()).toMatchObject({ programmeVersion: 2, terms: { version: 2 } })
   })
   test('a test event is accepted and commands nobody', () => {
     const b = bed(fleetOfN(2))
