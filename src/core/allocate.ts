@@ -1,4 +1,4 @@
-import { draws, isBelow, reach } from './draw.ts'
+import { drawsOf, isBelow, reach } from './draw.ts'
 import { spanFromS, spanToS } from './edges.ts'
 import { APART, HELD, keep, TOLD } from './keep.ts'
 import { taking } from './members.ts'
@@ -94,7 +94,7 @@ function cap(
   // whose turn it is to give is no matter of an emergency
   const policy = e.event.class === 'emergency' ? 'proRata' : (p?.allocation ?? 'proRata')
   const sharers = {
-    order: servedIn(policy, s, e, draws(n, e.seed, 'order'), members),
+    order: servedIn(policy, s, e, drawsOf(members, e.seed, 'order'), members),
     pauseW: new Int32Array(n),
     minW: new Int32Array(n),
     maxW: new Int32Array(n),
@@ -199,14 +199,14 @@ function shed(s: State, e: EventState, askedW: number, members: Uint32Array, tak
   const give = givesOf(s, e, members, takes, p)
   const isEmergency = e.event.class === 'emergency'
   const policy = isEmergency ? 'proRata' : (p?.allocation ?? 'proRata')
-  const order = givesIn(policy, e, draws(members.length, e.seed, 'order'), members, m => give.usualW[m]!)
+  const order = givesIn(policy, e, drawsOf(members, e.seed, 'order'), members, m => give.usualW[m]!)
   const sheds = (cutW: Float64Array) =>
     p && p.confidence > 0
       ? confident(s, e, askedW, members, { ...give, cutW }, order, p)
       : expected(s, e, askedW, members, { ...give, cutW }, order, p)
   const share = p === undefined || isEmergency || e.extraW > 0 ? 0 : p.reserve
   if (share === 0) return withIgnoring(e, members, takes, give, order, sheds(give.cutW))
-  const stays = drawnShare(members.length, share, e.seed, 'reserve')
+  const stays = drawnShare(members, share, e.seed, 'reserve')
   const without = sheds(give.cutW.map((w, m) => (stays[m] === 1 ? 0 : w)))
   return withIgnoring(e, members, takes, give, order, without.missingW > 0 ? sheds(give.cutW) : without)
 }

@@ -7,14 +7,38 @@ const CHUNK_BYTES = 1 << 20
  * SHA-256(label length || label || seed). Whoever holds the revealed seed can recompute any single word with any crypto library.
  */
 export function draws(n: number, seed: Uint8Array, label: string): Uint32Array {
-  const name = Buffer.from(label, 'utf8')
-  const key = createHash('sha256').update(Buffer.of(name.length)).update(name).update(seed).digest()
-  const cipher = createCipheriv('aes-256-ctr', key, Buffer.alloc(16))
+  const cipher = createCipheriv('aes-256-ctr', keyOf(seed, label), Buffer.alloc(16))
   const out = new Uint8Array(n * 4)
   const zeros = new Uint8Array(Math.min(out.length, CHUNK_BYTES))
   for (let at = 0; at < out.length; at += zeros.length)
     out.set(cipher.update(zeros.subarray(0, Math.min(zeros.length, out.length - at))), at)
   return new Uint32Array(out.buffer)
+}
+
+function keyOf(seed: Uint8Array, label: string): Buffer {
+  const name = Buffer.from(label, 'utf8')
+  return createHash('sha256').update(Buffer.of(name.length)).update(name).update(seed).digest()
+}
+
+/**
+ * Those words of `draws` whose numbers are `who`. What a charger draws by its own number is its own: nobody's coming or going moves it. A few of
+ * many are computed one by one (word i is in block i / 4), which a million of others would cost more.
+ */
+export function drawsOf(who: Uint32Array, seed: Uint8Array, label: string): Uint32Array {
+  let count = 0
+  for (const i of who) if (i >= count) count = i + 1
+  const out = new Uint32Array(who.length)
+  if (count <= 8 * who.length) {
+    const all = draws(count, seed, label)
+    for (let m = 0; m < who.length; m++) out[m] = all[who[m]!]!
+    return out
+  }
+  const counters = Buffer.alloc(16 * who.length)
+  for (let m = 0; m < who.length; m++) counters.writeUInt32BE(who[m]! >>> 2, 16 * m + 12)
+  const cipher = createCipheriv('aes-256-ecb', keyOf(seed, label), null).setAutoPadding(false)
+  const blocks = new Uint32Array(Uint8Array.from(cipher.update(counters)).buffer)
+  for (let m = 0; m < who.length; m++) out[m] = blocks[4 * m + (who[m]! & 3)]!
+  return out
 }
 
 const BINS = 4096

@@ -145,7 +145,7 @@ function whoMayBeUsed(s: State, e: EventState, programme: Programme) {
   const isRoutine = !emergency && !isStanding(e.event)
   const spent = isRoutine ? spentRule(s, e, programme) : undefined
   const resting = isRoutine ? unrested(s, e, programme) : undefined
-  const control = drawnShare(members.length, isRoutine ? programme.holdOut : 0, e.seed, 'holdout')
+  const control = drawnShare(members, isRoutine ? programme.holdOut : 0, e.seed, 'holdout')
   const excluded = new Uint32Array(members.length)
   const why = new Uint8Array(members.length)
   const used = new Uint32Array(members.length)

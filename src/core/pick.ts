@@ -1,4 +1,4 @@
-import { draws } from './draw.ts'
+import { draws, drawsOf } from './draw.ts'
 import { normalBelow } from './normal.ts'
 import type { Common } from './reliability.ts'
 
@@ -264,12 +264,12 @@ function filled(of: Candidates, t: Table, goal: Goal, choice: Choice): Pick {
 
 /**
  * Members who stay back while nothing is known to be missing: this share of them, by draw. `label` separates reserve and control group. The draw of a
- * member hangs on its place under the targets alone, so nobody else's coming or going moves it.
+ * member hangs on its number alone, so nobody else's coming or going moves it.
  */
-export function drawnShare(n: number, share: number, seed: Uint8Array, label: 'reserve' | 'holdout'): Uint8Array {
-  const out = new Uint8Array(n)
+export function drawnShare(members: Uint32Array, share: number, seed: Uint8Array, label: 'reserve' | 'holdout'): Uint8Array {
+  const out = new Uint8Array(members.length)
   if (share <= 0) return out
-  const u = draws(n, seed, label)
-  for (let m = 0; m < n; m++) if (u[m]! < share * 4294967296) out[m] = 1
+  const u = drawsOf(members, seed, label)
+  for (let m = 0; m < members.length; m++) if (u[m]! < share * 4294967296) out[m] = 1
   return out
 }

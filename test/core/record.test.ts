@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { apply, beginTurn } from '../../src/core/apply.ts'
 import { blobsOf, canonicalJson, decode, encode, MAX_LEAF_BYTES, MissingBlob } from '../../src/core/codec.ts'
-import { below, draws, reach } from '../../src/core/draw.ts'
+import { below, draws, drawsOf, reach } from '../../src/core/draw.ts'
 import { withChanges } from '../../src/core/fleet.ts'
 import { rangesOf } from '../../src/core/members.ts'
 import type { Fact, Readings } from '../../src/core/model.ts'
@@ -135,6 +135,11 @@ describe('a draw', () => {
     for (const i of [0, 1, 2, 262_143, 262_144, 299_999]) expect(words[i]).toBe(stream.readUInt32LE(4 * i))
     // openssl enc -aes-256-ctr -K $(printf '\001a' | sha256sum | cut -c-64) -iv 0 over 8 zero bytes
     expect(Array.from(draws(2, new Uint8Array(0), 'a'))).toEqual([2102000615, 911272309])
+  })
+  test('of a few numbers is what they have among all, in any order and however far apart', () => {
+    const all = draws(100_000, seedOf('x'), 'order')
+    for (const who of [[], [5], [99_999, 0, 7, 3, 4], Array.from({ length: 500 }, (_, k) => (k * 7_919) % 100_000), [3, 1, 2, 0]])
+      expect(drawsOf(Uint32Array.from(who), seedOf('x'), 'order')).toEqual(Uint32Array.from(who, i => all[i]!))
   })
   test('below n is one of 0..n-1, both ends included', () => {
     expect([below(0, 7), below(4294967295, 7), below(2 ** 31, 7)]).toEqual([0, 6, 3])

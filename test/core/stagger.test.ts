@@ -239,6 +239,17 @@ describe('whoever comes late', () => {
     const told = [10, 11].map(i => b.want(i)[0]!.limitW)
     expect([10, 11].map(i => toldIn(b.event(), 0, i)!.limitW)).toEqual(told)
   })
+  test('with a box that is installed between others while a shed runs, has nobody else let go for it or limited', () => {
+    const b = bed(fleetOfN(20), {}, { perSite: 40 })
+    b.signal({ class: 'emergency', basis: 'order', ...during(T, T + 3_600, { kind: 'shed', totalW: 70_000 }) })
+    b.observed(Array<number>(20).fill(7_000))
+    const before = b.wants(T + 70)
+    b.until(T + 60)
+    const fleet = fleetOf([...fleetOfN(20), { station: 3 }], { perSite: 40 })
+    b.turn(fleet, everyoneEnrolled(21))
+    expect(b.s.fleet.position[20]).toBe(4)
+    expect(b.wants(T + 70)).toEqual(before)
+  })
   test('with a box that nobody has asked for yet, changes nothing', () => {
     const b = bed(fleetOfN(10), {}, { perSite: 20 })
     const { fleet, enrolled } = grownTo(11, 11)
