@@ -142,7 +142,11 @@ const options = (command: Command): string[][] =>
   command.options.map(o => [
     `\`${o.flags}\``,
     o.description + (o.argChoices ? `: ${o.argChoices.join(', ')}` : ''),
-    o.mandatory ? 'required' : o.defaultValue === undefined || o.defaultValue === true ? '' : `\`${o.defaultValue}\``,
+    o.mandatory
+      ? 'required'
+      : o.defaultValue === undefined || o.defaultValue === true
+        ? ''
+        : `\`${o.defaultValueDescription ?? o.defaultValue}\``,
   ])
 
 export function commandsPage(): string {

@@ -74,8 +74,10 @@ type Problem = { title?: string; detail?: string; code?: string; hint?: string; 
 /** problem+json (RFC 9457) as one line. Statuses: 401 and 403 -> 4; 404, 409, 410, 412 -> 5; other 4xx -> 2; the rest -> 1. */
 export function problem(status: number, body: unknown, path: string): Fault {
   const p: Problem = typeof body === 'object' && body !== null ? body : {}
-  const errors = (p.errors ?? []).map(e => `${e.pointer ?? ''} ${e.detail ?? ''}`.trim()).join('; ')
-  const said = [p.detail ?? p.title ?? `${path} answered ${status}`, errors].filter(t => t !== '').join(': ')
+  const title = p.detail ?? p.title ?? `${path} answered ${status}`
+  const errors = (p.errors ?? []).map(e => `${e.pointer ?? ''} ${e.detail ?? ''}`.trim())
+  // a lone error often is the detail: it is said once, with its place
+  const said = errors.length === 1 && errors[0]!.includes(title) ? errors[0]! : [title, errors.join('; ')].filter(t => t !== '').join(': ')
   const name = p.code === undefined || said.includes(p.code) ? '' : ` [${p.code}]`
   return new Fault(exitOf(status), `GB-${codeOf(status)}`, said + name, p.hint ?? hintOf(status))
 }

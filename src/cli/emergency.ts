@@ -51,6 +51,6 @@ export async function operate(context: Context<{ reason: string; text?: string }
   const o = body as Operated
   out.result(
     o,
-    out.quiet ? o.event : `operated: event ${o.event}, ${o.usable} chargers commanded, ${o.excluded} excluded, until ${o.until}`,
+    out.quiet ? o.event : `operated: event ${o.event}, ${o.usable} chargers may be used, ${o.excluded} excluded, until ${o.until}`,
   )
 }

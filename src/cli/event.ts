@@ -52,7 +52,7 @@ export async function seed(context: Context, id: string): Promise<undefined> {
 /** An event as a person reads it. Pure. */
 export function detailText(d: Detail): string {
   const { event: e, progress: p, verification: v } = d
-  const last = d.series?.points.filter(point => point.measuredW !== null).at(-1)
+  const last = newest(d.series?.points ?? [])
   return [
     `${e.id}: ${e.state}${d.declined === null ? '' : ` (${d.declined})`}, ${e.class}, programme ${e.programme}, revision ${e.revision}`,
     `  from ${e.from} until ${e.until ?? 'cancelled'}${d.spread === null ? '' : `, starts spread over ${d.spread.startS} s, ends over ${d.spread.endS} s`}`,
@@ -76,7 +76,13 @@ export function detailText(d: Detail): string {
         ]),
   ].join('\n')
 }
-function askText(ask: Detail['intervals'][number]['ask']): string {
+/** The newest figure; not that of a step that has only begun: only the few chargers that were read since are in its sum. */
+function newest(points: NonNullable<Detail['series']>['points']) {
+  const [before, last] = points.filter(p => p.measuredW !== null).slice(-2)
+  return before && last && last.coverage < before.coverage ? before : (last ?? before)
+}
+/** What is asked, as a person says it. */
+export function askText(ask: Detail['intervals'][number]['ask']): string {
   if (ask.kind === 'off') return 'off'
   if (ask.kind === 'keep') return `keep ${percent(ask.fraction)} of each`
   if (ask.kind !== 'limitEach') return `${ask.kind} ${watts(ask.totalW)}`

@@ -1,11 +1,34 @@
 #!/usr/bin/env node
-import { CommanderError } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import { packageVersion } from '../version.ts'
 import { type ExitCode, Fault, faultLine } from './exit.ts'
 import { createProgram } from './program.ts'
 
+const program = createProgram(
+  {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    exit: code => {
+      process.exitCode = code
+    },
+  },
+  packageVersion(),
+)
+
 const verbosity = (argv: readonly string[]): number =>
   argv.reduce((n, a) => n + (a === '--verbose' ? 1 : /^-v+$/.test(a) ? a.length - 1 : 0), 0)
+
+/** The command that was meant, with those above it: whose help has the answer. */
+function called(program: Command, argv: readonly string[]): string {
+  const path = [program]
+  for (const word of argv.slice(2)) {
+    const child = path.at(-1)!.commands.find(c => c.name() === word)
+    if (child) path.push(child)
+  }
+  return path.map(c => c.name()).join(' ')
+}
 
 /** Says what went wrong on stderr and returns the exit code. Only `-vv` shows a stack. */
 function explain(error: unknown, argv: readonly string[]): ExitCode {
@@ -18,7 +41,11 @@ function explain(error: unknown, argv: readonly string[]): ExitCode {
     if (error.code === 'commander.help') return 2
     const [message = '', ...more] = error.message.replace(/^error: /, '').split('\n')
     const meant = /\((Did you mean .*)\)/.exec(more.join(' '))?.[1]
-    say(error.code === 'commander.unknownOption' ? 'GB-1101' : 'GB-1102', message, meant?.replace('Did', 'did') ?? 'see gridbridge --help')
+    say(
+      error.code === 'commander.unknownOption' ? 'GB-1101' : 'GB-1102',
+      message,
+      meant?.replace('Did', 'did') ?? `see ${called(program, argv)} --help`,
+    )
     return 2
   }
   if (error instanceof Fault) {
@@ -59,18 +86,6 @@ const interrupted = () => process.exit(130)
 process.once('SIGINT', interrupted)
 
 try {
-  const program = createProgram(
-    {
-      stdout: process.stdout,
-      stderr: process.stderr,
-      env: process.env,
-      cwd: process.cwd(),
-      exit: code => {
-        process.exitCode = code
-      },
-    },
-    packageVersion(),
-  )
   await program.parseAsync(process.argv)
 } catch (error) {
   process.exitCode = explain(error, process.argv)

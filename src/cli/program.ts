@@ -136,7 +136,7 @@ export function createProgram(proc: Process, version: string): Command {
       .description('test newly enrolled chargers: a short real limit under their programme, judged by their meters')
       .argument('<node|charger>')
       .option('--limit <limit>', 'as for an emergency; without it 6 A', limit)
-      .option('--for <duration>', 'how long each holds it', durationS, 300)
+      .addOption(new Option('--for <duration>', 'how long each holds it').argParser(durationS).default(300, '5m'))
       .option('--programme <id>', 'where they are in more than one'),
   ).action(does(async () => (await import('./fleetTest.ts')).test))
 
@@ -177,7 +177,7 @@ export function createProgram(proc: Process, version: string): Command {
       .description('check an order, lock its node for 30 s and say what it would do')
       .argument('<node>')
       .requiredOption('--limit <limit>', 'each charger: 6A, 4.2kW, 50% of its maximum, floor, 0; the node: "total 500kW"', limit)
-      .option('--for <duration>', 'how long', durationS, 1800)
+      .addOption(new Option('--for <duration>', 'how long').argParser(durationS).default(1800, '30m'))
       .option('--programme <id>', 'where more than one allows emergencies')
       .option('--basis <text>', 'legal ground for using chargers without consent; goes into the log')
       .option('--test', 'take the whole path and command nobody'),

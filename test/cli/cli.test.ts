@@ -27,7 +27,7 @@ describe.concurrent('usage', () => {
     ['a mistyped flag never passes for a dry run', ['fleet', 'import', 'x.csv', '--aply'], /GB-1101.*--apply/],
     ['an unknown command', ['evnt'], /GB-1102: unknown command 'evnt' \(hint: did you mean event\?\)/],
     ['a surplus argument', ['serve', 'now'], /GB-1102: too many arguments/],
-    ['a missing argument', ['event', 'show'], /GB-1102: missing required argument 'id'/],
+    ['a missing argument', ['event', 'show'], /GB-1102: missing required argument 'id'.*see gridbridge event show --help/],
     ['a missing flag', ['audit', 'verify'], /GB-1102: required option '--key <file>'/],
     ['an amount without its unit', ['emergency', 'select', 'X', '--limit', '6'], /GB-1102.*write 6A/],
     ['a duration without its unit', ['opt-out', 'add', 'X', '--for', '30'], /GB-1102.*duration with a unit/],
