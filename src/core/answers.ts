@@ -27,7 +27,8 @@ export function applySent(s: State, fact: Of<'sent'>, nowS: Second): void {
   const fitted = new Map<number, number>()
   appendRows(s.rows, fact.fitted, (i, row) => fitted.set(i, row))
   const answered = answering(s, nowS)
-  fact.who.forEach((i, k) => {
+  for (let k = 0; k < fact.who.length; k++) {
+    const i = fact.who[k]!
     const row = fitted.size === 0 ? s.want[i]! : (fitted.get(i) ?? s.want[i]!)
     const again = s.pending[i] !== NONE && sameRest(s.rows, s.pending[i]!, row, nowS)
     s.attempt[i] = again ? Math.min(255, s.attempt[i]! + 1) : 0
@@ -36,7 +37,7 @@ export function applySent(s: State, fact: Of<'sent'>, nowS: Second): void {
     s.seq[i] = fact.seq[k]!
     s.dueS[i] = 0
     answered(i, row, SENT)
-  })
+  }
 }
 
 /** Attempts after which the next is as late as it gets: who has no car is asked again only in case the news of one was lost. */
@@ -76,9 +77,11 @@ const UNANSWERED = answers.indexOf('unknown')
  */
 function answering(s: State, nowS: Second): (i: number, row: number, answer: number) => void {
   const carried = new Map<EventNo, { readonly e: EventState; readonly isCommanded: ((charger: number) => void) | undefined } | undefined>()
+  const { rows } = s
   return (i, row, answer) => {
-    for (let k = rowStart(s.rows, row); k < rowEnd(s.rows, row); k++) {
-      const no = s.rows.because[k]!
+    const end = rowEnd(rows, row)
+    for (let k = rowStart(rows, row); k < end; k++) {
+      const no = rows.because[k]!
       let event = carried.get(no)
       if (!event && !carried.has(no)) {
         const e = s.events.get(no)

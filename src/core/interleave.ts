@@ -4,6 +4,8 @@
  */
 export type Room = {
   readonly powerW: Int32Array
+  /** The powers of what is being merged, in its own order: each is fetched once from afar. */
+  readonly ownW: Int32Array
   readonly next: Uint32Array
   readonly last: Uint32Array
   /** Of each sequence: the power of the next in line, of all before it, and what a watt is of its whole. */
@@ -21,6 +23,7 @@ export function roomFor(most: number, powerW: Int32Array): Room {
   const deadline = new Float64Array(most)
   return {
     powerW,
+    ownW: new Int32Array(powerW.length),
     next: new Uint32Array(most),
     last: new Uint32Array(most),
     nextW: new Float64Array(most),
@@ -52,7 +55,7 @@ export function merge(r: Room, from: Uint32Array, starts: readonly number[], end
     into[to] = from[r.next[g]!++]!
     r.doneW[g]! += r.nextW[g]!
     spentW += r.nextW[g]!
-    enqueue(r, from, g)
+    enqueue(r, g)
     if (isMany && r.next[g]! < r.last[g]!) push(r.waiting, g)
   }
 }
@@ -66,25 +69,29 @@ function begin(r: Room, from: Uint32Array, starts: readonly number[], end: numbe
   for (let g = 0; g < starts.length; g++) {
     const stop = g + 1 < starts.length ? starts[g + 1]! : end
     let sumW = 0
-    for (let k = starts[g]!; k < stop; k++) sumW += r.powerW[from[k]!]!
+    for (let k = starts[g]!; k < stop; k++) {
+      const w = r.powerW[from[k]!]!
+      r.ownW[k] = w
+      sumW += w
+    }
     r.next[g] = starts[g]!
     r.last[g] = stop
     r.doneW[g] = 0
     r.perW[g] = 1 / sumW
     allW += sumW
-    enqueue(r, from, g)
+    enqueue(r, g)
     if (starts.length > FEW) push(r.waiting, g)
   }
   return allW
 }
-function enqueue(r: Room, from: Uint32Array, g: number): void {
+function enqueue(r: Room, g: number): void {
   const at = r.next[g]!
   if (at === r.last[g]) {
     r.release[g] = Number.POSITIVE_INFINITY
     r.deadline[g] = Number.POSITIVE_INFINITY
     return
   }
-  const ownW = r.powerW[from[at]!]!
+  const ownW = r.ownW[at]!
   r.nextW[g] = ownW
   r.release[g] = r.doneW[g]! * r.perW[g]! - TOLERANCE
   r.deadline[g] = (r.doneW[g]! + ownW) * r.perW[g]!

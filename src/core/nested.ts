@@ -48,15 +48,20 @@ export function boundsOf(
 }
 
 /** Could it for anyone, whatever their own delays? Asked before a million chargers are looked at. */
-function couldCover(g: EventState, j: number, e: EventState, { fromS, toS }: Interval, nowS: Second): boolean {
+function couldCover(g: EventState, j: number, e: EventState, x: Interval, nowS: Second): boolean {
   const own = g.event.intervals[j]!
-  const [gs, es] = [delaysOf(g), delaysOf(e)]
-  return own.fromS + gs.leastS <= Math.max(nowS, fromS + es.mostS) && own.toS + gs.mostS >= Math.min(toS, e.cancelledS) + es.leastS
+  const begins = own.fromS + startsWithin(g, own).leastS <= Math.max(nowS, x.fromS + startsWithin(e, x).mostS)
+  return begins && own.toS + endsWithin(g).mostS >= Math.min(x.toS, e.cancelledS) + endsWithin(e).leastS
 }
-/** Least and most that any edge of an event is moved for anyone. */
-const delaysOf = ({ spread: x }: EventState) => ({
-  leastS: Math.min(0, x.startShiftS, x.endShiftS),
-  mostS: Math.max(0, x.startShiftS, x.endShiftS) + Math.max(x.startS, x.endS),
+/** The least and the most that the start of an interval is moved for anyone. */
+const startsWithin = ({ spread }: EventState, { failsafe }: Interval) =>
+  failsafe
+    ? { leastS: 0, mostS: Math.max(spread.startS, spread.endS) }
+    : { leastS: spread.startShiftS, mostS: spread.startShiftS + spread.startS }
+/** The same of the end of any interval: it may hang on the next one's start. */
+const endsWithin = ({ spread }: EventState) => ({
+  leastS: Math.min(0, spread.startShiftS, spread.endShiftS),
+  mostS: Math.max(0, spread.startShiftS, spread.endShiftS) + Math.max(spread.startS, spread.endS),
 })
 
 /** Those that hang on nothing but themselves first, then ceilings, the smaller before the larger. */

@@ -1,4 +1,4 @@
-import { fit, refitS } from './fit.ts'
+import { fit, type Held, heldBy, refitS } from './fit.ts'
 import { nextFreedS } from './members.ts'
 import type { Decision, Second } from './model.ts'
 import {
@@ -37,12 +37,13 @@ export function reconcile(s: State, nowS: Second): Sent | undefined {
   let who = new Uint32Array(64)
   let count = 0
   const { dueS } = s
+  const held = heldBy(s)
   for (let i = 0; i < dueS.length; i++) {
     if (dueS[i]! > nowS) continue
     scratch.count = 0
     scratch.segments = 0
-    const whole = fit(s, i, s.want[i]!, nowS, scratch)
-    const at = dueAt(s, i, whole ? undefined : scratch, nowS)
+    const whole = fit(s, i, s.want[i]!, nowS, held, scratch)
+    const at = dueAt(s, i, whole ? undefined : scratch, nowS, held)
     dueS[i] = Math.min(at, IDLE_S)
     if (at > nowS) continue
     who = grown(who, count + 1)
@@ -50,17 +51,18 @@ export function reconcile(s: State, nowS: Second): Sent | undefined {
     if (!whole) copySchedule(scratch, fitted, i)
   }
   if (count === 0) return undefined
-  who = who.subarray(0, count)
-  return { kind: 'sent', who, seq: Uint16Array.from(who, i => s.seq[i]! + 1), fitted: finished(fitted) }
+  const seq = new Uint16Array(count)
+  for (let k = 0; k < count; k++) seq[k] = s.seq[who[k]!]! + 1
+  return { kind: 'sent', who: who.subarray(0, count), seq, fitted: finished(fitted) }
 }
 
 /** When this charger next needs a command. `fitted` is what fits of what is wanted, undefined if all of it does. */
-function dueAt(s: State, i: number, fitted: Draft | undefined, nowS: Second): Second {
+function dueAt(s: State, i: number, fitted: Draft | undefined, nowS: Second, held: Held): Second {
   if (s.up[s.fleet.station[i]!] !== 1) return IDLE_S
   const pending = s.pending[i]!
   // from the moment a command is out until its outcome is in, what the charger holds is unknown, whatever was known before
   const holds = pending === NONE ? s.holds[i]! : UNKNOWN
-  if (holds !== UNKNOWN && isHeld(s, i, holds, fitted, nowS)) return refitS(s, i, s.want[i]!, nowS)
+  if (holds !== UNKNOWN && isHeld(s, i, holds, fitted, nowS)) return refitS(s, i, s.want[i]!, nowS, held)
   if (pending !== NONE && isHeld(s, i, pending, fitted, nowS)) return s.sentS[i]! + retryAfterS(s.attempt[i]!)
   const firstS = Math.min(firstLimitS(s, i, fitted, nowS), holds === UNKNOWN ? nowS : nextLimit(s.rows, holds, nowS))
   return Math.max(nowS, firstS - LEAD_S)

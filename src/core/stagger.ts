@@ -85,8 +85,10 @@ function placesBefore(f: Fleet, ranges: readonly Range[]): Uint32Array {
 /** The places of one class in the order they go, interleaved node by node from the deepest up. */
 function orderOfClass(places: Uint32Array, of: number, nodes: Nodes, words: Uint32Array, nodeWords: Uint32Array, room: Room): Uint32Array {
   const before = new Uint32Array(of + 1)
-  for (let k = 0; k < places.length; k++) before[places[k]! + 1] = 1
-  for (let k = 0; k < of; k++) before[k + 1]! += before[k]!
+  for (let place = 0, passed = 0; place <= of; place++) {
+    before[place] = passed
+    if (places[passed] === place) passed++
+  }
   const blocks = newBlocks(places, words)
   for (let k = 0; k < nodes.count; k++) {
     const from = before[nodes.from[k]!]!
@@ -103,7 +105,9 @@ type Blocks = {
   readonly end: Uint32Array
   readonly word: Uint32Array
   readonly spare: Uint32Array
+  /** Blocks being joined, and where in its round each gives next. */
   readonly starts: Uint32Array
+  readonly turn: Uint32Array
 }
 function newBlocks(places: Uint32Array, words: Uint32Array): Blocks {
   const n = places.length
@@ -113,22 +117,22 @@ function newBlocks(places: Uint32Array, words: Uint32Array): Blocks {
     end[p] = p + 1
     word[p] = words[places[p]!]!
   }
-  return { order: places.slice(), end, word, spare: new Uint32Array(n), starts: new Uint32Array(n) }
+  return { order: places.slice(), end, word, spare: new Uint32Array(n), starts: new Uint32Array(n), turn: new Uint32Array(n) }
 }
 
 /** Makes one block of all the blocks in [from, to). Those of one size take turns, in drawn order; the groups of different size are then merged. */
 function join(b: Blocks, from: number, to: number, wordAfter: number, room: Room): void {
   if (b.end[from] === to) return
-  const { order, end, spare } = b
-  const starts = blocksBySize(b, from, to)
+  const { order, end, spare, starts } = b
+  const count = blocksBySize(b, from, to)
   const groups: number[] = []
   let at = from
-  for (let k = 0; k < starts.length; ) {
+  for (let k = 0; k < count; ) {
     const size = end[starts[k]!]! - starts[k]!
     let last = k + 1
-    while (last < starts.length && end[starts[last]!]! - starts[last]! === size) last++
+    while (last < count && end[starts[last]!]! - starts[last]! === size) last++
     groups.push(at)
-    at = takeTurns(b, starts.subarray(k, last), size, at)
+    at = takeTurns(b, k, last, size, at)
     k = last
   }
   if (groups.length > 1) merge(room, spare, groups, to, order, from)
@@ -137,37 +141,39 @@ function join(b: Blocks, from: number, to: number, wordAfter: number, room: Room
   b.word[from] = wordAfter
 }
 
-/** Starts of the blocks in [from, to), the smallest block first. */
-function blocksBySize({ end, starts }: Blocks, from: number, to: number): Uint32Array {
+/** Writes the starts of the blocks in [from, to), the smallest block first; how many. */
+function blocksBySize({ end, starts }: Blocks, from: number, to: number): number {
+  const size = end[from]! - from
   let count = 0
   let isEven = true
   for (let p = from; p < to; p = end[p]!) {
-    isEven &&= end[p]! - p === end[from]! - from
+    if (end[p]! - p !== size) isEven = false
     starts[count++] = p
   }
-  const all = starts.subarray(0, count)
-  if (isEven) return all
-  const keys = Float64Array.from(all, p => (end[p]! - p) * 4294967296 + p).sort()
-  for (let k = 0; k < count; k++) all[k] = keys[k]! % 4294967296
-  return all
+  if (isEven) return count
+  const keys = Float64Array.from(starts.subarray(0, count), p => (end[p]! - p) * 4294967296 + p).sort()
+  for (let k = 0; k < count; k++) starts[k] = keys[k]! % 4294967296
+  return count
 }
 
-/** Blocks of one size, in drawn order, give one charger each in every round; each begins anywhere in its own. Returns where it ends in `spare`. */
-function takeTurns({ order, word, spare }: Blocks, starts: Uint32Array, size: number, at: number): number {
-  for (let k = starts.length - 1; k > 0; k--) {
-    const other = below(word[starts[k]!]!, k + 1)
+/**
+ * Blocks of one size, those of starts[first, last), in drawn order, give one charger each in every round; each begins anywhere in its own. Returns where
+ * it ends in `spare`.
+ */
+function takeTurns({ order, word, spare, starts, turn }: Blocks, first: number, last: number, size: number, at: number): number {
+  for (let k = last - 1; k > first; k--) {
+    const other = first + below(word[starts[k]!]!, k - first + 1)
     const moved = starts[k]!
     starts[k] = starts[other]!
     starts[other] = moved
   }
-  if (size === 1) for (let b = 0; b < starts.length; b++) spare[at++] = order[starts[b]!]!
-  else
-    for (let round = 0; round < size; round++)
-      for (let b = 0; b < starts.length; b++) {
-        const p = starts[b]!
-        const k = round + below(Math.imul(word[p]!, 2654435761) >>> 0, size)
-        spare[at++] = order[p + (k < size ? k : k - size)]!
-      }
+  for (let b = first; b < last; b++) turn[b] = below(Math.imul(word[starts[b]!]!, 2654435761) >>> 0, size)
+  for (let round = 0; round < size; round++)
+    for (let b = first; b < last; b++) {
+      const k = turn[b]!
+      spare[at++] = order[starts[b]! + k]!
+      turn[b] = k + 1 < size ? k + 1 : 0
+    }
   return at
 }
 function copyTurned(from: Uint32Array, by: number, into: Uint32Array, at: number): number {
