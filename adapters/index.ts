@@ -23,6 +23,10 @@ const makers: { readonly [K in SignalKind]: Make<K> } = {
   webhook: async (options, runtime) => (await import('./signals/webhook/index.ts')).webhook(options, runtime),
 }
 
+/** Peers that ought to be heard of without a message of the grid: a VTN that we poll, and who promised a heartbeat. */
+export const awaitedPeers = (signal: SignalConfig): readonly string[] =>
+  signal.kind === 'openadr2b' ? [signal.peer] : signal.peers.filter(p => p.heartbeatS !== undefined).map(p => p.name)
+
 export function makeSignal({ kind, ...options }: SignalConfig, runtime: Runtime): Promise<ListeningSource> {
   return (makers[kind] as Make<SignalKind>)(options as never, runtime)
 }

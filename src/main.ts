@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { type ListeningSource, makeSignal, type SignalConfig, signalSchemas } from '../adapters/index.ts'
+import { awaitedPeers, type ListeningSource, makeSignal, type SignalConfig, signalSchemas } from '../adapters/index.ts'
 import type { Api } from './api/context.ts'
 import type { NoticesOptions } from './api/notices.ts'
 import type { LogReader } from './audit/verify.ts'
@@ -154,6 +154,7 @@ async function assemble(
     ...(config.api.tls && { tls: { cert: readFileSync(config.api.tls.certFile), key: readFileSync(config.api.tls.keyFile) } }),
     logger: errorLog(line => process.stderr.write(`${line}\n`)),
     checks: { ocpp: () => ocppCheck(portOf(chargers)) },
+    awaited: (config.signals as readonly SignalConfig[]).flatMap(s => awaitedPeers(s).map(peer => ({ adapter: s.kind, peer }))),
   })
   closers.push(() => notices.stop())
   closers.push(() => alarms.stop())

@@ -11,7 +11,7 @@ import type { Engine } from '../engine.ts'
 import type { Operations } from '../operations/index.ts'
 import type { By } from '../operations/result.ts'
 import type { Principal, Scope } from './auth.ts'
-import type { Checks } from './health.ts'
+import type { Awaited, Checks } from './health.ts'
 import type { Answer, Idempotent } from './idempotency.ts'
 import { ApiProblem } from './problem.ts'
 
@@ -28,6 +28,7 @@ export type Context = {
   readonly operations: Operations
   readonly version: string
   readonly checks: Checks
+  readonly awaited: readonly Awaited[]
   readonly idempotent: Idempotent
   readonly maxImportBytes: number
   /** Is the anonymous register open to all? */

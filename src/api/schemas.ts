@@ -435,7 +435,7 @@ export const ready = named(
   z.object({
     ready: z.boolean(),
     checks: z.record(z.string(), check),
-    signals: z.array(z.object({ adapter: z.string(), peer: z.string(), lastContact: instant, stale: z.boolean() })),
+    signals: z.array(z.object({ adapter: z.string(), peer: z.string(), lastContact: instant.nullable(), stale: z.boolean() })),
   }),
 )
 export const ids = z.object({ id: z.string().min(1).max(1000) })

@@ -5,7 +5,7 @@ import type { Operations } from '../operations/index.ts'
 import { accepts, createPaths } from './accept.ts'
 import { createAuthenticate, demand, type TokenSetting } from './auth.ts'
 import type { Api, Context } from './context.ts'
-import type { Checks } from './health.ts'
+import type { Awaited, Checks } from './health.ts'
 import { createIdempotency } from './idempotency.ts'
 import { createMetrics } from './metrics.ts'
 import type { Notices } from './notices.ts'
@@ -33,6 +33,8 @@ export type ApiOptions = {
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
   /** Further checks of `/readyz`, such as that of the OCPP port. */
   readonly checks?: Checks
+  /** Sources that `/readyz` names also before they were ever heard. */
+  readonly awaited?: readonly Awaited[]
   /** Off where none is given. */
   readonly logger?: FastifyBaseLogger
   /** Requests a minute of one token, or of all who have none together. Emergencies and health are exempt. */
@@ -123,6 +125,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     operations,
     version,
     checks,
+    awaited: options.awaited ?? [],
     idempotent: createIdempotency(engine.now),
     maxImportBytes,
     publicRegister,

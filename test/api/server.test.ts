@@ -228,6 +228,13 @@ describe('those who run the bridge', () => {
     expect((await b.get('/readyz', {})).json()).toMatchObject({ ready: true, signals: [{ stale: true }] })
     expect((await b.get('/healthz', {})).json()).toMatchObject({ ready: true, chargers: 10, eventsActive: 0 })
   })
+  test('see a source that was never heard, until it is', async () => {
+    const early = await startBridge({ fleet: false, api: { awaited: [{ adapter: 'openadr2b', peer: 'vtn' }] } })
+    const signals = async () => (await early.get('/readyz', {})).json().signals
+    expect(await signals()).toEqual([{ adapter: 'openadr2b', peer: 'vtn', lastContact: null, stale: true }])
+    early.engine.bridge.heard('openadr2b', 'vtn', early.engine.now(), 60_000)
+    expect(await signals()).toEqual([{ adapter: 'openadr2b', peer: 'vtn', lastContact: expect.stringMatching(/Z$/), stale: false }])
+  })
   test('see that the OCPP port is shut, or that the journal cannot be written', async () => {
     let open = false
     const shut = await startBridge({ fleet: false, api: { checks: { ocpp: () => ({ ok: open, detail: 'not listening' }) } } })

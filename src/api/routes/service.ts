@@ -8,7 +8,7 @@ const tags = ['service']
 const alive = z.object({ status: z.literal('ok'), version: z.string() })
 
 /** The entry document, and what those who run the bridge ask. Health needs no token and is never rate limited. */
-export function serviceRoutes(app: Api, { engine, version, checks }: Context): void {
+export function serviceRoutes(app: Api, { engine, version, checks, awaited }: Context): void {
   app.get(
     '/v1',
     {
@@ -35,7 +35,7 @@ export function serviceRoutes(app: Api, { engine, version, checks }: Context): v
       },
     },
     () => {
-      const seen = readiness(engine, checks)
+      const seen = readiness(engine, checks, awaited)
       if (seen.ready) return { ...seen, checks: { ...seen.checks }, signals: [...seen.signals] }
       const failed = Object.entries(seen.checks).filter(([, c]) => !c.ok)
       const detail = failed.map(([name, c]) => `${name}: ${c.detail}`).join('; ')
@@ -55,7 +55,7 @@ export function serviceRoutes(app: Api, { engine, version, checks }: Context): v
       },
     },
     () => {
-      const seen = readiness(engine, checks)
+      const seen = readiness(engine, checks, awaited)
       return {
         ...seen,
         checks: { ...seen.checks },
