@@ -73,15 +73,15 @@ describe('status callbacks', () => {
     bridge.advance(1_000)
     bridge.step(eventId, 'started')
     bridge.advance(60_000)
-    bridge.step(eventId, 'measured', { measuredW: 210_000, baselineW: 300_000, askedW: 90_000 })
+    bridge.step(eventId, 'measured', { measuredW: 209_999.99999999997, baselineW: 300_000, askedW: 90_000 })
     await arrived('received', 'accepted', 'started', 'measured')
     bridge.advance(1_740_000)
     bridge.step(eventId, 'completed')
     const verification = {
       verdict: 'delivered',
-      deliveredWh: 44_000,
+      deliveredWh: 43_999.662062124,
       askedWh: 45_000,
-      ratio: 0.98,
+      ratio: 0.97777027,
       causes: { offline: 3 },
     } as unknown as Verification
     bridge.step(eventId, 'verified', { verification })
@@ -95,7 +95,7 @@ describe('status callbacks', () => {
       data: { id: 'D-1', version: 1, status: 'received' },
     })
     expect(measured).toMatchObject({ data: { measuredW: 210_000, baselineW: 300_000, askedW: 90_000, state: 'scheduled' } })
-    expect(verified).toMatchObject({ data: { verification: { verdict: 'delivered', deliveredWh: 44_000 } } })
+    expect(verified).toMatchObject({ data: { verification: { verdict: 'delivered', deliveredWh: 44_000, ratio: 0.9778 } } })
     for (const { webhookId, envelope } of dso.received()) expect(envelope['id']).toBe(webhookId)
     await vi.waitFor(() => expect(inStore()).toBe(0))
     expect(dso.refused()).toEqual([])

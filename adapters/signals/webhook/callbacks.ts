@@ -162,7 +162,7 @@ function letterOf(progress: Progress, status: string, at: Instant, version: numb
   const { event, verification } = progress
   const digest = createHash('sha256').update(JSON.stringify([event.id, event.revision, status, onceOnly.has(status) ? null : at]))
   const id = `msg_${digest.digest('hex').slice(0, 32)}`
-  const figures = status === 'received' ? {} : { measuredW: progress.measuredW, baselineW: progress.baselineW, askedW: progress.askedW }
+  const figures = status === 'received' ? {} : { measuredW: whole(progress.measuredW), baselineW: whole(progress.baselineW), askedW: whole(progress.askedW) }
   const data = {
     id: event.upstreamRef,
     version,
@@ -185,13 +185,16 @@ function letterOf(progress: Progress, status: string, at: Instant, version: numb
   }
   return { id, status, body: JSON.stringify(envelope), sinceMs: at }
 }
+/** Watts and watt-hours without the noise of a sum of floats. */
+const whole = (n: number | null): number | null => (n === null ? null : Math.round(n))
+const share = (n: number | null): number | null => (n === null ? null : Math.round(n * 1e4) / 1e4)
 const shownVerification = (v: NonNullable<Progress['verification']>) => ({
   verdict: v.verdict,
-  askedWh: v.askedWh,
-  baselineWh: v.baselineWh,
-  actualWh: v.actualWh,
-  deliveredWh: v.deliveredWh,
-  ratio: v.ratio,
-  coverage: v.coverage,
+  askedWh: whole(v.askedWh),
+  baselineWh: whole(v.baselineWh),
+  actualWh: whole(v.actualWh),
+  deliveredWh: whole(v.deliveredWh),
+  ratio: share(v.ratio),
+  coverage: share(v.coverage),
   baselineRule: v.baselineRule,
 })
