@@ -71,7 +71,14 @@ function signalled(f: Fleet, i: number, w: number): number {
   if (w < f.minW[i]!) return f.leastW[i]!
   return f.stepW[i] === 0 ? w : w - ((w - f.minW[i]!) % f.stepW[i]!)
 }
-const withFloor = (f: Fleet, i: number, w: number, floorW: number): number => (floorW === 0 ? w : Math.max(w, Math.max(floorW, f.minW[i]!)))
+const withFloor = (f: Fleet, i: number, w: number, floorW: number): number => (floorW === 0 ? w : Math.max(w, flooredW(f, i, floorW)))
+/** The least that a programme leaves a charger: a pause or what stands for one, or its floor, in steps rounded up to the driver's good. */
+function flooredW(f: Fleet, i: number, floorW: number): number {
+  if (floorW === 0) return f.leastW[i]!
+  const [minW, stepW] = [f.minW[i]!, f.stepW[i]!]
+  const w = floorW <= minW ? minW : stepW === 0 ? Math.ceil(floorW) : minW + Math.ceil((floorW - minW) / stepW) * stepW
+  return Math.min(w, f.maxW[i]!)
+}
 
 /**
  * A ceiling on the load of the targets. The load of those who are not commanded, or cannot be reached, comes off first: at metered power, or
@@ -221,10 +228,11 @@ function givesOf({ fleet: f }: State, e: EventState, members: Uint32Array, takes
   const usualW = new Float64Array(n)
   for (let m = 0; m < n; m++) {
     const i = members[m]!
-    leastW[m] = floorW === 0 ? f.leastW[i]! : Math.max(floorW, f.minW[i]!)
+    leastW[m] = flooredW(f, i, floorW)
     const drawsW = knownW(e, i) ?? 0
     if (drawsW < f.minW[i]! / 2 || f.reliability[i] === 0 || (i < e.excluded.length && e.excluded[i] !== 0)) continue
-    usualW[m] = Math.max(0, drawsW - leastW[m]!)
+    // a meter may show more than the rated power; no limit takes that away
+    usualW[m] = leastW[m]! >= f.maxW[i]! ? 0 : Math.max(0, drawsW - leastW[m]!)
     if (takes[m] === 1 && !isUnmoved(e, i)) cutW[m] = usualW[m]!
   }
   return { leastW, cutW, usualW }

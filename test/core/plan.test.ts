@@ -136,6 +136,28 @@ describe('a shed', () => {
   })
 })
 
+describe('a floor is kept', () => {
+  const floorW = 4_200
+  test.each([
+    ['a share', { kind: 'keep', fraction: 0.1 } as const],
+    ['a shed', { kind: 'shed', totalW: 100_000 } as const],
+  ])('by a charger that goes in steps, which takes the next above it: %s', (_, ask) => {
+    const b = bed([{ ...small, stepW: 1_000 }], { floorW })
+    b.signal(hour(ask))
+    b.observed([7_000])
+    expect(b.wants(mid)).toEqual([1_380 + 3_000])
+  })
+  test.each([
+    ['a share', { kind: 'keep', fraction: 0.1 } as const],
+    ['a shed', { kind: 'shed', totalW: 100_000 } as const],
+  ])('and is no limit where the charger has less, even if its meter shows more: %s', (_, ask) => {
+    const b = bed([{ phases: 1, maxA: 16 }], { floorW })
+    b.signal(hour(ask))
+    b.observed([5_000])
+    expect(b.wants(mid)).toEqual([null])
+  })
+})
+
 describe('overlap', () => {
   test('the tightest limit holds at each instant, and each segment names the event that won', () => {
     const b = bed([small])
