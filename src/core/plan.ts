@@ -6,7 +6,7 @@ import { type Decision, type EventNo, type Interval, NEVER_S, type Second } from
 import { boundsOf, innermostFirst } from './nested.ts'
 import { closeSchedule, type Draft, draftSegment, finished, newDraft, type Rows, rowEnd, rowStart } from './rows.ts'
 import { newPad, type Pad, pushSegment, summed, tightest } from './schedule.ts'
-import { askEndS, type EventState, type Fleet, lastS, mayHold, type State } from './state.ts'
+import { askEndS, type EventState, type Fleet, firstEndS, lastS, mayHold, type State } from './state.ts'
 
 /** Recorded with every plan: replay recomputes a plan only under the algorithm that made it. */
 export const ALGORITHM = 'plan-2'
@@ -66,7 +66,8 @@ function partsOf(s: State, e: EventState, nowS: Second, unreachable: Unreachable
     if (held || isOver(e, interval, nowS)) return undefined
     const bounds = interval.ask.kind === 'cap' ? boundsOf(e, interval, members, nowS, s.fleet.position, others, UNLIMITED) : undefined
     const allocation = allocate(s, e, interval, members, bounds)
-    missingW = Math.max(missingW, allocation.missingW)
+    // what could not be reached in an interval that is being left says nothing of the next
+    if (firstEndS(e, interval.toS) > nowS) missingW = Math.max(missingW, allocation.missingW)
     return allocation.watts
   })
   if (missingW > 0) unreachable.push({ event: e.no, missingW })
