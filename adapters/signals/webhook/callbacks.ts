@@ -162,7 +162,10 @@ function letterOf(progress: Progress, status: string, at: Instant, version: numb
   const { event, verification } = progress
   const digest = createHash('sha256').update(JSON.stringify([event.id, event.revision, status, onceOnly.has(status) ? null : at]))
   const id = `msg_${digest.digest('hex').slice(0, 32)}`
-  const figures = status === 'received' ? {} : { measuredW: whole(progress.measuredW), baselineW: whole(progress.baselineW), askedW: whole(progress.askedW) }
+  const figures =
+    status === 'received'
+      ? {}
+      : { measuredW: whole(progress.measuredW), baselineW: whole(progress.baselineW), askedW: whole(progress.askedW) }
   const data = {
     id: event.upstreamRef,
     version,
