@@ -269,7 +269,7 @@ export function eventSummary(s: State, event: EventNo, nowMs: Instant): EventSum
       n.limitedNow++
       n.limitedToW += limitAt(s.rows, s.want[charger]!, nowS)
     }
-    const step = stepOf(s, charger, event, nowS)
+    const step = stepOf(s, charger, e, nowS)
     if (step === null) continue
     n[step]++
     if (step !== 'refused' && step !== 'optedOut') n.limited++
@@ -277,14 +277,16 @@ export function eventSummary(s: State, event: EventNo, nowMs: Instant): EventSum
   return { targeted: who.length, ...n, excluded, askNow: askAt(e, nowS), extraW: e.extraW, restore: restoreSummary(s, e, nowS) }
 }
 type Step = 'answered' | 'silent' | 'inDelay' | 'offline' | 'refused' | 'optedOut'
-function stepOf(s: State, charger: ChargerNo, event: EventNo, nowS: Second): Step | null {
-  const fromS = firstBecause(s, charger, event, nowS)
+function stepOf(s: State, charger: ChargerNo, e: EventState, nowS: Second): Step | null {
+  const fromS = firstBecause(s, charger, e.no, nowS)
   if (fromS === Infinity) {
     if (isOptedOut(s, charger, nowS, nowS + 1)) return 'optedOut'
     return isRefused(s, charger, nowS) ? 'refused' : null
   }
   if (!isUp(s, charger)) return 'offline'
-  if (fromS > nowS) return 'inDelay'
+  // past the start's window nobody waits for a draw: another event holds it as low or lower until then
+  const begunS = (e.event.intervals[0]?.fromS ?? 0) + e.spread.startShiftS + e.spread.startS
+  if (fromS > nowS && (nowS < begunS || limitAt(s.rows, s.want[charger]!, nowS) < 0)) return 'inDelay'
   return holdingOf(s, charger, nowS) === 'yes' ? 'answered' : 'silent'
 }
 function firstBecause(s: State, charger: ChargerNo, event: EventNo, nowS: Second): Second {

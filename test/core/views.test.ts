@@ -240,6 +240,19 @@ describe('how far an event is', () => {
     expect(eventSummary(s, 0, nowMs + 700_000)!.askNow).toBeNull()
     expect(eventSummary(s, 5, nowMs)).toBeUndefined()
   })
+  test('who is held lower by another event until later is not in a random delay', () => {
+    put(up(stationOf(0)))
+    begin({ kind: 'limitEach', limitW: 4000 })
+    const held = schedules(
+      [0],
+      [
+        { fromS: nowS - 10, toS: nowS + 300, limitW: 0 },
+        { fromS: nowS + 300, toS: nowS + 600, limitW: 4000 },
+      ],
+    )
+    put(planned({ ...held, because: Uint32Array.of(9, 0) }), sent([0]), outcome([0], 'accepted'))
+    expect(eventSummary(s, 0, nowMs)).toMatchObject({ limited: 1, answered: 1, inDelay: 0 })
+  })
   test.each<[Ask, number | null]>([
     [{ kind: 'cap', totalW: 9000 }, 9000],
     [{ kind: 'shed', totalW: 4000 }, 6000],
