@@ -68,10 +68,14 @@ function targetOf({ registry }: Engine, name: string): Result<Target> {
 function programmeOf(s: State, target: Target, wanted: string | undefined): Result<Programme> {
   const members = chargersUnder(s.fleet, [target])
   const theirs = [...s.programmes.values()].filter(p => members.some(i => s.enrolments.get(p.id)?.[i] === 1))
-  const names = theirs.map(p => p.id).join(', ') || 'none'
+  const names = theirs.map(p => p.id).join(', ')
   const found = wanted === undefined ? (theirs.length === 1 ? theirs[0] : undefined) : theirs.find(p => p.id === wanted)
   if (found) return done(found)
-  return invalid('programme-needed', '#/programme', wanted ?? null, `which programme? with consent in: ${names}`, `one of: ${names}`)
+  const [message, hint] =
+    theirs.length === 0
+      ? ['nobody there has consented to a programme', 'give a programme and consent in the fleet file']
+      : [`which programme? with consent in: ${names}`, `one of: ${names}`]
+  return invalid('programme-needed', '#/programme', wanted ?? null, message, hint)
 }
 function eventOf(request: TestRequest, target: Target, p: Programme, by: By, nowS: Second, raw: Uint8Array): GridEvent {
   const rawHash = createHash('sha256').update(raw).digest('hex')

@@ -155,14 +155,12 @@ function programmeOf(s: State, node: NodeNo, wanted: string | undefined): Result
   const theirs = [...s.programmes.values()].filter(p => members.some(i => s.enrolments.get(p.id)?.[i] === 1))
   const found = wanted === undefined ? (theirs.length === 1 ? theirs[0] : undefined) : s.programmes.get(wanted)
   if (found) return done(found)
-  const names = theirs.map(p => p.id).join(', ') || 'none'
-  return invalid(
-    'programme-needed',
-    '#/programme',
-    wanted ?? null,
-    `which programme? with consent under the node: ${names}`,
-    `one of: ${names}`,
-  )
+  const names = theirs.map(p => p.id).join(', ')
+  const [message, hint] =
+    theirs.length === 0
+      ? ['nobody under the node has consented to a programme', 'give a programme and consent in the fleet file']
+      : [`which programme? with consent under the node: ${names}`, `one of: ${names}`]
+  return invalid('programme-needed', '#/programme', wanted ?? null, message, hint)
 }
 
 function eventOf(

@@ -40,7 +40,7 @@ export const createSessions = (engine: Engine) => {
       const no = found.value
       const s = engine.state()
       if (departS !== undefined && departS <= seconds(engine.now()))
-        return invalid('bad-departure', '#/departAt', departS, 'the departure must lie in the future')
+        return invalid('bad-departure', '#/departAt', isoS(departS), 'the departure must lie in the future')
       if (needWh !== undefined && (needWh < 0 || needWh > MOST_WH))
         return invalid('bad-need', '#/needKwh', needWh / 1000, `the need must be from 0 to ${MOST_WH / 1000} kWh`)
       const phase = phaseOf(s, no)

@@ -42,6 +42,10 @@ describe('an enrolment test', () => {
     const answer = await ask(body)
     expect([answer.statusCode, answer.json().code]).toEqual([status, code])
   })
+  test('says what is missing where nobody has consented to anything', async () => {
+    expect((await ask({ target: 'c8' })).json()).toMatchObject({ detail: 'nobody there has consented to a programme' })
+    expect((await ask({ target: 'c0', programme: 'mornings' })).json()).toMatchObject({ hint: 'one of: evenings' })
+  })
   test('keeps its notice, though another turn was under way when it was asked for', async () => {
     const asked = createFleetTest({ ...b.engine, now: () => b.engine.now() - 3_000 })
     expect(await asked.run({ target: 'c0' }, { name: 'eve' })).toMatchObject({ ok: true, value: { usable: 1 } })

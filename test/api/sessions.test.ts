@@ -29,6 +29,10 @@ describe('what a driver needs', () => {
   ])('refuses %s', async (_, body, status) => {
     expect((await tell('c0', body())).statusCode).toBe(status)
   })
+  test('shows a departure that is past as it was written', async () => {
+    const departAt = inHours(-1).replace(/\.\d+Z/, '.000Z')
+    expect((await tell('c0', { departAt })).json().errors).toMatchObject([{ pointer: '#/departAt', value: departAt }])
+  })
   test('refuses a charger that nobody knows, and who may only look', async () => {
     expect((await tell('c77', { needKwh: 1 })).statusCode).toBe(404)
     expect((await tell('c0', { needKwh: 1 }, eve)).statusCode).toBe(403)
