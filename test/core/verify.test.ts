@@ -76,6 +76,32 @@ describe('the verdict comes from meters alone', () => {
     expect(v.verdict).toBe('unverifiable')
     expect(v.ratio).toBe(null)
   })
+  test('where nobody was told a limit there is nothing to deliver, whatever the meters show', () => {
+    const v = verified(
+      1,
+      off,
+      minutes(0, 7_000, () => 7_000),
+      { optOut: 0 },
+    )
+    expect(v).toMatchObject({ verdict: 'unverifiable', ratio: null, counts: { notCommanded: 1 } })
+  })
+  test('a limit that nobody had to come down for is delivered by those who are seen to keep it', () => {
+    const each = { kind: 'limitEach', limitW: 6_000 } as const
+    expect(
+      verified(
+        1,
+        each,
+        minutes(0, 3_000, () => 3_000),
+      ).verdict,
+    ).toBe('delivered')
+    expect(
+      verified(
+        1,
+        each,
+        minutes(0, 3_000, () => 7_000),
+      ).verdict,
+    ).not.toBe('delivered')
+  })
   test('a few gaps do not count as zero, nor as full power', () => {
     const v = verified(
       1,

@@ -124,7 +124,7 @@ export function verify(s: State, e: EventState, readings: Readings): Verified {
   const deliveredWh = sums.baselineWh - sums.actualWh
   const coverage = sums.drawing === 0 || hours === 0 ? 0 : Math.min(1, sums.coveredS / (sums.drawing * (window.toS - window.fromS)))
   const ratio = askedWh > 0 ? deliveredWh / askedWh : null
-  const verdictOfAll = verdictOf(e, coverage, ratio, sums.actualWh, window)
+  const verdictOfAll = verdictOf(e, coverage, ratio, sums.actualWh, window, counts)
   return {
     kind: 'verified',
     who: Uint32Array.from(who),
@@ -151,12 +151,20 @@ export function verify(s: State, e: EventState, readings: Readings): Verified {
 
 const resumes = (s: State, i: number): boolean => linkLossOf(s.fleet, i) !== 'holds'
 
-function verdictOf(e: EventState, coverage: number, ratio: number | null, actualWh: number, { fromS, toS }: Window): Verdict {
+/** Where no energy was asked, those who were told a limit decide: that nobody was, or nobody was seen, is no delivery. */
+function verdictOf(
+  e: EventState,
+  coverage: number,
+  ratio: number | null,
+  actualWh: number,
+  { fromS, toS }: Window,
+  counts: Verified['verification']['counts'],
+): Verdict {
   if (coverage < MIN_COVERAGE || toS <= fromS) return 'unverifiable'
   const caps = e.event.intervals.filter(x => x.ask.kind === 'cap')
   if (caps.length === e.event.intervals.length && actualWh <= energyWh(e, { fromS, toS }, ask => (ask.kind === 'cap' ? ask.totalW : 0)))
     return 'delivered'
-  if (ratio === null) return 'delivered'
+  if (ratio === null) return counts.notCompliant > 0 ? 'missed' : counts.compliant > 0 ? 'delivered' : 'unverifiable'
   if (ratio >= DELIVERED_FROM) return 'delivered'
   return ratio >= PARTIAL_FROM ? 'partial' : 'missed'
 }
