@@ -64,6 +64,14 @@ describe('capacity', () => {
       hint: expect.stringContaining('YORK/BATH-12'),
     })
   })
+  test('a root does not hide a node further down that has its name', async () => {
+    await b.operations.fleetImport.run('external_id,primary\nz,BATH-12', { apply: true }, { name: 'test' })
+    expect((await b.get('/v1/nodes/BATH-12/capacity')).json()).toMatchObject({
+      code: 'node-ambiguous',
+      hint: expect.stringMatching(/\d+ for the root BATH-12/),
+    })
+    expect((await b.get('/v1/nodes/BATH%2FBATH-12/capacity')).statusCode).toBe(200)
+  })
   test('the tree is listed without its stations, and they by kind', async () => {
     const { items } = (await b.get('/v1/nodes')).json()
     expect(items.map((n: { path: string }) => n.path)).toEqual(['BATH', 'BATH/BATH-11', 'BATH/BATH-12'])
