@@ -162,7 +162,7 @@ function whoMayBeUsed(s: State, e: EventState, programme: Programme) {
       why[count++] = exclusions.indexOf(code)
     }
   }
-  return { excluded: excluded.slice(0, count), why: why.slice(0, count), used: used.slice(0, usable) }
+  return { excluded: excluded.slice(0, count), why: why.slice(0, count), used: used.subarray(0, usable) }
 }
 function exclusion(basis: number, legalBasis: boolean, emergency: boolean, p: Programme): (typeof exclusions)[number] | null {
   if (emergency && !p.emergencyAllowed) return 'emergencyNotAllowed'

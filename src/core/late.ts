@@ -29,13 +29,18 @@ export function ranksFor(f: Fleet, ranges: readonly Range[], seed: Uint8Array, l
 
 /** Chargers in depth-first order as ranges of positions. */
 export function spansOf(f: Fleet, chargers: Uint32Array): Range[] {
-  const out: { from: number; to: number }[] = []
+  const out: Range[] = []
+  let from = 0
+  let to = 0
   for (const i of chargers) {
     const at = f.position[i]!
-    const last = out.at(-1)
-    if (last?.to === at) last.to++
-    else out.push({ from: at, to: at + 1 })
+    if (at !== to) {
+      if (from < to) out.push({ from, to })
+      from = at
+    }
+    to = at + 1
   }
+  if (from < to) out.push({ from, to })
   return out
 }
 

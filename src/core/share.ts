@@ -152,16 +152,15 @@ function fill(watts: Int32Array, roomW: Int32Array, leftW: number): number {
 /** Rounds down to what each can be told, and hands out one step each, in order, of what that leaves. */
 function toSteps(watts: Int32Array, of: Sharers, leftW: number): void {
   let freedW = leftW
-  let any = false
-  const oneMore = new Int32Array(watts.length)
+  let oneMore: Int32Array | undefined
   for (let m = 0; m < watts.length; m++) {
     const stepW = of.stepW[m]!
     if (stepW === 0 || watts[m]! < of.minW[m]! || watts[m]! >= of.maxW[m]! || !canRun(of, m)) continue
     const over = (watts[m]! - of.minW[m]!) % stepW
     watts[m]! -= over
     freedW += over
+    oneMore ??= new Int32Array(watts.length)
     oneMore[m] = Math.min(stepW, of.maxW[m]! - watts[m]!)
-    any = true
   }
-  if (any) grant(watts, of.order, oneMore, freedW)
+  if (oneMore) grant(watts, of.order, oneMore, freedW)
 }

@@ -20,6 +20,7 @@ export function staggerRanks(f: Fleet, ranges: readonly Range[], seed: Uint8Arra
   for (let k = 0; k < charger.length; k++) powerW[k] = Math.max(1, f.maxW[charger[k]!]!)
   const nodes = nodesWithin(f, ranges)
   const room = roomFor(Math.ceil(Math.sqrt(2 * charger.length)) + OCTAVES, powerW)
+  const before = new Uint32Array(charger.length + 1)
   const order = new Uint32Array(charger.length)
   const starts: number[] = []
   const words = draws(charger.length, seed, label)
@@ -27,7 +28,7 @@ export function staggerRanks(f: Fleet, ranges: readonly Range[], seed: Uint8Arra
   let at = 0
   for (const [octave, places] of byOctave(powerW)) {
     starts.push(at)
-    const one = orderOfClass(places, charger.length, nodes, words, draws(nodes.count, seed, `${label}/${octave}`), room)
+    const one = orderOfClass(places, before, nodes, words, draws(nodes.count, seed, `${label}/${octave}`), room)
     at = copyTurned(one, below(turns[octave]!, one.length), order, at)
   }
   const together = new Uint32Array(charger.length)
@@ -82,10 +83,16 @@ function placesBefore(f: Fleet, ranges: readonly Range[]): Uint32Array {
   return out
 }
 
-/** The places of one class in the order they go, interleaved node by node from the deepest up. */
-function orderOfClass(places: Uint32Array, of: number, nodes: Nodes, words: Uint32Array, nodeWords: Uint32Array, room: Room): Uint32Array {
-  const before = new Uint32Array(of + 1)
-  for (let place = 0, passed = 0; place <= of; place++) {
+/** The places of one class in the order they go, interleaved node by node from the deepest up. `before` is room: how many of them stand before a place. */
+function orderOfClass(
+  places: Uint32Array,
+  before: Uint32Array,
+  nodes: Nodes,
+  words: Uint32Array,
+  nodeWords: Uint32Array,
+  room: Room,
+): Uint32Array {
+  for (let place = 0, passed = 0; place < before.length; place++) {
     before[place] = passed
     if (places[passed] === place) passed++
   }
