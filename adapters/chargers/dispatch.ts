@@ -274,6 +274,7 @@ export const createDispatch = (ports: DispatchPorts) => {
     const verdict = verdictOf(answer)
     if (isCleared(answer)) {
       errand.link.held.delete(errand.ids[errand.step]!)
+      if (verdictOf(answer).kind === 'accepted') errand.link.cleared++
       errand.step++
       return clearStep(errand)
     }
@@ -440,18 +441,17 @@ export const createDispatch = (ports: DispatchPorts) => {
       if (sink.registry.get(key) !== formatRung(rung)) void sink.registry.set(key, formatRung(rung))
     },
     /** Clears every id that may be ours; how many were there, how many could not be cleared. */
-    async clearAll(link: StationLink): Promise<{ readonly cleared: number; readonly failed: number }> {
-      let cleared = 0
+    async clearAll(link: StationLink): Promise<{ readonly failed: number }> {
       let failed = 0
       for (const id of candidateIds(link.evseIds)) {
         const answer = await central.call(link, 'ClearChargingProfile', ports.dialectOf(link).clear(id), priority.restore)
         if (!isCleared(answer)) failed++
         else {
           link.held.delete(id)
-          if (verdictOf(answer).kind === 'accepted') cleared++
+          if (verdictOf(answer).kind === 'accepted') link.cleared++
         }
       }
-      return { cleared, failed }
+      return { failed }
     },
   }
 }

@@ -16,7 +16,7 @@ export type ReleasedPorts = {
   readonly limitKeys: LimitKeys
   dialectOf(link: StationLink): Dialect
   linkOf(station: NodeNo): StationLink | undefined
-  clearAll(link: StationLink): Promise<{ readonly cleared: number; readonly failed: number }>
+  clearAll(link: StationLink): Promise<{ readonly failed: number }>
   /** Is any charger of the box in a programme now? */
   isEnrolled(station: NodeNo): boolean
 }
@@ -47,27 +47,29 @@ export const createReleased = ({ central, limitKeys, dialectOf, linkOf, clearAll
     return isBack
   }
   /** Clears what is ours and puts back what we changed. */
-  const letGo = async (no: NodeNo): Promise<Undone> => {
+  const letGo = async (no: NodeNo): Promise<Omit<Undone, 'cleared'>> => {
     const link = linkOf(no)
     const limitKey = limitKeys.keyOf(no)
-    if (link?.up !== true)
-      return { cleared: 0, restoredKeys: [], failed: ['offline', ...keysOf(no), ...(limitKey === undefined ? [] : [limitKey])] }
+    if (link?.up !== true) return { restoredKeys: [], failed: ['offline', ...keysOf(no), ...(limitKey === undefined ? [] : [limitKey])] }
     const failed: string[] = []
     const restoredKeys: string[] = []
-    const { cleared, failed: uncleared } = await clearAll(link)
+    const { failed: uncleared } = await clearAll(link)
     if (uncleared > 0) failed.push('profiles')
     if (limitKey !== undefined) ((await limitKeys.free(link)).kind === 'accepted' ? restoredKeys : failed).push(limitKey)
     for (const key of keysOf(no)) ((await putBack(link, key)) ? restoredKeys : failed).push(key)
     if (all.has(no)) await registry.set(storeKey(no), failed.length === 0 ? 'done' : 'open')
-    return { cleared, restoredKeys, failed }
+    return { restoredKeys, failed }
   }
 
   return {
     async release(no: NodeNo): Promise<Undone> {
       all.add(no)
+      // what its last commands clear on their own meanwhile counts as well
+      const clearedBefore = linkOf(no)?.cleared ?? 0
       // Before anything is put back: a boot in between would change it again.
       await registry.set(storeKey(no), 'open')
-      return inTurn(no, () => letGo(no))
+      const undone = await inTurn(no, () => letGo(no))
+      return { cleared: (linkOf(no)?.cleared ?? 0) - clearedBefore, ...undone }
     },
     /** True for a box that is to be left alone; finishes what is left to undo. */
     async keepsOff(no: NodeNo): Promise<boolean> {

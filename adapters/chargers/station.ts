@@ -55,6 +55,8 @@ export type StationLink = {
   rung: number
   /** Profile ids of ours that may be on the box, with the instant when each lapses, Infinity if unknown: every candidate after a restart of ours, none on a box never met before. */
   readonly held: Map<number, Second>
+  /** How many profiles of ours the box has said to have cleared, in this life. */
+  cleared: number
   /** When the last of what we have set in this life lapses, cleared or not. */
   lapsesS: Second
   discovery: 'none' | 'waiting' | 'running' | 'done'
@@ -125,6 +127,7 @@ export const linkOf = (station: Station, registry: Registry, ruleOf: StationLink
     held: new Map(
       before === undefined ? [] : candidateIds(station.evses.map(evse => evse.evseId)).map(id => [id, Number.POSITIVE_INFINITY]),
     ),
+    cleared: 0,
     lapsesS: 0,
     discovery: 'none',
     reports: null,
