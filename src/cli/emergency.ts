@@ -54,3 +54,10 @@ export async function operate(context: Context<{ reason: string; text?: string }
     out.quiet ? o.event : `operated: event ${o.event}, ${o.usable} chargers may be used, ${o.excluded} excluded, until ${o.until}`,
   )
 }
+
+/** Instead of step two: the node is free for another order at once. */
+export async function putBack({ client, out }: Context, id: string): Promise<undefined> {
+  const { body } = await (await client())(`/v1/dispatch-orders/${encodeURIComponent(id)}`, { method: 'DELETE' })
+  const o = body as Order
+  out.result(o, out.quiet ? o.id : `put back: ${o.id}; ${o.node.path} can be selected again, nothing was sent`)
+}

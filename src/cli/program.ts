@@ -195,6 +195,9 @@ export function createProgram(proc: Process, version: string): Command {
       .requiredOption('--reason <code>', 'thermalOverload, voltage, faultRestoration, esoInstruction or test; goes into the log')
       .option('--text <text>', 'remark for the log'),
   ).action(does(async () => (await import('./emergency.ts')).operate))
+  remote(emergency.command('put-back').description('let a selected order go, and its node with it').argument('<id>')).action(
+    does(async () => (await import('./emergency.ts')).putBack),
+  )
 
   const nodeLimit = program.command('limit').description('limits that stand on nodes of the network until they are cleared')
   remote(

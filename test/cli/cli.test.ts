@@ -204,7 +204,10 @@ fleet: { sampleS: 1, staleAfterS: 30 }
     expect(fleet.chargers.every(c => c.appliedW() === undefined)).toBe(true)
     const other = await as(admin, 'emergency', 'select', 'BATH', '--limit', '0')
     expect(other).toMatchObject({ code: 5, stderr: expect.stringMatching(/GB-1304.*selected/) })
-    const operated = await json('emergency', 'operate', order.id, '--reason', 'thermalOverload')
+    expect(await json('emergency', 'put-back', order.id)).toMatchObject({ id: order.id })
+    expect(await as(admin, 'emergency', 'operate', order.id, '--reason', 'thermalOverload')).toMatchObject({ code: 5 })
+    const again = await json('emergency', 'select', 'BATH', '--limit', '6A', '--for', '10m')
+    const operated = await json('emergency', 'operate', again.id, '--reason', 'thermalOverload')
     event = operated.event
     const commanded = fleet.chargers.filter(c => c.identity !== 'CP-0001')
     await expect.poll(() => commanded.filter(c => c.appliedW() !== undefined).length, { timeout: 15_000 }).toBe(11)

@@ -414,6 +414,7 @@ describe('a box is asked once what it can do, and put back as it was', () => {
       })
     })
     await until('it is set, and set back', () => had.includes('Energy.Active.Import.Register') && had.at(-1) === 'Voltage')
+    await released
     await until('nothing is left', () => [...b.registry.keys('ocpp.key:')].length === 0)
   })
   it.each(both)('%s: the value from before us is stored before ours is there, and forgotten where it never was', async protocol => {
