@@ -34,6 +34,8 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, ...(endToEnd ? [] : ['test/e2e/**'])],
     globalSetup: endToEnd ? [] : ['test/notice.ts'],
     testTimeout: 20_000,
+    // Real processes in real seconds, on CI's machines that others use too: one more try there, and the report names it. None by hand.
+    retry: endToEnd && process.env.CI ? 1 : 0,
     pool: 'forks',
     // Loading fastify, zod and ajv anew for each of sixty files costs more than most of them take.
     isolate: endToEnd,
