@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Alarm, Instant } from '../core/model.ts'
 import type { Engine } from '../engine.ts'
 import { pathName } from '../operations/names.ts'
-import { type NoticesOptions, signerOf } from './notices.ts'
+import { type NoticesOptions, signedPost, signerOf } from './notices.ts'
 
 export type AlarmNoticesOptions = Pick<NoticesOptions, 'endpoints' | 'fetch' | 'wait' | 'retryAfterMs'> & { readonly engine: Engine }
 const RETRY_AFTER_MS = [1_000, 5_000, 30_000]
@@ -19,24 +19,10 @@ export function createAlarmNotices({ engine, endpoints, fetch, wait, retryAfterM
     const webhook = signerOf(secret)
     const id = `msg_${createHash('sha256').update(`${url}\n${body}`).digest('hex').slice(0, 32)}`
     for (const pauseMs of [...retryAfterMs, undefined]) {
-      if (stopped || (await post(url, webhook, id, body)) || pauseMs === undefined) return
+      if (stopped) return
+      const { ok, final } = await signedPost(fetch, webhook, url, { id, atMs: engine.now(), body })
+      if (ok || final || pauseMs === undefined) return
       await wait(pauseMs)
-    }
-  }
-  /** True where another try would be idle. */
-  async function post(url: string, webhook: ReturnType<typeof signerOf>, id: string, body: string): Promise<boolean> {
-    const now = new Date(engine.now())
-    const headers = {
-      'content-type': 'application/json',
-      'webhook-id': id,
-      'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
-      'webhook-signature': webhook.sign(id, now, body),
-    }
-    try {
-      const { status } = await fetch(url, { method: 'POST', headers, body })
-      return (status >= 200 && status < 300) || status === 410
-    } catch {
-      return false
     }
   }
   const stop = engine.listen((facts, at) => {

@@ -229,22 +229,7 @@ function outlet({ url, secret }: NoticeEndpoint, { engine, fetch, wait, retryAft
     const lost = [...touched].flatMap(([charger, status]) => again(charger, status) ?? [])
     waiting = [...lost.map(notice => ({ notice, at, size: until })), ...waiting]
   }
-  /** 410 means: stop sending this; other answers are tried again. */
-  async function post(id: string, body: string): Promise<{ ok: boolean; final: boolean; detail: string }> {
-    const now = new Date(engine.now())
-    const headers = {
-      'content-type': 'application/json',
-      'webhook-id': id,
-      'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
-      'webhook-signature': webhook.sign(id, now, body),
-    }
-    try {
-      const { status } = await fetch(url, { method: 'POST', headers, body })
-      return { ok: status >= 200 && status < 300, final: status === 410, detail: `status ${status}` }
-    } catch (error) {
-      return { ok: false, final: false, detail: (error as { code?: string }).code ?? (error as Error).message }
-    }
-  }
+  const post = (id: string, body: string): Promise<Tried> => signedPost(fetch, webhook, url, { id, atMs: engine.now(), body })
   return {
     /** Once, in the first turn, which is `turn`. */
     begin(turn: number, again: Again) {
@@ -286,4 +271,27 @@ export function signerOf(secret: string): Webhook {
   const text = secret.startsWith('whsec_') ? secret.slice(6) : secret
   const isBase64 = text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text)
   return secret.startsWith('whsec_') || isBase64 ? new Webhook(secret) : new Webhook(new TextEncoder().encode(secret), { format: 'raw' })
+}
+
+export type Tried = { readonly ok: boolean; readonly final: boolean; readonly detail: string }
+/** One try of a signed message (Standard Webhooks). 410 means: stop sending this; other answers may be tried again. */
+export async function signedPost(
+  fetch: NoticesOptions['fetch'],
+  webhook: Webhook,
+  url: string,
+  { id, atMs, body }: { readonly id: string; readonly atMs: Instant; readonly body: string },
+): Promise<Tried> {
+  const at = new Date(atMs)
+  const headers = {
+    'content-type': 'application/json',
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(atMs / 1000)),
+    'webhook-signature': webhook.sign(id, at, body),
+  }
+  try {
+    const { status } = await fetch(url, { method: 'POST', headers, body })
+    return { ok: status >= 200 && status < 300, final: status === 410, detail: `status ${status}` }
+  } catch (error) {
+    return { ok: false, final: false, detail: (error as { code?: string }).code ?? (error as Error).message }
+  }
 }

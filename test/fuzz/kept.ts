@@ -3,10 +3,11 @@ import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, createMemoryStore } from '../../adapters/stores/memory/index.ts'
 import { createVirtualChargers, type SendFault, type VirtualCharger } from '../../simulations/virtual/chargers.ts'
 import { everyoneEnrolled, fleetOf, testProgramme } from '../../simulations/virtual/fleet.ts'
+import { mortal } from '../../simulations/virtual/mortal.ts'
 import type { GridEvent, Schedule, Second } from '../../src/core/model.ts'
 import { remaining } from '../../src/core/schedule.ts'
 import { createEngine, type Engine } from '../../src/engine.ts'
-import type { ChargerLink, Runtime } from '../../src/ports.ts'
+import type { ChargerLink } from '../../src/ports.ts'
 
 export type Trouble =
   | { readonly kind: 'crash'; readonly afterMs: number; readonly downMs: number }
@@ -136,23 +137,6 @@ function changedMind(sim: ReturnType<typeof createVirtualChargers>): string | un
   }
   return undefined
 }
-
-/** A runtime whose jobs die with the process that asked for them. */
-function mortal(runtime: Runtime): { runtime: Runtime; kill(): void } {
-  let alive = true
-  const life = lives++
-  return {
-    runtime: {
-      now: runtime.now,
-      random: runtime.random,
-      at: (key, at, job) => runtime.at(`${life}.${key}`, at, () => (alive ? job() : undefined)),
-    },
-    kill() {
-      alive = false
-    },
-  }
-}
-let lives = 0
 
 function eventOf(o: KeptScenario, totalW: number): GridEvent {
   const fromS = startMs / 1000 + 5 + o.leadS

@@ -3,6 +3,7 @@ import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, createMemoryStore } from '../../adapters/stores/memory/index.ts'
 import { createVirtualChargers, type SendFault, type VirtualCharger } from '../../simulations/virtual/chargers.ts'
 import { everyoneEnrolled, fleetOf, testProgramme } from '../../simulations/virtual/fleet.ts'
+import { mortal } from '../../simulations/virtual/mortal.ts'
 import { signerOf } from '../../src/audit/note.ts'
 import type { Ask, EventClass, GridEvent, Input, RestoreRule, SessionPhase } from '../../src/core/model.ts'
 import { limitAt } from '../../src/core/rows.ts'
@@ -10,7 +11,6 @@ import { stateDigest } from '../../src/core/snapshot.ts'
 import { emptyState } from '../../src/core/state.ts'
 import { entries, fold } from '../../src/engine/recover.ts'
 import { createEngine, type Engine } from '../../src/engine.ts'
-import type { Runtime } from '../../src/ports.ts'
 
 const minute = 60_000
 const startMs = 1_700_000_000_000
@@ -282,23 +282,6 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
   if (stateDigest(again) !== stateDigest(engine.state())) return 'the journal folds to another state'
   return undefined
 }
-
-/** A runtime whose jobs die with the process that asked for them. */
-function mortal(runtime: Runtime): { runtime: Runtime; kill(): void } {
-  let alive = true
-  const life = lives++
-  return {
-    runtime: {
-      now: runtime.now,
-      random: runtime.random,
-      at: (key, at, job) => runtime.at(`${life}.${key}`, at, () => (alive ? job() : undefined)),
-    },
-    kill() {
-      alive = false
-    },
-  }
-}
-let lives = 0
 
 /** Chargers that neither reject nor ignore must hold exactly what the plan wants, a day's worth of faults or not. */
 function settledWrong(
