@@ -10,7 +10,6 @@ import { STRIKES, suspects } from './core/response.ts'
 import { becauseAt, scheduleOf } from './core/rows.ts'
 import { remaining } from './core/schedule.ts'
 import { newsOf } from './core/sessions.ts'
-import { sourceKey } from './core/silence.ts'
 import { digestOf, toBytes } from './core/snapshot.ts'
 import { isStanding } from './core/standing.ts'
 import { type EventState, firstS, lastS, mayHold, ownLastS, type State } from './core/state.ts'
@@ -20,6 +19,7 @@ import { fleetFact } from './engine/capabilities.ts'
 import { type Inbox, inputsOf, isEmpty, newInbox, putBack } from './engine/inbox.ts'
 import { createProgress, isStep, markOf, type Told } from './engine/progress.ts'
 import { entries, recover } from './engine/recover.ts'
+import { createSources, type SourceHealth } from './engine/sources.ts'
 import { createSpots } from './engine/spots.ts'
 import { eventView, fleetFigures, observe, observeMembers } from './engine/views.ts'
 import type {
@@ -58,7 +58,7 @@ export type EngineOptions = {
 }
 const defaults: EngineOptions = { freshMs: 180_000, observeEveryMs: 30_000, graceMs: 120_000, snapshotEvery: 50_000 }
 
-export type SourceHealth = { readonly adapter: string; readonly peer: string; readonly heardAt: Instant; readonly stale: boolean }
+export type { SourceHealth }
 export type Engine = {
   readonly bridge: Bridge
   readonly sink: ChargerSink
@@ -114,7 +114,6 @@ export function createEngine(world: World): Engine {
   const { runtime, journal, meters, registry, chargers, signals, seedKey } = world
   const options = { ...defaults, ...world.options }
   const listeners = new Set<TurnListener>()
-  const heard = new Map<string, { adapter: string; peer: string; at: Instant; staleMs: number; told: boolean }>()
   const observeAt = new Map<number, Instant>()
   /** By event: end of the newest reading of each charger that an observation has used. */
   const seen = new Map<number, Float64Array>()
@@ -135,6 +134,10 @@ export function createEngine(world: World): Engine {
   )
   const spots = createSpots({ runtime, chargers, latest: () => meters.latest(), state: () => state, freshMs: options.freshMs })
   const now = (): Instant => Math.max(state?.nowMs ?? 0, runtime.now())
+  const sources = createSources(runtime, now, news => {
+    inbox.inputs.push(news)
+    soon()
+  })
 
   // ---- turns -----------------------------------------------------------------------------------------------------
 
@@ -298,7 +301,7 @@ export function createEngine(world: World): Engine {
     const isTold = progress.afterTurn(facts, nowMs) || journal.size() - markedSize > MARK_EVERY
     if (isTold && !progress.isHeld()) markTold(nowMs)
     for (const no of observeAt.keys()) if (!state.events.has(no)) for (const memory of [seen, observeAt]) memory.delete(no)
-    tellStale(nowMs)
+    sources.tellStale(nowMs)
   }
   function commandsOf(who: Uint32Array, nowMs: Instant): Command[] {
     const atS = Math.floor(nowMs / 1000)
@@ -392,34 +395,6 @@ export function createEngine(world: World): Engine {
     return out
   }
 
-  const isStale = (h: { at: Instant; staleMs: number }, nowMs: Instant): boolean => nowMs - h.at > h.staleMs
-  function tellStale(nowMs: Instant): void {
-    for (const h of heard.values()) {
-      if (!isStale(h, nowMs) || h.told) continue
-      h.told = true
-      inbox.inputs.push({ kind: 'silent', adapter: h.adapter, peer: h.peer, silentMs: nowMs - h.at })
-      soon()
-    }
-  }
-  function listenFor(adapter: string, peer: string, at: Instant, staleMs: number): void {
-    const key = sourceKey(adapter, peer)
-    heard.set(key, { adapter, peer, at, staleMs, told: false })
-    runtime.at(`engine.stale.${key}`, at + staleMs + 1, () => tellStale(now()))
-  }
-  /** Nobody was listening while we were down: a source that an event depends on has its time from now on, and one that was silent still is. */
-  function listenAfterStart(): void {
-    const nowMs = now()
-    for (const { status, event } of state.events.values()) {
-      const { adapter, peer } = event.source
-      const known = heard.has(sourceKey(adapter, peer))
-      if (status === 'accepted' && event.liveness && !known) listenFor(adapter, peer, nowMs, event.liveness.heartbeatS * 2_000)
-    }
-    for (const [key, sinceS] of state.silences) {
-      const [adapter = '', ...peer] = key.split(':')
-      heard.set(key, { adapter, peer: peer.join(':'), at: sinceS * 1000, staleMs: 0, told: true })
-    }
-  }
-
   // ---- what adapters get --------------------------------------------------------------------------------------------
 
   async function submit(event: GridEvent, raw: Uint8Array): Promise<Judgement> {
@@ -471,13 +446,7 @@ export function createEngine(world: World): Engine {
     events: () => [...state.events.values()].map(e => eventView(e, Math.floor(now() / 1000))),
     figures: targets => fleetFigures(state, targets, meters.latest(), now(), options.freshMs),
     follow: (adapter, listener) => progress.follow({ adapter, tell: listener }),
-    heard(adapter, peer, at, staleMs) {
-      if (heard.get(sourceKey(adapter, peer))?.told) {
-        inbox.inputs.push({ kind: 'heardAgain', adapter, peer })
-        soon()
-      }
-      listenFor(adapter, peer, at, staleMs)
-    },
+    heard: sources.heard,
   }
 
   const sink: ChargerSink = {
@@ -552,7 +521,7 @@ export function createEngine(world: World): Engine {
     const lost = await untold(mark?.size ?? recoveredSize, recoveredSize)
     snapshotSize = recoveredSize
     markedSize = mark?.size ?? recoveredSize
-    listenAfterStart()
+    sources.listenAfterStart(state)
     await handle(...firstInputs())
     await chargers.start(sink)
     for (const charger of state.enabling.keys()) force(charger, 'enable')
@@ -593,7 +562,7 @@ export function createEngine(world: World): Engine {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    sources: () => [...heard.values()].map(h => ({ adapter: h.adapter, peer: h.peer, heardAt: h.at, stale: isStale(h, now()) })),
+    sources: sources.health,
     trouble: () => appendTrouble,
     start,
     stop,

@@ -150,7 +150,7 @@ describe('what is not written', () => {
     for (const [f, n] of long) expect(n, f).toBeLessThanOrEqual(tooLong[f]!)
   })
   /** Known to be too long, and not to grow. */
-  const tooLong: Readonly<Record<string, number>> = { 'adapters/chargers/ocppj/transport.ts': 640, 'src/engine.ts': 620 }
+  const tooLong: Readonly<Record<string, number>> = { 'adapters/chargers/ocppj/transport.ts': 640, 'src/engine.ts': 570 }
 
   test('no registry and no path of a machine stands in a tracked file', () => {
     const host = new RegExp(['registry\\.(npmjs|yarnpkg)', 'npm\\.pkg\\.', 'artifactory', 'proxy\\.golang'].join('|'), 'i')

@@ -17,7 +17,7 @@ export async function list(context: Context<{ unreviewed?: boolean }>): Promise<
     review: e.needsReview ? '▲ owed' : e.review ? `by ${e.review.by}` : '-',
   }))
   context.out.list(
-    context.options.json ? (all as unknown as Record<string, unknown>[]) : rows,
+    context.options.json ? all : rows,
     [
       { key: 'no', title: 'NO', right: true },
       { key: 'from', title: 'FROM' },
