@@ -12,7 +12,7 @@ const HORIZON_S = 2 * 86_400
 /**
  * Is what is wanted lawful? Written apart from `plan`, from the asks alone: rows sorted and positive; limits that can be signalled; nobody limited
  * who is excluded, refused or opted out; nobody limited after their own end; every cap kept at every second; every shed covered as far as it
- * can be. Returns the first thing that is wrong, in words, or undefined. Runs before every send.
+ * can be. Returns the first thing that is wrong, in words, or undefined. Runs after every plan and before every send, see `decide`.
  */
 export function check(s: State, nowS: Second, missing: ReadonlyMap<number, number> = new Map()): string | undefined {
   const bounds = [...s.events.values()].map(e => ({ e, endS: plannedEndS(e), mayUse: mayUse(s, e) }))

@@ -67,7 +67,7 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
       }
   for (const decision of reactions(s, inputs, nowS)) {
     put(decision)
-    replan ||= decision.kind !== 'verified' && decision.kind !== 'alarm'
+    replan ||= decision.kind === 'verified' ? isShedding(s, nowS) : decision.kind !== 'alarm'
   }
   // after what the meters showed in this very turn: its time is short
   for (const e of s.events.values())
@@ -85,7 +85,12 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
     const expected = eventForecast(s, e, nowS)
     if (expected) put(expected)
   }
-  const sent = reconcile(s, nowS)
+  let sent = reconcile(s, nowS)
+  if (sent && !replan && unlawful(s, nowS)) {
+    // what was lawful when it was planned is not any more: nothing is sent on it
+    planAndCheck(s, nowS, put)
+    sent = reconcile(s, nowS)
+  }
   if (sent) put(sent)
   // a turn in which nothing became true leaves no entry, so it has no number
   if (facts.length === 0) s.turn--
@@ -95,11 +100,19 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
 function planAndCheck(s: State, nowS: Second, put: (fact: Fact) => void): void {
   const planned = plan(s, nowS)
   if (planned.schedules.who.length > 0 || isOtherwiseUnreachable(s, planned)) put(planned)
-  const wrong = check(s, nowS, new Map(planned.unreachable.map(u => [u.event, u.missingW])))
+  const wrong = unlawful(s, nowS)
   if (wrong) throw new UnlawfulPlan(wrong)
   const passed = passedAlarm(s, nowS)
   if (passed) put(passed)
 }
+
+/** What is wrong with what is wanted, but for what the last plan said is out of reach. */
+const unlawful = (s: State, nowS: Second): string | undefined =>
+  check(s, nowS, new Map([...s.events.values()].map(e => [e.no, e.missingW])))
+
+/** Is a reduction running whose expectation hangs on what meters teach of chargers? */
+const isShedding = (s: State, nowS: Second): boolean =>
+  planningEvents(s, nowS).some(e => e.event.intervals.some(x => x.ask.kind === 'shed'))
 
 /** Is more or less out of reach than at the last plan? */
 function isOtherwiseUnreachable(s: State, { unreachable }: Planned): boolean {
