@@ -40,15 +40,22 @@ export function tightest(pad: Pad, out: Pad): void {
     pushSegment(out, pad.fromS[0]!, pad.toS[0]!, pad.limitW[0]!, pad.because[0]!)
     return
   }
-  const n = sortEdges(pad)
-  for (let x = 0; x + 1 < n; x++) {
-    const fromS = pad.edges[x]!
-    const toS = pad.edges[x + 1]!
-    if (fromS === toS) continue
+  // a handful of segments: from one edge to the next, without sorting them first
+  let fromS = Number.POSITIVE_INFINITY
+  for (let k = 0; k < pad.count; k++) fromS = Math.min(fromS, pad.fromS[k]!)
+  while (fromS < Number.POSITIVE_INFINITY) {
+    let toS = Number.POSITIVE_INFINITY
     let best = -1
-    for (let k = 0; k < pad.count; k++)
-      if (pad.fromS[k]! <= fromS && toS <= pad.toS[k]! && (best < 0 || pad.limitW[k]! < pad.limitW[best]!)) best = k
+    for (let k = 0; k < pad.count; k++) {
+      if (pad.toS[k]! <= fromS) continue
+      if (pad.fromS[k]! > fromS) toS = Math.min(toS, pad.fromS[k]!)
+      else {
+        toS = Math.min(toS, pad.toS[k]!)
+        if (best < 0 || pad.limitW[k]! < pad.limitW[best]!) best = k
+      }
+    }
     if (best >= 0) extend(out, fromS, toS, pad.limitW[best]!, pad.because[best]!)
+    fromS = toS
   }
 }
 
