@@ -110,6 +110,8 @@ export type Station = {
 }
 export type NodeRecord = { readonly no: NodeNo; readonly kind: NodeKind; readonly name: string; readonly parent: NodeNo | -1 }
 /** Who a number is. Deletable, outside the journal, kept in memory for look-ups; writes are durable when they resolve. */
+  /** The box waits by chance, up to so many seconds, before it follows a change of its limit. Absent: it does not. */
+  readonly ownRandomDelayS?: number
 export interface Registry {
   node(no: NodeNo): NodeRecord | undefined
   nodes(): Iterable<NodeRecord>

@@ -198,6 +198,7 @@ export const chargerDetail = named(
       onLinkLoss: z.enum(linkLossTraits),
       takesZero: z.boolean(),
       meterClass: z.string(),
+      ownRandomDelayS: count.optional().describe('the box waits by chance, up to so many seconds, before it follows a change'),
     }),
   }),
 )
@@ -364,6 +365,8 @@ export const order = named(
       refused: count,
       withoutConsent: count,
       optOutsOverridden: count,
+      late: count.describe('of the commanded: wait by a random delay of their own'),
+      lateS: count.describe('up to so many seconds'),
       loadW: watts,
       cutW: watts,
       unreachableW: watts,

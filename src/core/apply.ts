@@ -3,6 +3,7 @@ import { applyLink, applyOutcome, applySent, doubt } from './answers.ts'
 import { turnYear } from './budget.ts'
 import { rememberRest, rememberRun } from './calendar.ts'
 import { canonicalJson } from './codec.ts'
+import { ownDelays } from './edges.ts'
 import { showsEffect } from './effect.ts'
 import { withChanges } from './fleet.ts'
 import { applyAdmitted, applyRestored, applyRestoring, carsChanged, newRestore, observeHeld } from './held.ts'
@@ -311,6 +312,7 @@ const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second)
   endRank: new Uint16Array(0),
   cancelledS: event.intervals.length === 0 ? nowS : NEVER_S,
   basisW: new Int32Array(0),
+  ownDelayS: new Uint16Array(0),
   basisAtS: 0,
   extraW: 0,
   strikes: new Uint8Array(0),
@@ -351,6 +353,7 @@ function applyAccepted(s: State, fact: Of<'accepted'>): void {
   if (fact.endRank.length > 0) e.endRank = fact.endRank
   if (e.turnS.length === 0) e.turnS = turnsOf(s, e)
   startTold(s, e, Math.floor(s.nowMs / 1000))
+  if (e.ownDelayS.length === 0) e.ownDelayS = ownDelays(s.fleet)
 }
 
 /** What the programme's policy goes by, as it stands now. */
@@ -378,7 +381,7 @@ function applyObserved(s: State, fact: Of<'observed'>, nowS: Second): void {
   if (e.strikes.length < s.fleet.chargers) e.strikes = grown(e.strikes, s.fleet.chargers)
   fact.who.forEach((i, k) => {
     // power whose blob has expired says nothing; a reading seen before is no second proof
-    const moved = fact.again?.[k] === 1 ? undefined : showsEffect(s, i, fact.powerW[k] ?? -1, nowS)
+    const moved = fact.again?.[k] === 1 ? undefined : showsEffect(s, e, i, fact.powerW[k] ?? -1, nowS)
     if (moved === undefined) return
     e.strikes[i] = moved ? 0 : Math.min(255, e.strikes[i]! + 1)
   })

@@ -1,4 +1,5 @@
 import { membersOf } from './apply.ts'
+import { ownDelayS } from './edges.ts'
 import { SETTLE_S } from './effect.ts'
 import type { Decision, Forecast, Instant, Second, Target, Verification } from './model.ts'
 import { type Case, casesOf, chanceOf, type Moments } from './pick.ts'
@@ -15,7 +16,7 @@ const STILL_DRAWS = 0.5
 /**
  * What the targets give within `withinS` if all who may be used are told now, W reduction: from present power, what was learned of each and of its
  * maker or backend, links, consent and opt-outs, and the programme's random window (who waits behind it gives nothing yet; ranks are even, so it is a
- * share). In an emergency nobody waits: pass `isEmergency`. Whoever is in several programmes counts under the one where it stands best.
+ * share). In an emergency nobody waits but a box that does so of itself: pass `isEmergency`. Whoever is in several programmes counts under the one where it stands best.
  */
 export function forecast(
   s: State,
@@ -29,24 +30,30 @@ export function forecast(
   const sums = newSums(s, who)
   const programmes = [...s.enrolments].flatMap(([id, basis]) => {
     const p = s.programmes.get(id)
-    const dueShare = windowShare(isEmergency ? 0 : (p?.startSpreadS ?? 0), withinS)
-    return p && (!isEmergency || p.emergencyAllowed) ? [{ basis, floorW: p.floorW, dueShare }] : []
+    const spreadS = isEmergency ? 0 : (p?.startSpreadS ?? 0)
+    return p && (!isEmergency || p.emergencyAllowed) ? [{ basis, floorW: p.floorW, spreadS }] : []
   })
   const nowS = Math.floor(nowMs / 1000)
   who.forEach((i, m) => {
     const powerW = freshPowerW(latest, i, nowMs, freshMs)
     const best = programmes
       .map(p => ({ p, rank: standings.indexOf(standingAt(s, i, p.basis[i] ?? 0, powerW, nowS)) }))
-      .reduce<{ dueShare: number; floorW: number; rank: number }>((a, { p, rank }) => (rank > a.rank ? { ...p, rank } : a), nobody)
+      .reduce<{ spreadS: number; floorW: number; rank: number }>((a, { p, rank }) => (rank > a.rank ? { ...p, rank } : a), nobody)
     const standing: Standing = standings[best.rank] ?? 'notEnrolled'
     if (standing !== 'drawing' && standing !== 'unknown') return
     const seenW = standing === 'drawing' ? powerW : freshPowerW(latest, i, nowMs, STALE_MS)
     const chance = (s.fleet.reliability[i]! / 1000) * (standing === 'drawing' ? 1 : STILL_DRAWS)
-    addTo(sums, m, Math.max(0, seenW - leastW(s.fleet, i, best.floorW)), chance, best.dueShare)
+    addTo(
+      sums,
+      m,
+      Math.max(0, seenW - leastW(s.fleet, i, best.floorW)),
+      chance,
+      windowShare(Math.max(best.spreadS, s.fleet.ownDelayS[i]!), withinS),
+    )
   })
   return rangeOf(s.learned, sums)
 }
-const nobody = { dueShare: 0, floorW: 0, rank: 0 }
+const nobody = { spreadS: 0, floorW: 0, rank: 0 }
 const windowShare = (spreadS: number, withinS: number): number => {
   const leftS = withinS - SETTLE_S
   return leftS < 0 ? 0 : leftS >= spreadS ? 1 : leftS / spreadS
@@ -67,9 +74,16 @@ export function eventForecast(s: State, e: EventState, nowS: Second): Extract<De
     const limitW = limitOf(s, i, atS)
     const drewW = i < e.basisW.length ? e.basisW[i]! : -1
     if (limitW < 0 || drewW <= limitW || !(isUp(s, i) || s.holds[i] === s.want[i])) return
-    addTo(sums, m, drewW - limitW, s.fleet.reliability[i]! / 1000, 1)
+    addTo(sums, m, drewW - limitW, s.fleet.reliability[i]! / 1000, actingShare(e, i, atS))
   })
   return { kind: 'forecast', event: e.no, revision: e.event.revision, forecast: rangeOf(s.learned, sums) }
+}
+/** Of the time from `atS`, when the ramp is over, to the event's end: the share that may be expected of a box that waits longer by its own chance. */
+function actingShare(e: EventState, i: number, atS: Second): number {
+  const ownS = ownDelayS(e, i)
+  const lateS = ownS - e.spread.startS
+  const lengthS = (e.event.intervals.at(-1)?.toS ?? 0) - atS
+  return lateS <= 0 || lengthS <= 0 ? 1 : Math.max(0, 1 - lateS ** 2 / (2 * ownS * lengthS))
 }
 /** The limit that is wanted of a charger, W; its even share where a box takes one for all; -1: none. */
 function limitOf(s: State, i: number, atS: Second): number {

@@ -1,4 +1,4 @@
-import { endsS, releasedS, spanFromS, spanToS } from './edges.ts'
+import { endsS, ownDelayS, releasedS, spanFromS, spanToS } from './edges.ts'
 import { chargersOf, honoursOptOut, rangesOf, taking } from './members.ts'
 import { type Alarm, type ChargerNo, type EventNo, type Interval, linkLossTraits, NEVER_S, type NodeNo, type Second } from './model.ts'
 import { isOutage } from './outage.ts'
@@ -60,6 +60,9 @@ function checkRow(s: State, i: number, nowS: Second, events: ReadonlyMap<number,
   }
   return undefined
 }
+    const isFromFree = fromS > nowS && f.limitsAtStation[i] === 0 && (k === rowStart(rows, s.want[i]!) || rows.toS[k - 1]! < fromS)
+    const late = isFromFree ? comesLate(bound.e, i, fromS) : undefined
+    if (late) return late
 
 /** An outage asks for nothing of its own: it limits only whom its restore holds, and nobody before it was seen. */
 function checkOutage({ no, event, restore }: EventState, i: ChargerNo, fromS: Second): string | undefined {
@@ -70,6 +73,14 @@ function checkOutage({ no, event, restore }: EventState, i: ChargerNo, fromS: Se
 /** The least that can be signalled but 0, W; of a box that takes one limit, to whichever of its chargers can do with the least. */
 function leastW({ fleet: f }: State, i: ChargerNo): number {
   if (f.limitsAtStation[i] === 0) return f.minW[i]!
+/** A box with a random delay of its own is told so early that it has acted when the ramp is over, or with the first where the ramp is the shorter. */
+function comesLate(e: EventState, i: ChargerNo, fromS: Second): string | undefined {
+  const ownS = ownDelayS(e, i)
+  const begun = ownS === 0 ? undefined : e.event.intervals.findLast(x => x.fromS + e.spread.startShiftS <= fromS)
+  if (!begun || begun.failsafe) return undefined
+  const latestS = begun.fromS + e.spread.startShiftS + Math.max(0, e.spread.startS - ownS)
+  return fromS > latestS ? `charger ${i}: limited from ${fromS} by event ${e.no}, too late for its own delay of ${ownS} s` : undefined
+}
   const station = f.station[i]!
   let least = f.minW[i]!
   for (let p = f.nodeFrom[station]!; p < f.nodeTo[station]!; p++)
@@ -301,10 +312,15 @@ function stepsOf(s: State, from: number, to: number, nowS: Second) {
       const [fromS, toS, w, event] = [rows.fromS[k]!, rows.toS[k]!, rows.limitW[k]!, rows.because[k]!]
       const follows = k > rowStart(rows, s.want[i]!) && rows.toS[k - 1] === fromS
       const wasW = follows ? rows.limitW[k - 1]! : fullW
+  // a box with a random delay of its own moves by chance within it: such boxes are counted evenly over it
+  const movesS = (i: number, event: EventNo, atS: Second) =>
+    atS + Math.floor(((i * 0.618033988749895) % 1) * ((s.events.get(event)?.ownDelayS[i] ?? -1) + 1))
       const same = follows && rows.because[k - 1] === event
-      if (fromS > nowS && wasW > w && !isEmergency(event)) down.push({ atS: fromS, w: wasW - w, event })
-      if (fromS > nowS && wasW < w && !(same && isEmergency(event))) up.push({ atS: fromS, w: w - wasW, event: rows.because[k - 1]! })
-      if (toS > nowS && toS !== NEVER_S && (k + 1 === end || rows.fromS[k + 1] !== toS)) up.push({ atS: toS, w: fullW - w, event })
+      if (fromS > nowS && wasW > w && !isEmergency(event)) down.push({ atS: movesS(i, event, fromS), w: wasW - w, event })
+      if (fromS > nowS && wasW < w && !(same && isEmergency(event)))
+        up.push({ atS: movesS(i, event, fromS), w: w - wasW, event: rows.because[k - 1]! })
+      if (toS > nowS && toS !== NEVER_S && (k + 1 === end || rows.fromS[k + 1] !== toS))
+        up.push({ atS: movesS(i, event, toS), w: fullW - w, event })
     }
   }
   return { down, up, mostW }

@@ -1,27 +1,36 @@
 import { NEVER_S, type Second } from './model.ts'
-import type { EventState } from './state.ts'
+import type { EventState, Fleet } from './state.ts'
 
 /** In a column of ranks: the charger was not under the targets when they were drawn. */
 export const UNDRAWN = 0
 
-/** Whole seconds in [0, spreadS]. A charger that came after the ranks were drawn takes the middle of the spread. */
-export function offsetS(ranks: Uint16Array, charger: number, spreadS: number): number {
+/**
+ * Whole seconds in [0, spreadS]. A charger that came after the ranks were drawn takes the middle of the spread. One whose box adds up to `ownS` by chance is
+ * given the beginning of a slot that wide: we draw which, it draws when in it, so that all of them together are as even as if we had drawn both.
+ */
+export function offsetS(ranks: Uint16Array, charger: number, spreadS: number, ownS = 0): number {
   if (spreadS === 0) return 0
-  const rank = charger < ranks.length ? ranks[charger]! : UNDRAWN
-  return Math.floor(((rank === UNDRAWN ? 32768 : rank) * (spreadS + 1)) / 65536)
+  const drawn = charger < ranks.length ? ranks[charger]! : UNDRAWN
+  const rank = drawn === UNDRAWN ? 32768 : drawn
+  if (ownS === 0) return Math.floor((rank * (spreadS + 1)) / 65536)
+  const slots = Math.floor(spreadS / ownS)
+  return slots < 2 ? 0 : Math.floor((Math.floor((rank * slots) / 65536) * (spreadS - ownS)) / (slots - 1))
 }
+
+/** A charger's own random delay as this event reckons with it, S. */
+export const ownDelayS = ({ ownDelayS: column }: EventState, charger: number): number => (charger < column.length ? column[charger]! : 0)
+/** The fleet's, for an event that is accepted now; empty where nobody has any. */
+export const ownDelays = (f: Fleet): Uint16Array => (f.ownDelayS.some(s => s > 0) ? f.ownDelayS.slice() : new Uint16Array(0))
 
 /** A charger's own first second of an edge at `fromS`: shifted and staggered. */
 export const startsS = (e: EventState, charger: number, fromS: Second): Second =>
-  fromS + e.spread.startShiftS + offsetS(e.startRank, charger, e.spread.startS)
+  fromS + e.spread.startShiftS + offsetS(e.startRank, charger, e.spread.startS, ownDelayS(e, charger))
 
 /** A charger's own first second after an edge at `toS`. Open-ended stays open. */
 export function endsS(e: EventState, charger: number, toS: Second): Second {
   if (toS === NEVER_S) return NEVER_S
   const { spread } = e
-  return spread.endFollowsStart
-    ? toS + spread.startShiftS + offsetS(e.startRank, charger, spread.startS)
-    : toS + spread.endShiftS + offsetS(e.endRank, charger, spread.endS)
+  return toS + (spread.endFollowsStart ? spread.startShiftS : spread.endShiftS) + likeEndS(e, charger)
 }
 
 /** When a cancelled event lets this charger go: at once where the source says so, else staggered over the restore window. */
@@ -32,8 +41,10 @@ export function releasedS(e: EventState, charger: number): Second {
 }
 
 /** As long after an instant as the event's end comes to this charger, without the shift of an announced end. */
-const likeEndS = ({ spread, startRank, endRank }: EventState, charger: number): number =>
-  spread.endFollowsStart ? offsetS(startRank, charger, spread.startS) : offsetS(endRank, charger, spread.endS)
+const likeEndS = (e: EventState, charger: number): number =>
+  e.spread.endFollowsStart
+    ? offsetS(e.startRank, charger, e.spread.startS, ownDelayS(e, charger))
+    : offsetS(e.endRank, charger, e.spread.endS, ownDelayS(e, charger))
 
 /**
  * When a charger's own span of interval k begins and ends; it never happens unless it begins before it ends (nor if its turn had not come when the

@@ -28,6 +28,7 @@ export function withChanges(f: Fleet, nodes: NodeColumns, chargers: ChargerColum
     stepW: grown(f.stepW, chargerCount).slice(0, chargerCount),
     reliability: grown(f.reliability, chargerCount).slice(0, chargerCount),
     group: grown(f.group, chargerCount).slice(0, chargerCount),
+    ownDelayS: grown(f.ownDelayS, chargerCount).slice(0, chargerCount),
   }
   nodes.no.forEach((no, k) => {
     out.parent[no] = nodes.parent[k]!
@@ -36,7 +37,7 @@ export function withChanges(f: Fleet, nodes: NodeColumns, chargers: ChargerColum
   })
   const columns = ['station', 'minW', 'maxW', 'phases', 'voltageV', 'depth', 'onLinkLoss', 'limitsAtStation', 'reliability'] as const
   for (const column of columns) chargers.no.forEach((no, k) => (out[column][no] = chargers[column][k]!))
-  for (const column of ['leastW', 'stepW', 'group'] as const) {
+  for (const column of ['leastW', 'stepW', 'group', 'ownDelayS'] as const) {
     const told = chargers[column]
     if (told) chargers.no.forEach((no, k) => (out[column][no] = told[k]!))
   }

@@ -1,4 +1,4 @@
-import { endsS, offsetS, releasedS } from './edges.ts'
+import { endsS, offsetS, ownDelayS, releasedS } from './edges.ts'
 import { honoursOptOut } from './members.ts'
 import { type ChargerNo, type Fact, NEVER_S, type RestoreRule, type Second } from './model.ts'
 import { askEndS, type EventState, mayHold, type Restore, releaseSpreadS, type State } from './state.ts'
@@ -61,7 +61,7 @@ function letGoS(e: EventState, r: Restore, charger: ChargerNo, endS: Second): Se
   const spreadS = releaseSpreadS(e)
   const ranks = e.spread.endFollowsStart ? e.startRank : e.endRank
   const overS = Math.min(endS + r.maxS - spreadS, r.restoredS)
-  return overS + offsetS(ranks, charger, spreadS)
+  return overS + offsetS(ranks, charger, spreadS, ownDelayS(e, charger))
 }
 
 // ---- the fold ----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 import { spentRule, unrested } from './calendar.ts'
-import { UNDRAWN } from './edges.ts'
+import { ownDelays, UNDRAWN } from './edges.ts'
 import { newRestore } from './held.ts'
 import { ranksFor, spansOf } from './late.ts'
 import { chargersOf, rangesOf } from './members.ts'
@@ -66,6 +66,7 @@ function boundedSpread(
     startRank: startRank.length > 0 ? startRank : e.startRank,
     endRank: endRank.length > 0 ? endRank : e.endRank,
     restore: newRestore(programme.restore),
+    ownDelayS: e.ownDelayS.length > 0 ? e.ownDelayS : ownDelays(s.fleet),
   }
   const hasBegun = e.former !== null && Math.max(firstS({ ...e, event: e.former.event }), e.event.intervals[0]?.fromS ?? 0) <= nowS
   if (hasBegun)

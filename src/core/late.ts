@@ -88,6 +88,10 @@ export function applyJoined(s: State, { event, who, why, startRank, endRank }: E
     who.forEach((i, k) => (out[i] = own[k]!))
     return out
   }
+  if (who.some(i => s.fleet.ownDelayS[i]! > 0)) {
+    e.ownDelayS = grown(e.ownDelayS, n).slice(0, n)
+    for (const i of who) e.ownDelayS[i] = s.fleet.ownDelayS[i]!
+  }
   e.startRank = filled(e.startRank, startRank)
   e.endRank = filled(e.endRank, endRank)
 }

@@ -215,6 +215,8 @@ export type ChargerColumns = {
 /** Nodes as columns. `parent` is -1 at a root; `limitW` is -1 where no limit is known; `kind` is an index in `nodeKinds`. */
 export type NodeColumns = { readonly no: Uint32Array; readonly parent: Int32Array; readonly kind: Uint8Array; readonly limitW: Int32Array }
 /** Schedules as columns: segments of schedule k are `[k === 0 ? 0 : ends[k - 1], ends[k])`; an empty one is free. */
+  /** The box's own random delay, up to so many S, before any change of its limit (SI 2021/1467 reg. 11). All 0 where absent. */
+  readonly ownDelayS?: Uint16Array
 export type ScheduleColumns = {
   readonly who: Uint32Array
   readonly ends: Uint32Array

@@ -1,4 +1,4 @@
-import { spanFromS, spanToS } from './edges.ts'
+import { ownDelayS, spanFromS, spanToS } from './edges.ts'
 import type { Interval, Second } from './model.ts'
 import type { EventState } from './state.ts'
 
@@ -18,7 +18,7 @@ export const UNBOUND = 0x7fffffff
  * What other events leave each member under this one, W; undefined where they limit nobody. Limits of a tree lie within one another: the inner ones are
  * shared first, and an outer ceiling shares what it has among what those leave. So both are met exactly, and what an inner one withholds is not withheld
  * from others once more. A limit counts where it holds the charger for the whole of its time under the outer one; one that ends sooner, or comes later,
- * does not, or there would be a moment with too much.
+ * does not, or there would be a moment with too much. One that a box may take up with a random delay of its own counts from when that is over.
  */
 export function boundsOf(
   e: EventState,
@@ -39,7 +39,8 @@ export function boundsOf(
         const p = position[i]!
         if (p < g.from || p >= g.to) continue
         const w = watts[g.base + p - g.from]!
-        if (w === unlimited || spanFromS(g.e, j, i) > Math.max(nowS, spanFromS(e, k, i)) || spanToS(g.e, j, i) < spanToS(e, k, i)) continue
+        if (w === unlimited || spanToS(g.e, j, i) < spanToS(e, k, i)) continue
+        if (spanFromS(g.e, j, i) + ownDelayS(g.e, i) > Math.max(nowS, spanFromS(e, k, i) + ownDelayS(e, i))) continue
         out ??= new Int32Array(members.length).fill(UNBOUND)
         if (w < out[m]!) out[m] = w
       }

@@ -1,4 +1,4 @@
-import { spanFromS, spanToS } from './edges.ts'
+import { ownDelayS, spanFromS, spanToS } from './edges.ts'
 import { heldToS } from './held.ts'
 import { ranksFor, spansOf } from './late.ts'
 import { type Alarm, type ChargerNo, type Decision, type Interval, NEVER_S, type NodeNo, type Second, type Spread } from './model.ts'
@@ -197,6 +197,13 @@ export function cutsBeyondBound(s: State, e: EventState): boolean {
 type Put = (atS: Second, downW: number, upW: number) => void
 type Moves = (e: EventState, i: ChargerNo, put: Put, s: State) => void
 
+/** When a charger counts as moving that is told to at `atS`: its box may wait by chance, so those that do are counted evenly over their own delay. */
+const movesS = (e: EventState, i: ChargerNo, atS: Second): Second => {
+  const ownS = ownDelayS(e, i)
+  return ownS === 0 ? atS : atS + Math.floor(((i * GOLDEN) % 1) * (ownS + 1))
+}
+const GOLDEN = 0.618033988749895
+
 /** The start, and edges between intervals; none of an emergency. What a cap or a shed leaves each may be anything. */
 const startMoves: Moves = (e, i, put, s) => {
   if (e.event.class === 'emergency') return
@@ -207,9 +214,9 @@ const startMoves: Moves = (e, i, put, s) => {
     const isEdge = before !== undefined && before.toS === interval.fromS
     const was = isEdge ? rangeW(s.fleet, i, before) : freeW(s.fleet, i)
     const is = rangeW(s.fleet, i, interval)
-    put(spanFromS(e, k, i), Math.max(0, was.mostW - is.leastW), isEdge ? Math.max(0, is.mostW - was.leastW) : 0)
+    put(movesS(e, i, spanFromS(e, k, i)), Math.max(0, was.mostW - is.leastW), isEdge ? Math.max(0, is.mostW - was.leastW) : 0)
     const next = intervals[k + 1]
-    if (next && next.fromS !== interval.toS) put(spanToS(e, k, i), 0, s.fleet.maxW[i]! - is.leastW)
+    if (next && next.fromS !== interval.toS) put(movesS(e, i, spanToS(e, k, i)), 0, s.fleet.maxW[i]! - is.leastW)
   })
 }
 /** The way back, as scheduled. */
@@ -217,7 +224,7 @@ const endMoves: Moves = (e, i, put, s) => {
   const k = e.event.intervals.length - 1
   const toS = mayHold(e) ? heldToS(s, e, i) : endOf(e, k, i)
   const interval = e.event.intervals[k]
-  if (interval && toS > 0 && toS !== NEVER_S) put(toS, 0, s.fleet.maxW[i]! - leastW(s.fleet, i, e.event.intervals))
+  if (interval && toS > 0 && toS !== NEVER_S) put(movesS(e, i, toS), 0, s.fleet.maxW[i]! - leastW(s.fleet, i, e.event.intervals))
 }
 /** In whichever interval a cancellation finds the charger. */
 function endOf(e: EventState, k: number, i: ChargerNo): Second {

@@ -1,6 +1,6 @@
 import { allocate, UNLIMITED } from './allocate.ts'
 import { membersOf } from './apply.ts'
-import { limitedSinceS, SETTLE_S } from './effect.ts'
+import { escalates, limitedSinceS, SETTLE_S } from './effect.ts'
 import type { Decision, Input, Interval, Second } from './model.ts'
 import { becauseAt, limitAt, NONE } from './rows.ts'
 import { type EventState, firstEndS, firstS, isUp, ownLastS, type State, termsOf } from './state.ts'
@@ -34,12 +34,11 @@ export function suspects(s: State, e: EventState, seen: Observed): number[] {
   const isOpen = (i: number, k: number): boolean =>
     (e.strikes[i] ?? 0) > 0 || (isUnmoved(e, i) && (e.resort[i] ?? 0) < steps.length) || (seen.powerW[k]! < 0 && isOverdue(i))
   const isOverdue = (i: number): boolean => {
-    const sinceS = limitedSinceS(s, i, nowS)
+    const sinceS = limitedSinceS(s, e, i, nowS)
     return sinceS <= nowS && sinceS > 0 && becauseAt(s.rows, s.holds[i]!, nowS) === e.no
   }
   return Array.from(seen.who).filter((i, k) => isUp(s, i) && isOpen(i, k))
 }
-const escalates = (s: State, e: EventState): boolean => e.event.class === 'emergency' && (termsOf(s, e)?.lastResort ?? false)
 
 /**
  * What metering says the event lacks: declared once its start has passed, while no edge of it is spread and no command in flight, and at most once a

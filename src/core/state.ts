@@ -37,6 +37,8 @@ export type Fleet = {
   reliability: Uint16Array
   /** What fails together (maker, backend); 0: not known. */
   group: Uint16Array
+  /** The box's own random delay before any change of its limit, up to this; 0: none. */
+  ownDelayS: Uint16Array
   nodes: number
   parent: Int32Array
   nodeKind: Uint8Array
@@ -71,6 +73,8 @@ export type EventState = {
   excluded: Uint8Array
   startRank: Uint16Array
   endRank: Uint16Array
+  /** By charger number, as known when the event was accepted: what is left of the spread for our own draw hangs on it. Empty where nobody has one. */
+  ownDelayS: Uint16Array
   /** Instant of cancellation, NEVER_S while it runs. Intervals of the last revision that had any are kept. */
   cancelledS: Second
   /** Power by charger number as the plan uses it, -1 unknown; empty until observed. Frozen before the start so that plans stay stable. */
@@ -224,6 +228,7 @@ export const emptyFleet = (): Fleet => ({
   stepW: new Int32Array(0),
   reliability: new Uint16Array(0),
   group: new Uint16Array(0),
+  ownDelayS: new Uint16Array(0),
   nodes: 0,
   parent: new Int32Array(0),
   nodeKind: new Uint8Array(0),

@@ -27,6 +27,7 @@ export function fleetFact(f: Fleet, registry: Registry, discovered: Discovered):
       stepW: Int32Array.from(rows, r => r.stepW),
       reliability: Uint16Array.from(rows, r => f.reliability[r.no]!),
       group: Uint16Array.from(rows, r => r.group ?? f.group[r.no]!),
+      ...ownDelayColumn(f, rows),
     },
   }
 }
@@ -44,8 +45,12 @@ export const told = (c: Capabilities) => ({
   depth: c.depth,
   onLinkLoss: linkLossTraits.indexOf(c.onLinkLoss),
   limitsAtStation: c.limitsAt === 'station' ? 1 : 0,
+  ownDelayS: c.ownRandomDelayS ?? 0,
   ...(c.group === undefined ? {} : { group: groupOf(c.group) }),
 })
+/** Left out of the record where nobody has one, or had. */
+export const ownDelayColumn = (f: Fleet, rows: readonly { readonly no: ChargerNo; readonly ownDelayS: number }[]) =>
+  rows.some(r => r.ownDelayS > 0 || (f.ownDelayS[r.no] ?? 0) > 0) ? { ownDelayS: Uint16Array.from(rows, r => r.ownDelayS) } : {}
 const leastRunningW = ({ minA, stepA, phases, voltageV }: Capabilities): number =>
   Math.ceil((stepA > FINEST_A ? Math.ceil(minA / stepA - 1e-9) * stepA : minA) * phases * voltageV)
 type Row = ReturnType<typeof told> & { no: ChargerNo; station: NodeNo }

@@ -81,7 +81,7 @@ export function observe(s: State, e: EventState, latest: Latest, nowMs: number, 
   for (let k = 0; k < who.length; k++) {
     const i = who[k]!
     if (powerW[k]! < 0) continue
-    if (latest.fromMs[i]! < Math.max(limitedSinceS(s, i, nowS), loadSinceS(s, e, i)) * 1000) powerW[k] = -1
+    if (latest.fromMs[i]! < Math.max(limitedSinceS(s, e, i, nowS), loadSinceS(s, e, i)) * 1000) powerW[k] = -1
     else if (seenMs[i] === latest.atMs[i]!) again[k] = 1
     else seenMs[i] = latest.atMs[i]!
   }

@@ -19,6 +19,9 @@ export type Effect = {
   /** Among the commanded. */
   readonly withoutConsent: number
   readonly optOutsOverridden: number
+  /** Among the commanded: their boxes wait by chance, up to `lateS`, before they follow. */
+  readonly late: number
+  readonly lateS: number
   /** Metered load of the node now, what is expected to go, and what of the ask cannot be met. */
   readonly loadW: number
   readonly cutW: number
@@ -39,7 +42,7 @@ export function predictedEffect(s: State, q: EffectQuestion, latest: Latest, now
   const nowS = Math.floor(nowMs / 1000)
   const enrolment = s.enrolments.get(q.programme.id)
   const n = { drawing: 0, idle: 0, unknown: 0, offline: 0, notEnrolled: 0, unconsented: 0, optedOut: 0, refused: 0 }
-  let [commanded, withoutConsent, optOutsOverridden, loadW, eachW, usableW] = [0, 0, 0, 0, 0, 0]
+  let [commanded, withoutConsent, optOutsOverridden, late, lateS, loadW, eachW, usableW] = [0, 0, 0, 0, 0, 0, 0, 0]
   const who = chargersUnder(s.fleet, q.targets)
   for (const charger of who) {
     const powerW = freshPowerW(latest, charger, nowMs, freshMs)
@@ -57,6 +60,9 @@ export function predictedEffect(s: State, q: EffectQuestion, latest: Latest, now
     n[standing]++
     if (!used.has(standing)) continue
     commanded++
+    const ownS = s.fleet.ownDelayS[charger]!
+    if (ownS > 0) late++
+    lateS = Math.max(lateS, ownS)
     if (standing !== 'drawing') continue
     const { ask } = q
     // A ceiling or a named limit may pause a charger; a reduction stops at the programme's floor.
@@ -65,7 +71,18 @@ export function predictedEffect(s: State, q: EffectQuestion, latest: Latest, now
   }
   const askedW = q.ask.kind === 'cap' ? Math.max(0, loadW - q.ask.totalW) : q.ask.kind === 'shed' ? q.ask.totalW : eachW
   const cutW = Math.min(askedW, usableW)
-  return { chargers: who.length, commanded, ...n, withoutConsent, optOutsOverridden, loadW, cutW, unreachableW: Math.max(0, askedW - cutW) }
+  return {
+    chargers: who.length,
+    commanded,
+    ...n,
+    withoutConsent,
+    optOutsOverridden,
+    late,
+    lateS,
+    loadW,
+    cutW,
+    unreachableW: Math.max(0, askedW - cutW),
+  }
 }
 function reachable(s: State, charger: number, powerW: number): 'offline' | 'unknown' | 'idle' | 'drawing' {
   if (s.up[s.fleet.station[charger]!] !== 1) return 'offline'

@@ -383,6 +383,8 @@ function warningsOf(request: SelectRequest, effect: Effect): string[] {
   if (effect.commanded === 0) out.push('nobody would be commanded')
   if (effect.unreachableW > 0) out.push(`${Math.round(effect.unreachableW)} W of it cannot be met by what is metered now`)
   if (effect.unknown > 0) out.push(`${effect.unknown} chargers have no fresh reading: they are commanded, their effect is not counted`)
+  if (effect.late > 0)
+    out.push(`${effect.late} chargers may follow up to ${effect.lateS} s late: their boxes have a random delay of their own`)
   if (effect.withoutConsent > 0) out.push(`${effect.withoutConsent} chargers without consent are used on the ground: ${request.basis}`)
   return out
 }

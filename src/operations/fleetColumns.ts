@@ -1,7 +1,7 @@
 import { type ChargerColumns, type ChargerNo, type NodeColumns, nodeKinds } from '../core/model.ts'
 import { groupOf } from '../core/reliability.ts'
 import type { State } from '../core/state.ts'
-import { told } from '../engine/capabilities.ts'
+import { ownDelayColumn, told } from '../engine/capabilities.ts'
 import type { Capabilities, NodeRecord } from '../ports.ts'
 
 export type ChargerRecord = { readonly no: ChargerNo; readonly station: number; readonly capabilities: Capabilities }
@@ -12,7 +12,7 @@ export const UNTESTED = 830
 export function chargerColumns(records: readonly ChargerRecord[], state: State): ChargerColumns {
   const sorted = [...records].sort((a, b) => a.no - b.no)
   const from = (value: (r: ChargerRecord) => number) => sorted.map(value)
-  const facts = sorted.map(r => told(r.capabilities))
+  const facts = sorted.map(r => ({ no: r.no, ...told(r.capabilities) }))
   return {
     no: Uint32Array.from(from(r => r.no)),
     station: Uint32Array.from(from(r => r.station)),
@@ -28,6 +28,7 @@ export function chargerColumns(records: readonly ChargerRecord[], state: State):
     group: Uint16Array.from(
       from(r => (r.capabilities.group === undefined ? (state.fleet.group[r.no] ?? 0) : groupOf(r.capabilities.group))),
     ),
+    ...ownDelayColumn(state.fleet, facts),
     reliability: Uint16Array.from(from(r => (r.no < state.fleet.chargers ? state.fleet.reliability[r.no]! : UNTESTED))),
   }
 }

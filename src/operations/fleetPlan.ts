@@ -304,6 +304,7 @@ const stationCells = (a: FleetRow, b: FleetRow): readonly (readonly [Column, unk
   ['limits_at', a.limitsAt, b.limitsAt],
   ['meter_class', a.meterClass, b.meterClass],
   ['link_loss', a.onLinkLoss, b.onLinkLoss],
+  ['own_random_delay_s', a.ownRandomDelayS, b.ownRandomDelayS],
 ]
 /** Amps of a DC charger are only a way to write its watts: at this voltage. */
 const DC_NOMINAL_V = 400
@@ -334,6 +335,7 @@ const filled = (row: FleetRow, known: Capabilities): Capabilities => ({
   limitsAt: row.limitsAt ?? known.limitsAt,
   meterClass: row.meterClass ?? known.meterClass,
   onLinkLoss: row.onLinkLoss ?? known.onLinkLoss,
+  ...(row.ownRandomDelayS === undefined ? {} : { ownRandomDelayS: row.ownRandomDelayS }),
 })
 const childKey = (parent: NodeNo | -1, kind: NodeKind, name: string): string => `${parent}\0${kind}\0${name}`
 function childIndex(registry: Registry): Map<string, NodeNo> {

@@ -35,6 +35,8 @@ export type FleetRow = {
   readonly limitsAt: 'station' | 'evse' | undefined
   readonly meterClass: string | undefined
   readonly onLinkLoss: OnLinkLoss | undefined
+  /** The box waits up to so long, by chance, before it follows a change. */
+  readonly ownRandomDelayS: number | undefined
   readonly programme: string | undefined
   readonly consent: boolean | undefined
   readonly consentDate: string | undefined
@@ -153,6 +155,7 @@ export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
     limitsAt: cell('limits_at', limitsAt),
     meterClass: cell('meter_class', name(50)),
     onLinkLoss: cell('link_loss', linkLoss),
+    ownRandomDelayS: cell('own_random_delay_s', number(0, 1_800, true)),
     programme: cell('programme', name(200)),
     consent: consent === undefined ? undefined : consent === 'yes',
     consentDate: cell('consent_date', date),

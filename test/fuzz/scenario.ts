@@ -96,4 +96,5 @@ export const scenario: fc.Arbitrary<Scenario> = fc.record({
   rejecting: fc.uniqueArray(fc.nat({ max: chargerCount - 1 }), { maxLength: 2 }),
   ignoring: fc.uniqueArray(fc.nat({ max: chargerCount - 1 }), { maxLength: 2 }),
   depths: fc.array(fc.constantFrom(0, 0, 1, 2, 3, 24), { minLength: 1, maxLength: 4 }),
+  ownDelaysS: fc.array(fc.constantFrom(0, 0, 0, 60, 900), { minLength: 1, maxLength: 3 }),
 })

@@ -51,6 +51,8 @@ export type Scenario = {
   readonly rejecting: readonly number[]
   readonly ignoring: readonly number[]
   readonly depths: readonly number[]
+  /** Random delays of the boxes' own, in turn; nobody has one where absent. */
+  readonly ownDelaysS?: readonly number[]
 }
 
 export const chargerCount = 9
@@ -85,6 +87,7 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
     phases: (i % 3 === 2 ? 3 : 1) as 1 | 3,
     maxA: i % 2 === 0 ? 32 : 16,
     depth: scenario.depths[i % scenario.depths.length]!,
+    ownDelayS: scenario.ownDelaysS?.[i % scenario.ownDelaysS.length] ?? 0,
     // chargers 7 and 8 are two connectors of one box that takes one limit
     station: Math.min(i, 7),
     limitsAtStation: i >= 7,

@@ -2,7 +2,7 @@ import { allocate, UNLIMITED } from '../allocate.ts'
 import { membersOf } from '../apply.ts'
 import { scoreOf } from '../capacity.ts'
 import { spanFromS, spanToS } from '../edges.ts'
-import { isAbove, SETTLE_S } from '../effect.ts'
+import { isAbove, SETTLE_S, showsAfterS } from '../effect.ts'
 import { type Range, rangesOf } from '../members.ts'
 import {
   chargerVerdicts,
@@ -201,7 +201,7 @@ function limitsOf(s: State, e: EventState, members: Uint32Array, window: Window)
       const own = { fromS: spanFromS(e, k, i), toS: spanToS(e, k, i) }
       // of a share that nobody kept (by an older version, or of what follows on a failsafe) it is not known what it was: nobody is judged by it
       const { limitW, sinceS } = toldIn(e, k, i) ?? { limitW: watts?.[m] ?? UNLIMITED, sinceS: 0 }
-      const fromS = Math.max(own.fromS, window.fromS, sinceS) + SETTLE_S
+      const fromS = Math.max(window.fromS + SETTLE_S, Math.max(own.fromS, sinceS) + showsAfterS(s, e, i))
       if (own.fromS < own.toS) out[m]!.push({ fromS, toS: Math.min(own.toS, window.toS), limitW })
     })
   })
