@@ -30,7 +30,7 @@ export const flaw = {
   gap: 512,
   /** A reading came after a later one. */
   outOfOrder: 1024,
-  /** More than the charger can draw: kWh sent as Wh, or the like. `wh` is NaN. */
+  /** More than the charger can draw, or in the wrong unit: kWh sent as Wh, or the like. That value is left out; `wh` is NaN where nothing else tells. */
   implausible: 2048,
   /** Register and power of the same time contradict each other by more than 10 %. */
   contradicting: 4096,
