@@ -13,6 +13,8 @@
  * Units end names: W, Wh, A, V, Ms, S. Instants are since the Unix epoch, UTC. Import (charging) is positive. Schedules are in whole seconds.
  */
 
+import type { Metered, RulesetRef, Verification, VerificationRules, Verified } from './verify/record.ts'
+
 /** Milliseconds since the Unix epoch, UTC. */
 export type Instant = number
 /** Whole seconds since the Unix epoch, UTC. */
@@ -150,6 +152,8 @@ export type Programme = {
   readonly holdOut: number
   /** Share delivered below which a mid-event shortfall is declared, e.g. 0.95. */
   readonly shortfallBelow: number
+  /** How its events are verified; what is left out is as in `verificationDefaults`. */
+  readonly verification?: Partial<VerificationRules>
 }
 
 export type Segment = { readonly fromS: Second; readonly toS: Second; readonly limitW: number; readonly because: EventNo }
@@ -211,12 +215,12 @@ export type ChargerColumns = {
   readonly reliability: Uint16Array
   /** Number of what fails together with others of the same: maker or backend. Absent or 0: not known. */
   readonly group?: Uint16Array
+  /** The box's own random delay, up to so many S, before any change of its limit (SI 2021/1467 reg. 11). All 0 where absent. */
+  readonly ownDelayS?: Uint16Array
 }
 /** Nodes as columns. `parent` is -1 at a root; `limitW` is -1 where no limit is known; `kind` is an index in `nodeKinds`. */
 export type NodeColumns = { readonly no: Uint32Array; readonly parent: Int32Array; readonly kind: Uint8Array; readonly limitW: Int32Array }
 /** Schedules as columns: segments of schedule k are `[k === 0 ? 0 : ends[k - 1], ends[k])`; an empty one is free. */
-  /** The box's own random delay, up to so many S, before any change of its limit (SI 2021/1467 reg. 11). All 0 where absent. */
-  readonly ownDelayS?: Uint16Array
 export type ScheduleColumns = {
   readonly who: Uint32Array
   readonly ends: Uint32Array
@@ -280,26 +284,7 @@ export const nonResponses = [
 ] as const
 export type NonResponse = (typeof nonResponses)[number]
 
-export type Verification = {
-  readonly event: EventNo
-  readonly revision: number
-  readonly verdict: Verdict
-  /** Over the event's metered window. */
-  readonly askedWh: number
-  readonly baselineWh: number
-  readonly actualWh: number
-  readonly deliveredWh: number
-  /** delivered / asked; null where nothing was asked in energy (a cap already met) or it is unverifiable. */
-  readonly ratio: number | null
-  /** Share of charger-time in the window that has readings. */
-  readonly coverage: number
-  readonly baselineRule: 'meterBefore-1'
-  readonly window: { readonly fromS: Second; readonly toS: Second; readonly baselineFromS: Second; readonly baselineToS: Second }
-  readonly counts: { readonly compliant: number; readonly notCompliant: number; readonly noData: number; readonly notCommanded: number }
-  readonly causes: Readonly<Partial<Record<NonResponse, number>>>
-  /** Where something was expected of the plan: that, and what the meters say of it; null where they say nothing. */
-  readonly forecast?: (Forecast & { readonly deliveredW: number; readonly inside: boolean }) | null
-}
+export type { Verification }
 /** Reduction of power that is expected, W: it is below `p10W` in one of ten cases, above `p90W` in another. */
 export type Forecast = { readonly p10W: number; readonly p50W: number; readonly p90W: number }
 
@@ -387,13 +372,18 @@ export type Input =
       readonly powerW: Int32Array
       readonly again?: Uint8Array
     }
-  /** Readings for the verification of an event. */
-  | { readonly kind: 'metered'; readonly event: EventNo; readonly readings: Readings }
+  | Metered
   /** A source has not been heard for longer than it may be quiet; `silentMs`: for how long. */
   | { readonly kind: 'silent'; readonly adapter: string; readonly peer: string; readonly silentMs: number }
   | { readonly kind: 'heardAgain'; readonly adapter: string; readonly peer: string }
   /** A step of the last resort was carried out at these chargers. Only `enable` must be: until this says so it is tried again, after a restart too. */
   | { readonly kind: 'forced'; readonly step: 'stop' | 'disable' | 'enable'; readonly who: Uint32Array }
+  /**
+   * These blobs are gone for good: `erased` with the person behind `who` (and `stations`), whose numbers name nobody any more; `expired` because they
+   * were kept long enough. What refers to them stays provable; what they said is not known any more.
+   */
+  | { readonly kind: 'erased'; readonly who: Uint32Array; readonly stations: Uint32Array; readonly blobs: readonly HashHex[] }
+  | { readonly kind: 'expired'; readonly beforeS: Second; readonly blobs: readonly HashHex[] }
   /** Something outside that changes no plan but belongs in the record: an unmapped signal, a try of a rung, a configuration change, a refused request. */
   | {
       readonly kind: 'noted'
@@ -416,6 +406,8 @@ export type Decision =
       /** Ranks by charger number, in 1/65536 of the spread; empty where the spread is 0 or an earlier revision has drawn them. */
       readonly startRank: Uint16Array
       readonly endRank: Uint16Array
+      /** What it will be verified by. Absent: `METER_BEFORE`. */
+      readonly ruleset?: RulesetRef
     }
   | { readonly kind: 'declined'; readonly event: EventNo; readonly revision: number; readonly why: Decline }
   /** How a cancelled event lets go so that no node passes its bound per minute; `endRank` is empty where it was drawn before. */
@@ -485,14 +477,7 @@ export type Decision =
   | { readonly kind: 'admitted'; readonly event: EventNo; readonly who: Uint32Array }
   /** Nobody waits any more: whoever is still held by the restore of an event is let go, one after another. */
   | { readonly kind: 'restored'; readonly event: EventNo }
-  /** `verdict` and `cause` per charger number in `who`: indexes in `chargerVerdicts` and `nonResponses`. */
-  | {
-      readonly kind: 'verified'
-      readonly verification: Verification
-      readonly who: Uint32Array
-      readonly verdict: Uint8Array
-      readonly cause: Uint8Array
-    }
+  | Verified
   /** The canonical state after this turn, so that a start can begin here. */
   | { readonly kind: 'snapshot'; readonly digest: HashHex }
 

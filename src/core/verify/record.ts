@@ -1,0 +1,213 @@
+import type { EventNo, Forecast, HashHex, Interval, NonResponse, Readings, Second, Verdict } from '../model.ts'
+import type { Pass } from './accuracy.ts'
+import type { Finding } from './findings.ts'
+import type { Flaw } from './series.ts'
+
+/**
+ * What a verdict says and what it stands on. A verdict is never edited: data that come late or are corrected make the next `verdictRevision`. Every
+ * member that came later than the first `verified` facts is optional; absent means what it says there.
+ */
+
+/** A ruleset of the baseline, as pinned when the event was accepted. */
+export type RulesetRef = { readonly id: string; readonly version: number }
+/** What an event without a pinned ruleset was verified by. */
+export const METER_BEFORE: RulesetRef = { id: 'meterBefore', version: 1 }
+/** `meterBefore-1`; others as `pinOf` in baseline/rulesets.ts. */
+export const nameOf = ({ id, version }: RulesetRef): string => `${id}${id === METER_BEFORE.id ? '-' : '@'}${version}`
+
+/** How a programme's events are verified; an event keeps those that it was accepted under. Defaults: `verificationDefaults`. */
+export type VerificationRules = {
+  /** Which ruleset; without `version` the one in force on the day of the event. */
+  readonly ruleset: string
+  readonly version: number | null
+  /** Largest error of a meter, as a share of its reading, that results are settled on; null: any meter. */
+  readonly meterErrorAtMost: number | null
+  /** The part of the meters' errors that they share, as a share of what they deliver together: it does not average out. */
+  readonly commonError: number
+  /** Settlement period, S. */
+  readonly periodS: number
+  /** For how long after the event late or corrected readings make a new revision of its verdict, S. */
+  readonly correctionS: number
+  /** What a delivered MWh is worth, GBP; null: results are not in pounds. */
+  readonly gbpPerMWh: number | null
+}
+export const verificationDefaults: VerificationRules = {
+  ruleset: METER_BEFORE.id,
+  version: null,
+  meterErrorAtMost: null,
+  commonError: 0,
+  periodS: 1_800,
+  correctionS: 14 * 86_400,
+  gbpPerMWh: null,
+}
+
+/** Why nobody should be paid by this verdict. */
+export const unsettleables = ['noWindow', 'coverage', 'meterClass', 'baseline'] as const
+export type Unsettleable = (typeof unsettleables)[number]
+
+/** Where the delivery lies within what the meters can tell, against the ask. */
+export type Measured = {
+  readonly lowWh: number
+  readonly highWh: number
+  /** Null where nothing was asked in energy, or it is unverifiable. */
+  readonly result: Pass | null
+}
+/** The readings that a verdict stands on. `root`: see `readingsRoot.ts`. */
+export type ReadingsUsed = {
+  readonly root: HashHex
+  readonly count: number
+  readonly estimated: number
+  /** With any other flaw, those that are not used included. */
+  readonly flawed: number
+  /** Who has any. */
+  readonly chargers: number
+}
+/** By charger: how its baseline came about. */
+export type BaselineCounts = { readonly insufficient: number; readonly adjusted: number; readonly capped: number }
+
+/** What a revision has that the one before had not. */
+export type Changed = {
+  readonly deliveredWh: number
+  readonly actualWh: number
+  readonly baselineWh: number
+  /** At the price that the event was accepted under; absent where there is none. */
+  readonly gbp?: number
+  readonly chargers: number
+  /** Those with the largest change, at most `MOST_NAMED`; the others are in `chargers`. */
+  readonly named: readonly { readonly charger: number; readonly what: 'late' | 'corrected'; readonly deliveredWh: number }[]
+}
+export type FormerVerdict = {
+  readonly verdictRevision: number
+  readonly verdict: Verdict
+  readonly askedWh: number
+  readonly deliveredWh: number
+  readonly ratio: number | null
+  readonly root: HashHex
+}
+/** So many findings, changes and former verdicts are named; the rest is counted. */
+export const MOST_NAMED = 50
+
+export type Verification = {
+  readonly event: EventNo
+  readonly revision: number
+  readonly verdict: Verdict
+  /** Over the event's metered window. */
+  readonly askedWh: number
+  readonly baselineWh: number
+  readonly actualWh: number
+  readonly deliveredWh: number
+  /** delivered / asked; null where nothing was asked in energy (a cap already met) or it is unverifiable. */
+  readonly ratio: number | null
+  /** Share of charger-time in the window that has readings. */
+  readonly coverage: number
+  /** Id and version of the ruleset: `meterBefore-1`. */
+  readonly baselineRule: string
+  readonly window: { readonly fromS: Second; readonly toS: Second; readonly baselineFromS: Second; readonly baselineToS: Second }
+  readonly counts: { readonly compliant: number; readonly notCompliant: number; readonly noData: number; readonly notCommanded: number }
+  readonly causes: Readonly<Partial<Record<NonResponse, number>>>
+  /** Where something was expected of the plan: that, and what the meters say of it; null where they say nothing. */
+  readonly forecast?: (Forecast & { readonly deliveredW: number; readonly inside: boolean }) | null
+  /** Of the verdict, not of the event: 1 for its first. Absent: 1. */
+  readonly verdictRevision?: number
+  readonly measured?: Measured
+  readonly readings?: ReadingsUsed
+  readonly baseline?: BaselineCounts
+  /** What is wrong with the readings, in the order of `who`; at most `MOST_NAMED`, all in `findingCounts`. */
+  readonly findings?: readonly Finding[]
+  readonly findingCounts?: Readonly<Partial<Record<Flaw, number>>>
+  /** Absent: it may be settled on. */
+  readonly unsettleable?: Unsettleable
+  /** Delivered energy at the programme's price, GBP, before any pay factor. */
+  readonly gbp?: number
+  readonly changed?: Changed
+  /** Verdicts before this one, oldest first, at most `MOST_NAMED`. */
+  readonly former?: readonly FormerVerdict[]
+}
+
+/** What the record said of a commanded charger when the event was verified, or why it was not commanded. Index in a column. */
+export const standings = ['none', 'refused', 'optedOut', 'down', 'accepted'] as const
+
+/**
+ * What a verdict takes from the record beside readings. Whoever has these and the readings makes the verdict again, to the last digit; whoever
+ * has the log makes these again by folding it. Columns are by row of `who` of the `verified` fact; sums are made in that order.
+ */
+export type VerdictTerms = {
+  readonly ruleset: RulesetRef
+  readonly rules: VerificationRules
+  readonly intervals: readonly Interval[]
+  readonly forecast: Forecast | null
+  readonly window: Verification['window']
+  readonly minW: Int32Array
+  readonly maxW: Int32Array
+  /** Index in `standings`. */
+  readonly standing: Uint8Array
+  /** 1: it does as it likes without the link. */
+  readonly resumes: Uint8Array
+  /** Limits that it had to keep: those of row r are `[r === 0 ? 0 : limitEnds[r - 1], limitEnds[r])`. Seconds and W; from when they are to be seen. */
+  readonly limitEnds: Uint32Array
+  readonly limitFromS: Uint32Array
+  readonly limitToS: Uint32Array
+  readonly limitW: Int32Array
+  /** Largest error of its meter, in 1/10,000 of a reading. */
+  readonly errorBp: Uint16Array
+}
+
+/**
+ * Energy of each charger in each settlement period, Wh: row r, period t at `r * periods + t`; NaN where it is not known. Personal: always outside
+ * the leaf, and expires with the readings.
+ */
+export type ChargerEnergy = { readonly baselineWh: Float64Array; readonly actualWh: Float64Array }
+/** The event by settlement period; the first and the last may be cut by the window. `ratio` is NaN where there is none. */
+export type PeriodColumns = {
+  readonly startS: Uint32Array
+  readonly endS: Uint32Array
+  readonly askedWh: Float64Array
+  readonly baselineWh: Float64Array
+  readonly actualWh: Float64Array
+  readonly deliveredWh: Float64Array
+  readonly ratio: Float64Array
+}
+
+/** Largest errors of meters whose class is known, in 1/10,000 of a reading; whoever is not in it is trusted to `UNKNOWN_ACCURACY`. */
+export type MeterErrors = { readonly who: Uint32Array; readonly errorBp: Uint16Array }
+/**
+ * Days before the event, of chargers that a ruleset with history needs: row k is charger `who[k]` on day `day[k]` (as in baseline/), its
+ * energy by slot at `k * slots + slot`, Wh; NaN where it is not known.
+ */
+export type History = { readonly who: Uint32Array; readonly day: Int32Array; readonly slots: number; readonly wh: Float64Array }
+/**
+ * The days that a baseline was made of, and those that were not and why. Chargers with the same days share a pattern: pattern p says of `day[k]` what
+ * stands at `p * day.length + k`. 0: selected; else 1 + index in `reasons`.
+ */
+export type SelectedDays = {
+  readonly day: Int32Array
+  readonly reasons: readonly string[]
+  readonly patterns: Uint8Array
+  /** Row of `who` -> pattern. */
+  readonly patternOf: Uint32Array
+}
+
+/**
+ * Input: readings for the verification of an event, or for the next revision of its verdict. `salt`: 16 secret bytes that keep the root over the
+ * readings from being guessed; the same for all revisions.
+ */
+export type Metered = {
+  readonly kind: 'metered'
+  readonly event: EventNo
+  readonly readings: Readings
+  readonly meters?: MeterErrors
+  readonly history?: History
+  readonly salt?: Uint8Array
+}
+/** Decision. `verdict` and `cause` per charger number in `who`: indexes in `chargerVerdicts` and `nonResponses`. Logs of before know no more than these. */
+export type Verified = {
+  readonly kind: 'verified'
+  readonly verification: Verification
+  readonly who: Uint32Array
+  readonly verdict: Uint8Array
+  readonly cause: Uint8Array
+  readonly terms?: VerdictTerms
+  readonly energy?: ChargerEnergy
+  readonly periods?: PeriodColumns
+  readonly days?: SelectedDays
+}
