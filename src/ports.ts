@@ -43,14 +43,24 @@ export interface Journal {
   checkpoint(): string
   /** RFC 6962 root of the current tree. */
   root(): Uint8Array
-  /** Leaves [from, size), in chunks, in order. */
-  read(from: number): AsyncIterable<readonly Uint8Array[]>
+  /** Leaves [from, to), without `to` all from there on, in chunks, in order. */
+  read(from: number, to?: number): AsyncIterable<readonly Uint8Array[]>
+  /**
+   * The hashes of tile `n` of a tile level (C2SP tlog-tiles, height 8), 32 bytes each, as many as the tree has now; undefined where it has none.
+   * Durable with the leaves; hashes that are there never change, so a tile of an older tree is the beginning of it.
+   */
+  tile(level: number, n: number): Promise<Uint8Array | undefined>
   /** The body of a blob, without its salt; undefined if absent (erased, expired or lost). */
   blob(hash: HashHex): Promise<Uint8Array | undefined>
   /** The same with its salt in front: what an outsider needs to check it against its hash. */
   salted(hash: HashHex): Promise<Uint8Array | undefined>
   /** Fails with code `journal-moved`, before anything is written, unless the tree has exactly `after` leaves (a second engine was here). */
   append(after: number, leaves: readonly Uint8Array[], blobs: readonly Blob[]): Promise<void>
+  /**
+   * Blobs that are gone for good when it resolves: from the file, its log and its free pages. Unknown ones are passed over. The leaves stay, and with
+   * them every proof; whoever calls has recorded an `erased` or `expired` fact that names them.
+   */
+  forget(hashes: readonly HashHex[]): Promise<void>
   /** Keeps `body` as the state after the first `size` leaves; old ones beyond the newest two may go. Losing a snapshot loses time only. */
   saveSnapshot(size: number, body: Uint8Array): Promise<void>
   /** Newest first. */
@@ -71,6 +81,10 @@ export interface Meters {
    * After a restart `fromMs` may be `atMs`.
    */
   latest(): { readonly powerW: Float64Array; readonly atMs: Float64Array; readonly fromMs: Float64Array }
+  /** Removes every reading of these chargers, the newest too. Resolves to how many were stored. */
+  erase(who: Uint32Array): Promise<number>
+  /** Removes readings that began before, at the latest five minutes after they could be. Resolves to how many. */
+  expire(beforeMs: Instant): Promise<number>
   close(): Promise<void>
 }
 
@@ -96,6 +110,8 @@ export type Capabilities = {
   /** Where 0 A is refused or never resumed from, the least that is sent is `minA`. */
   readonly takesZero: boolean
   readonly meterClass: string
+  /** The box waits by chance, up to so many seconds, before it follows a change of its limit. Absent: it does not. */
+  readonly ownRandomDelayS?: number
   /** What fails together with others of the same name: its maker, or the backend that it is reached through. Absent: not known (yet). */
   readonly group?: string
 }
@@ -110,8 +126,6 @@ export type Station = {
 }
 export type NodeRecord = { readonly no: NodeNo; readonly kind: NodeKind; readonly name: string; readonly parent: NodeNo | -1 }
 /** Who a number is. Deletable, outside the journal, kept in memory for look-ups; writes are durable when they resolve. */
-  /** The box waits by chance, up to so many seconds, before it follows a change of its limit. Absent: it does not. */
-  readonly ownRandomDelayS?: number
 export interface Registry {
   node(no: NodeNo): NodeRecord | undefined
   nodes(): Iterable<NodeRecord>
@@ -125,18 +139,23 @@ export interface Registry {
   nodeCount(): number
   /** Resolves a name of the outside (venID, groupID, resourceID, feeder code, MPAN, node path, external id) to targets; undefined if unknown. */
   resolve(scheme: string, value: string): readonly Target[] | undefined
+  aliases(): Iterable<Alias>
   put(change: RegistryChange): Promise<void>
+  /** Removes external ids and aliases. A node or a station stays, its number is never used again: `put` one that names nobody in its place. */
+  forget(names: { readonly externalIds: readonly ChargerNo[]; readonly aliases: readonly Pick<Alias, 'scheme' | 'value'>[] }): Promise<void>
   /** Small durable values of adapters (registrations, learned rungs, changed configuration keys), by a key that begins with the adapter's name. */
   get(key: string): string | undefined
   set(key: string, value: string | null): Promise<void>
   keys(prefix: string): Iterable<string>
   close(): Promise<void>
 }
+/** A name of the outside for targets of ours. */
+export type Alias = { readonly scheme: string; readonly value: string; readonly targets: readonly Target[] }
 export type RegistryChange = {
   readonly nodes?: readonly NodeRecord[]
   readonly stations?: readonly Station[]
   readonly externalIds?: readonly { readonly charger: ChargerNo; readonly externalId: string }[]
-  readonly aliases?: readonly { readonly scheme: string; readonly value: string; readonly targets: readonly Target[] }[]
+  readonly aliases?: readonly Alias[]
 }
 
 /** What became of a signal, after its facts are in the journal. */
@@ -253,6 +272,8 @@ export interface ChargerLink {
   release(
     station: NodeNo,
   ): Promise<{ readonly cleared: number; readonly restoredKeys: readonly string[]; readonly failed: readonly string[] }>
+  /** The station is known no more: its connection ends, and what was remembered of it goes. */
+  forget?(station: NodeNo): void
   /** What the box was last seen to hold that is not ours (an installer's limit), null if nothing. */
   ceilingW(charger: ChargerNo): number | null
 }

@@ -1,8 +1,9 @@
 /** The offline verifier: recomputes a log from its entries and says what is proven, or what is wrong and where. */
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from './checkpoint.ts'
-import { emptyRange, leafHash, push, type Range, rangeRoot, sameHash, sha256 } from './merkle.ts'
+import { emptyRange, hashLength, leafHash, type Range, rangeRoot, sameHash, sha256 } from './merkle.ts'
 import type { Verifier } from './note.ts'
 import { parseEnvelope, referencesOf } from './references.ts'
+import { type Edge, emptyEdge, grow, hashesAt, partialTile, type TileAt, tileWidth } from './tiles.ts'
 
 /** An entry as a store keeps it: `hash` is the leaf hash recorded when it was appended. It proves nothing; it helps to name what was changed. */
 export type Entry = { readonly seq: number; readonly hash: Uint8Array; readonly body: Uint8Array }
@@ -12,8 +13,14 @@ export type LogReader = {
   head(): { readonly size: number; readonly note: string } | undefined
   /** All entries by ascending seq, in chunks. */
   entries(): AsyncIterable<readonly Entry[]>
-  /** Salt and body of a blob (hash in lower-case hex); undefined if absent. */
-  blob(hash: string): Promise<Uint8Array | undefined>
+  /** Salt and body of a blob (hash in lower-case hex); undefined if absent. Left out where a copy has no blobs at all: they are then not looked at. */
+  blob?(hash: string): Promise<Uint8Array | undefined>
+  /** As in `Journal.tile`. Left out where there are none, as in a log from before there were tiles. */
+  tile?(level: number, n: number): Promise<Uint8Array | undefined>
+  /** How many full tiles are stored. */
+  tileCount?(): number
+  /** The newest checkpoint that enough witnesses have cosigned, as a signed note. */
+  cosigned?(): string | undefined
   close(): void
 }
 
@@ -28,6 +35,9 @@ export const findingCodes = [
   'entry-changed',
   'entry-order',
   'root-mismatch',
+  'tile-changed',
+  'tile-missing',
+  'tile-extra',
   'blob-wrong',
   'blob-absent',
   'since-malformed',
@@ -50,6 +60,7 @@ export type AuditResult =
       /** Hex. */
       readonly root: string
       readonly checkedBlobs: number
+      readonly checkedTiles: number
       /** Absent, but named by an `erased` or `expired` fact. */
       readonly absentBlobs: number
       /** Size of the checkpoint that the log was found to extend. */
@@ -72,12 +83,13 @@ export async function verifyLog(reader: LogReader, verifier: Verifier, since?: s
     if (count <= maxOfACode) findings.push({ code, line, ...at })
   }
   const earlier = since === undefined ? undefined : openSince(since, verifier, find)
-  let recomputed: Recomputed = { range: emptyRange(), rows: 0, earlierRoot: undefined, checkedBlobs: 0, excusedBlobs: 0 }
+  let recomputed: Recomputed = { range: emptyRange(), rows: 0, earlierRoot: undefined, checkedBlobs: 0, excusedBlobs: 0, tiles: noTiles() }
   try {
     const head = openHead(reader, verifier, find)
     recomputed = await recompute(reader, earlier?.size, find)
     const { range, rows } = recomputed
     if (head !== undefined) compareHead(head, rows, range, findings, find)
+    compareTiles(recomputed.tiles, reader.tileCount?.(), findings, find)
     if (earlier !== undefined) compareSince(earlier, recomputed, find)
     if (
       findings.some(f => f.code === 'root-mismatch' || f.code.startsWith('since-')) &&
@@ -88,7 +100,7 @@ export async function verifyLog(reader: LogReader, verifier: Verifier, since?: s
   } catch (error) {
     find('unreadable', `the log cannot be read to its end: ${error instanceof Error ? error.message : String(error)}`)
   }
-  const { range, rows, checkedBlobs, excusedBlobs: absentBlobs } = recomputed
+  const { range, rows, checkedBlobs, excusedBlobs: absentBlobs, tiles } = recomputed
   if (findings.length > 0) return { ok: false, size: rows, findings: inOrder(findings, counts) }
   return {
     ok: true,
@@ -98,6 +110,7 @@ export async function verifyLog(reader: LogReader, verifier: Verifier, since?: s
     root: Buffer.from(rangeRoot(range)).toString('hex'),
     checkedBlobs,
     absentBlobs,
+    checkedTiles: tiles.checked,
     since: earlier?.size ?? null,
     notProven: notProven(range.size, earlier?.size),
   }
@@ -153,10 +166,22 @@ function openSince(note: string, verifier: Verifier, find: Find): Checkpoint | u
 }
 
 /** `rows` counts entries, gaps or not; `range` holds their hashes in the order found; `earlierRoot` is the root over the first `earlierSize`. */
-type Recomputed = { range: Range; rows: number; earlierRoot: Uint8Array | undefined; checkedBlobs: number; excusedBlobs: number }
+type Recomputed = {
+  range: Range
+  rows: number
+  earlierRoot: Uint8Array | undefined
+  checkedBlobs: number
+  excusedBlobs: number
+  tiles: TilesSeen
+}
+/** What the tiles that a log keeps have said beside the entries; `full` counts those that the entries fill. */
+type TilesSeen = { checked: number; full: number; readonly wrong: (TileAt & { readonly hash: number | undefined })[] }
+const noTiles = (): TilesSeen => ({ checked: 0, full: 0, wrong: [] })
 
 async function recompute(reader: LogReader, earlierSize: number | undefined, find: Find): Promise<Recomputed> {
-  const range = emptyRange()
+  const edge = emptyEdge()
+  const { range } = edge
+  const tiles = noTiles()
   let earlierRoot = earlierSize === 0 ? rangeRoot(range) : undefined
   let [expected, checkedBlobs] = [0, 0]
   const seen = new Set<string>()
@@ -166,7 +191,7 @@ async function recompute(reader: LogReader, earlierSize: number | undefined, fin
   async function checkBlob(hash: string, seq: number) {
     if (seen.has(hash)) return
     seen.add(hash)
-    const salted = await reader.blob(hash)
+    const salted = await reader.blob!(hash)
     if (salted === undefined) absent.set(hash, seq)
     else if (sha256(salted).toString('hex') !== hash) find('blob-wrong', `blob ${hash} of entry ${seq} has another content`, { seq, hash })
     else checkedBlobs++
@@ -178,19 +203,23 @@ async function recompute(reader: LogReader, earlierSize: number | undefined, fin
       const computed = leafHash(body)
       if (!sameHash(computed, hash))
         find('entry-changed', `entry ${seq} is not what was appended: its bytes or its recorded hash were changed`, { seq })
-      push(range, computed)
+      for (const { level, n, hashes } of grow(edge, computed)) {
+        tiles.full++
+        await compareTile(reader, { level, n }, Buffer.concat(hashes), tiles)
+      }
       if (range.size === earlierSize) earlierRoot = rangeRoot(range)
       const { blobs, excused: named } = referencesOf(body)
-      for (const blob of blobs) await checkBlob(blob, seq)
+      if (reader.blob) for (const blob of blobs) await checkBlob(blob, seq)
       for (const name of named) excused.add(name)
     }
   }
+  await comparePartial(reader, edge, tiles)
   let excusedBlobs = 0
   for (const [hash, seq] of absent) {
     if (excused.has(hash)) excusedBlobs++
     else find('blob-absent', `blob ${hash} of entry ${seq} is absent, and no erased or expired fact names it`, { seq, hash })
   }
-  return { range, rows: range.size, earlierRoot, checkedBlobs, excusedBlobs }
+  return { range, rows: range.size, earlierRoot, checkedBlobs, excusedBlobs, tiles }
 }
 function missing(expected: number, found: number): string {
   if (found < expected) return `there is no place for an entry numbered ${found}`
@@ -202,6 +231,47 @@ function compareHead(head: Checkpoint, rows: number, range: Range, findings: rea
   else if (!sameHash(rangeRoot(range), head.root) && !has(findings, 'entry-missing')) {
     find('root-mismatch', `the ${rows} entries do not have the signed root: one of them was changed, replaced or moved`)
   }
+}
+
+/** Which hash differs is found here; whether the tile or an entry was changed, only the signed root can say. */
+async function compareTile(reader: LogReader, { level, n }: TileAt, wanted: Uint8Array, seen: TilesSeen): Promise<void> {
+  if (reader.tile === undefined) return
+  const found = await reader.tile(level, n)
+  seen.checked++
+  if (found !== undefined && sameHash(found, wanted)) return
+  let at = 0
+  while (found !== undefined && at < wanted.length && wanted[at] === found[at]) at++
+  seen.wrong.push({ level, n, hash: found && Math.floor(at / hashLength) })
+}
+async function comparePartial(reader: LogReader, edge: Edge, seen: TilesSeen): Promise<void> {
+  for (const level of edge.partial.keys()) {
+    const at = { level, n: Math.floor(hashesAt(level, edge.range.size) / tileWidth) }
+    const wanted = partialTile(edge, at)
+    if (wanted !== undefined) await compareTile(reader, at, wanted, seen)
+  }
+}
+/** Where an entry is known to be wrong, its tile only says so again. */
+function compareTiles(seen: TilesSeen, stored: number | undefined, findings: readonly Finding[], find: Find): void {
+  if (findings.some(f => f.code.startsWith('entry-'))) return
+  const isEntry = has(findings, 'root-mismatch')
+  for (const { level, n, hash } of seen.wrong) {
+    const under = tileWidth ** level
+    const first = (n * tileWidth + (hash ?? 0)) * under
+    const entries =
+      under === 1 && hash !== undefined
+        ? `entry ${first}`
+        : `entries ${first} to ${first + (hash === undefined ? tileWidth : 1) * under - 1}`
+    if (hash === undefined) find('tile-missing', `tile ${level}/${n}, over ${entries}, is missing`, { seq: first })
+    else if (isEntry)
+      find('entry-changed', `${entries} and hash ${hash} of tile ${level}/${n} do not fit: one of them was changed`, { seq: first })
+    else
+      find(
+        'tile-changed',
+        `hash ${hash} of tile ${level}/${n} is not that of ${entries}: the tile was changed, the entries are as signed`,
+        { seq: first },
+      )
+  }
+  if (stored !== undefined && stored > seen.full) find('tile-extra', `the log keeps ${stored} full tiles, its entries fill ${seen.full}`)
 }
 
 function compareSince(earlier: Checkpoint, { rows, earlierRoot }: Recomputed, find: Find): void {

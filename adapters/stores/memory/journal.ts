@@ -1,6 +1,7 @@
 import { signCheckpoint } from '../../../src/audit/checkpoint.ts'
-import { copyRange, emptyRange, leafHash, push, type Range, rangeRoot } from '../../../src/audit/merkle.ts'
+import { leafHash, rangeRoot } from '../../../src/audit/merkle.ts'
 import { type Signer, signerOf } from '../../../src/audit/note.ts'
+import { copyEdge, type Edge, emptyEdge, type FullTile, grow, partialTile } from '../../../src/audit/tiles.ts'
 import type { HashHex } from '../../../src/core/model.ts'
 import type { Journal } from '../../../src/ports.ts'
 import { checkAppend, journalMoved, saltBytes } from '../checks.ts'
@@ -12,19 +13,18 @@ const keptSnapshots = 2
 /** What a memory journal would have on disk: journals opened on the same store see the same leaves, as after a restart. */
 export type MemoryStore = {
   leaves: Uint8Array[]
-  range: Range
+  edge: Edge
+  readonly tiles: FullTile[]
   readonly blobs: Map<HashHex, Uint8Array>
   snapshots: { readonly size: number; readonly body: Uint8Array }[]
 }
-export const createMemoryStore = (): MemoryStore => ({ leaves: [], range: emptyRange(), blobs: new Map(), snapshots: [] })
+export const createMemoryStore = (): MemoryStore => ({ leaves: [], edge: emptyEdge(), tiles: [], blobs: new Map(), snapshots: [] })
 
 /** `before`: the next append fails and nothing happened. `after`: it fails, but everything was stored. Both reject with code `injected`. */
 export type Fault = 'before' | 'after'
 export type MemoryJournal = Journal & {
   readonly store: MemoryStore
   failNext(fault: Fault): void
-  /** Loses a blob, as erasure or expiry does. */
-  forget(hash: HashHex): void
 }
 
 /** A journal for tests and simulations. Its key is fixed, so that transcripts are the same every time. */
@@ -36,16 +36,20 @@ export function createMemoryJournal(
   let signed = { size: 0, note: '' }
   return {
     store,
-    size: () => store.range.size,
+    size: () => store.edge.range.size,
     checkpoint() {
-      const { size } = store.range
-      if (signed.size !== size) signed = { size, note: signCheckpoint(size, rangeRoot(store.range), signer) }
+      const { size } = store.edge.range
+      if (signed.size !== size) signed = { size, note: signCheckpoint(size, rangeRoot(store.edge.range), signer) }
       return signed.note
     },
-    root: () => rangeRoot(store.range),
-    async *read(from) {
-      const leaves = store.leaves.slice(from)
+    root: () => rangeRoot(store.edge.range),
+    async *read(from, to) {
+      const leaves = store.leaves.slice(from, to)
       for (let i = 0; i < leaves.length; i += chunkLeaves) yield leaves.slice(i, i + chunkLeaves)
+    },
+    async tile(level, n) {
+      const full = store.tiles.find(t => t.level === level && t.n === n)
+      return full ? Buffer.concat(full.hashes) : partialTile(store.edge, { level, n })
     },
     async blob(hash) {
       return store.blobs.get(hash)?.slice(saltBytes)
@@ -57,18 +61,22 @@ export function createMemoryJournal(
       const failing = fault
       fault = undefined
       if (failing === 'before') throw new StoreError('injected', 'the append failed and nothing happened')
-      if (after !== store.range.size) throw journalMoved(after, store.range.size)
+      const { size } = store.edge.range
+      if (after !== size) throw journalMoved(after, size)
       checkAppend(leaves, blobs)
-      const range = copyRange(store.range)
-      for (const leaf of leaves) push(range, leafHash(leaf))
+      const edge = copyEdge(store.edge)
+      store.tiles.push(...leaves.flatMap(leaf => grow(edge, leafHash(leaf))))
       for (const { hash, salted } of blobs) store.blobs.set(hash, salted.slice())
       for (const leaf of leaves) store.leaves.push(leaf.slice())
-      store.range = range
+      store.edge = edge
       if (failing === 'after') throw new StoreError('injected', 'the append failed, but it was stored')
     },
+    async forget(hashes) {
+      for (const hash of hashes) store.blobs.delete(hash)
+    },
     async saveSnapshot(size, body) {
-      if (size > store.range.size)
-        throw new StoreError('snapshot-size', `a snapshot of ${size} entries in a journal of ${store.range.size}`)
+      if (size > store.edge.range.size)
+        throw new StoreError('snapshot-size', `a snapshot of ${size} entries in a journal of ${store.edge.range.size}`)
       const others = store.snapshots.filter(s => s.size !== size)
       store.snapshots = [...others, { size, body: body.slice() }].sort((a, b) => b.size - a.size).slice(0, keptSnapshots)
     },
@@ -78,9 +86,6 @@ export function createMemoryJournal(
     async close() {},
     failNext(next) {
       fault = next
-    },
-    forget(hash) {
-      store.blobs.delete(hash)
     },
   }
 }

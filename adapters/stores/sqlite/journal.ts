@@ -1,22 +1,14 @@
 import { openCheckpoint, signCheckpoint } from '../../../src/audit/checkpoint.ts'
-import {
-  copyRange,
-  decodeRange,
-  emptyRange,
-  encodeRange,
-  leafHash,
-  push,
-  type Range,
-  rangeRoot,
-  sameHash,
-  sha256,
-} from '../../../src/audit/merkle.ts'
+import { decodeRange, emptyRange, encodeRange, leafHash, push, type Range, rangeRoot, sameHash, sha256 } from '../../../src/audit/merkle.ts'
 import type { Signer } from '../../../src/audit/note.ts'
+import { copyEdge, type Edge, emptyEdge, grow, partialTile } from '../../../src/audit/tiles.ts'
 import type { Journal } from '../../../src/ports.ts'
 import { checkAppend, journalMoved, saltBytes } from '../checks.ts'
 import { StoreError } from '../error.ts'
 import { type Db, messageOf, type Value } from './db.ts'
 import { chunkReader } from './entries.ts'
+import { scrub } from './erase.ts'
+import { openTiles, type Tiles } from './tiles.ts'
 
 const rowsPerInsert = 50
 const keptSnapshots = 2
@@ -32,10 +24,11 @@ export function openJournal(db: Db, signer: Signer): Journal {
   const insertMany = db.prepare(`INSERT INTO entry VALUES ${Array(rowsPerInsert).fill('(?,?,?)').join(',')}`)
   const insertOne = db.prepare('INSERT INTO entry VALUES (?,?,?)')
   const insertBlob = db.prepare('INSERT OR IGNORE INTO blob VALUES (?,?)')
+  const dropBlob = db.prepare('DELETE FROM blob WHERE hash = ?')
   const readBlob = db.prepare('SELECT body FROM blob WHERE hash = ?')
   const readBodies = chunkReader(db, 'body')
-  const recovered = recover(db, signer)
-  let { range, note } = recovered
+  const tiles = openTiles(db)
+  let { edge, note } = recover(db, signer, tiles)
   let doubt: unknown
 
   function insert(from: number, leaves: readonly Uint8Array[], hashes: readonly Uint8Array[]) {
@@ -53,43 +46,53 @@ export function openJournal(db: Db, signer: Signer): Journal {
     return salted
   }
   return {
-    size: () => range.size,
+    size: () => edge.range.size,
     checkpoint: () => note,
-    root: () => rangeRoot(range),
-    async *read(from) {
-      const end = range.size
+    root: () => rangeRoot(edge.range),
+    async *read(from, to = edge.range.size) {
+      const end = Math.min(to, edge.range.size)
       for (let chunk = readBodies(from, end); chunk !== undefined; chunk = readBodies(chunk.from + chunk.values.length, end)) {
         yield chunk.values
       }
     },
+    tile: async (level, n) => tiles.read(level, n) ?? partialTile(edge, { level, n }),
     blob: async hash => saltedBlob(hash)?.subarray(saltBytes),
     salted: async hash => saltedBlob(hash),
     async append(after, leaves, blobs) {
       if (doubt !== undefined)
         throw new StoreError('journal-doubt', 'an earlier commit may or may not have worked: restart', db.path, doubt)
-      if (after !== range.size) throw journalMoved(after, range.size)
+      if (after !== edge.range.size) throw journalMoved(after, edge.range.size)
       checkAppend(leaves, blobs)
-      const next = copyRange(range)
+      const next = copyEdge(edge)
       const hashes = leaves.map(leafHash)
-      for (const hash of hashes) push(next, hash)
-      const nextNote = signCheckpoint(next.size, rangeRoot(next), signer)
+      const full = hashes.flatMap(hash => grow(next, hash))
+      const nextNote = signCheckpoint(next.range.size, rangeRoot(next.range), signer)
       let written = false
       try {
         db.write(() => {
           // First, so that a second engine's append fails before anything is written.
-          if (moveHead.run([next.size, nextNote, after, note]).changes !== 1) throw journalMoved(after, readHead.get([])?.[0] as number)
+          if (moveHead.run([next.range.size, nextNote, after, note]).changes !== 1)
+            throw journalMoved(after, readHead.get([])?.[0] as number)
           for (const { hash, salted } of blobs) insertBlob.run([Buffer.from(hash, 'hex'), salted])
           insert(after, leaves, hashes)
+          tiles.write(full)
           written = true
         })
       } catch (error) {
         if (written) doubt = error
         throw error instanceof StoreError ? error : new StoreError('journal-failed', `${db.path}: ${messageOf(error)}`, db.path, error)
       }
-      range = next
+      edge = next
       note = nextNote
     },
+    async forget(hashes) {
+      db.write(() => {
+        for (const hash of hashes) dropBlob.run([Buffer.from(hash, 'hex')])
+      })
+      scrub(db)
+    },
     async saveSnapshot(size, body) {
+      const { range } = edge
       if (size > range.size) throw new StoreError('snapshot-size', `a snapshot of ${size} entries in a journal of ${range.size}`, db.path)
       const at = size === range.size ? range : rangeAt(db, size)
       db.write(() => {
@@ -132,14 +135,14 @@ function extend(db: Db, range: Range, size: number): void {
 }
 
 /** The head that the file claims, believed only when it is signed by our key and the entries lead to it. */
-function recover(db: Db, signer: Signer): { range: Range; note: string } {
+function recover(db: Db, signer: Signer, tiles: Tiles): { edge: Edge; note: string } {
   const refuse = (why: string) => new StoreError('journal-mismatch', `${db.path}: ${why}; run \`gridbridge audit verify\` on it`, db.path)
   const [size, note] = (db.prepare('SELECT size, note FROM head WHERE id = 1').get([]) ?? [-1, '']) as [number, string]
   const rows = ((db.prepare('SELECT max(seq) FROM entry').get([])?.[0] as number | null) ?? -1) + 1
   if (size !== rows) throw refuse(`the head says ${size} entries, the last entry is number ${rows - 1}`)
   if (size === 0) {
     if (note !== '') throw refuse('a signed head, but no entries')
-    return { range: emptyRange(), note }
+    return { edge: emptyEdge(), note }
   }
   const opened = openCheckpoint(note, signer.verifier)
   if (opened.kind !== 'verified') throw refuse(`the head is not signed by our key ${signer.verifier.keyId} (${opened.kind})`)
@@ -150,7 +153,10 @@ function recover(db: Db, signer: Signer): { range: Range; note: string } {
   for (const [start, hashes] of [...starts, [0, Buffer.alloc(0)] as const]) {
     const range = start <= size ? decodeRange(start, hashes) : undefined
     if (range !== undefined) extend(db, range, size)
-    if (range !== undefined && range.size === size && sameHash(rangeRoot(range), checkpoint.root)) return { range, note }
+    if (range !== undefined && range.size === size && sameHash(rangeRoot(range), checkpoint.root)) {
+      const edge = tiles.edge(size, checkpoint.root)
+      if (edge !== undefined) return { edge, note }
+    }
     // Does not fit: losing it loses time only, believing it would lose truth.
     db.prepare('DELETE FROM snapshot WHERE size = ?').run([start])
   }

@@ -1,6 +1,9 @@
+import { cosignedKey } from '../../../src/audit/cosigned.ts'
+import { type Edge, partialTile } from '../../../src/audit/tiles.ts'
 import type { Entry, LogReader } from '../../../src/audit/verify.ts'
-import { openReadOnly } from './db.ts'
+import { type Db, openReadOnly } from './db.ts'
 import { chunkReader } from './entries.ts'
+import { openTiles, type Tiles } from './tiles.ts'
 
 const hashLength = 32
 
@@ -18,14 +21,18 @@ export function openReader(path: string): LogReader {
       head: db.prepare('SELECT size, note FROM head WHERE id = 1'),
       entries: chunkReader(db, 'hash || body'),
       blob: db.prepare('SELECT body FROM blob WHERE hash = ?'),
+      cosigned: db.prepare('SELECT value FROM setting WHERE key = ?'),
     }
   }
   const statements = () => (view ??= prepare())
+  function head() {
+    const row = statements().head.get([]) as [number, string] | undefined
+    return row && { size: row[0], note: row[1] }
+  }
   return {
-    head() {
-      const row = statements().head.get([]) as [number, string] | undefined
-      return row && { size: row[0], note: row[1] }
-    },
+    head,
+    cosigned: () => statements().cosigned.get([cosignedKey])?.[0] as string | undefined,
+    ...(hasTiles(db) && tilesOf(db, head)),
     async *entries() {
       for (let from = Number.MIN_SAFE_INTEGER; ; ) {
         const chunk = statements().entries(from, Number.MAX_SAFE_INTEGER)
@@ -50,5 +57,31 @@ export function openReader(path: string): LogReader {
       }
       db.close()
     },
+  }
+}
+
+/** A file from before there were tiles has none; one that is no database is found out later. */
+function hasTiles(db: Db): boolean {
+  try {
+    return db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'tile'").get([]) !== undefined
+  } catch {
+    return false
+  }
+}
+function tilesOf(db: Db, head: () => { readonly size: number } | undefined): Required<Pick<LogReader, 'tile' | 'tileCount'>> {
+  let opened: { readonly tiles: Tiles; readonly edge: Edge | undefined } | undefined
+  /** On first use, within the view. */
+  function open() {
+    if (opened !== undefined) return opened
+    const size = head()?.size ?? 0
+    const tiles = openTiles(db)
+    return (opened = { tiles, edge: tiles.edgeAt(size) })
+  }
+  return {
+    async tile(level, n) {
+      const { tiles, edge } = open()
+      return tiles.read(level, n) ?? (edge && partialTile(edge, { level, n }))
+    },
+    tileCount: () => open().tiles.count(),
   }
 }

@@ -19,4 +19,9 @@ export const migrations: readonly (readonly string[])[] = [
     'CREATE TABLE alias (scheme TEXT NOT NULL, value TEXT NOT NULL, targets TEXT NOT NULL, PRIMARY KEY (scheme, value)) WITHOUT ROWID',
     'CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID',
   ],
+  [
+    // Full tiles of the log (C2SP tlog-tiles): 256 hashes each, and the root over them, which is a hash of the level above. Those of older entries
+    // are made when the journal is opened.
+    'CREATE TABLE tile (level INTEGER NOT NULL, n INTEGER NOT NULL, root BLOB NOT NULL, hashes BLOB NOT NULL, PRIMARY KEY (level, n))',
+  ],
 ]
