@@ -76,10 +76,9 @@ export const createEvents = (engine: Engine, history: History) => ({
 
   /** What the meters said of each charger, once verified: as remembered, else from the journal. */
   async results(id: string, from = 0, limit = 500): Promise<Result<ResultsPage>> {
-    const view = viewOf(engine, history, id)
-    if (!view) return notFound(id)
-    const fact = history.get(view.no)?.verified ?? (view.state === 'verified' ? await verifiedIn(engine.journal, view.no) : undefined)
-    if (!fact) return refuse('notFound', 'no-results', 'there are no results by charger of this event', 'they come with its verification')
+    const found = await verifiedFactOf(engine, history, id)
+    if (!found.ok) return found
+    const { fact } = found.value
     return done({ total: fact.who.length, results: resultsOf(engine, fact, from, limit) })
   },
 
@@ -130,6 +129,20 @@ function viewOf(engine: Engine, history: History, id: string): EventView | undef
   if (known || !/^\d{1,9}$/.test(id)) return known
   const no = Number(id)
   return engine.bridge.events().find(v => v.no === no) ?? history.get(no)?.view
+}
+
+/** The newest verdict of an event with all that it says of each charger: as remembered, else from the journal. @returns `event-not-found`, `no-results` */
+export async function verifiedFactOf(
+  engine: Engine,
+  history: History,
+  id: string,
+): Promise<Result<{ readonly view: EventView; readonly fact: VerifiedFact }>> {
+  const view = viewOf(engine, history, id)
+  if (!view) return notFound(id)
+  const fact = history.get(view.no)?.verified ?? (view.state === 'verified' ? await verifiedIn(engine.journal, view.no) : undefined)
+  return fact
+    ? done({ view, fact })
+    : refuse('notFound', 'no-results', 'there are no results by charger of this event', 'they come with its verification')
 }
 
 async function seriesOf(engine: Engine, e: EventState): Promise<NonNullable<EventDetail['series']>> {

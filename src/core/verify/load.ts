@@ -41,6 +41,12 @@ export function pairUp(grid: Grid, actual: readonly EnergySeries[], baseline: re
   }
   return load
 }
+/** Columns as they stand in a verdict, row by row; who is unknown in one is unknown in both. The columns are copied. */
+export function withoutUnknown(grid: Grid, rows: number, wh: Pick<Load, 'baselineWh' | 'actualWh'>): Load {
+  const load = emptyLoad(grid, rows)
+  for (let cell = 0; cell < rows * grid.periods; cell++) put(load, cell, wh.baselineWh[cell], wh.actualWh[cell], 0)
+  return load
+}
 function offsetOf(series: EnergySeries, grid: Grid): number {
   const at = (grid.fromS - series.fromS) / grid.stepS
   if (series.stepS !== grid.stepS || !Number.isInteger(at))

@@ -1,0 +1,93 @@
+import { z } from 'zod'
+import { floors } from '../../core/verify/floors.ts'
+import { schemes } from '../../core/verify/schemes.ts'
+import { splitRules } from '../../core/verify/split.ts'
+import { isoS } from '../../operations/result.ts'
+import { type EventSettlement, participantKinds, statementsCsv } from '../../operations/settle.ts'
+import type { Api, Context } from '../context.ts'
+import { unwrap } from '../problem.ts'
+import * as s from '../schemas.ts'
+
+const wh = z.number()
+const share = z.number().nullable()
+const asked = z.object({
+  split: z.enum(splitRules).default('delivered').describe('what the money is shared by'),
+  by: z.enum(participantKinds).default('site').describe('who gets a statement'),
+  scheme: z.enum(Object.keys(schemes)).default('proportional').describe('how pay follows delivery'),
+  price: z.coerce.number().min(0).max(1e6).optional().describe('GBP per MWh; without it that of the programme'),
+  amount: z.coerce.number().min(-1e9).max(1e9).optional().describe('GBP that the buyer has paid, instead of a price'),
+})
+const settlement = s.named(
+  'Settlement',
+  z.object({
+    event: z.string(),
+    verdict: z.string(),
+    verdictRevision: z.number().int().describe('late readings make another'),
+    baselineRule: z.string(),
+    scheme: z.string(),
+    exact: z.boolean().describe('false: the scheme is a band to be set to the contract, and the sum an estimate'),
+    split: z.enum(splitRules),
+    by: z.enum(participantKinds),
+    gbpPerMWh: z.number().nullable().describe('null: the amount was given'),
+    askedWh: wh,
+    deliveredWh: wh.describe('under the floor of the scheme'),
+    ratio: share,
+    floors: z.object(Object.fromEntries(floors.map(f => [f, wh])) as Record<(typeof floors)[number], typeof wh>),
+    coverage: z.number(),
+    gbp: z.number().describe('the sum of the statements, to the penny'),
+    periods: z.array(
+      z.object({
+        from: z.string(),
+        until: z.string(),
+        askedWh: wh,
+        deliveredWh: wh.nullable(),
+        ratio: share,
+        factor: z.number().nullable(),
+        gbp: z.number().nullable().describe('not rounded'),
+      }),
+    ),
+    statements: z.array(
+      z.object({
+        participant: z.string(),
+        chargers: z.number().int(),
+        baselineWh: wh,
+        actualWh: wh,
+        deliveredWh: wh,
+        coverage: z.number(),
+        weight: z.number(),
+        gbp: z.number(),
+      }),
+    ),
+  }),
+)
+
+/** What a verified event comes to, and who gets what. Changes nothing and pays nobody. */
+export function settlementRoutes(app: Api, { operations }: Context): void {
+  app.get(
+    '/v1/events/:id/settlement',
+    {
+      config: { scope: 'audit:read', produces: ['application/json', 'text/csv'] },
+      schema: {
+        tags: ['events'],
+        summary: 'Statements per participant of a verified event, exact to the penny',
+        description: 'From the recorded verdict. With Accept: text/csv a line for each participant.',
+        params: s.ids,
+        querystring: asked,
+        response: { 200: settlement },
+      },
+    },
+    async (request, reply) => {
+      const { price, amount, ...rest } = request.query
+      const found = unwrap(await operations.settle.settle(request.params.id, { ...rest, gbpPerMWh: price, amountGbp: amount }))
+      if (!/^text\/csv\b/.test(request.headers.accept ?? '')) return shapeOf(found)
+      reply.type('text/csv; charset=utf-8').serializer(String)
+      return statementsCsv(found) as never
+    },
+  )
+}
+const shapeOf = ({ periods, statements, pence, ...found }: EventSettlement): z.output<typeof settlement> => ({
+  ...found,
+  gbp: pence / 100,
+  periods: periods.map(({ fromS, toS, pounds, ...p }) => ({ ...p, from: isoS(fromS), until: isoS(toS), gbp: pounds })),
+  statements: statements.map(({ pence: own, ...x }) => ({ ...x, gbp: own / 100 })),
+})
