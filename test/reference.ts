@@ -121,7 +121,7 @@ Flags win over environment variables, these over the file, the file over default
 
 ## Bridge
 
-${table(head, rowsOf({ ...schema, properties: rest }, commentsOf(read('src/config.ts'))))}
+${table(head, rowsOf({ ...schema, properties: rest }, commentsOf(read('src/config.ts') + read('src/ocppConfig.ts'))))}
 
 ${kinds.join('\n')}
 ## Asks

@@ -25,6 +25,7 @@ import {
   type Timers,
   type Transport,
 } from './ocppj/transport.ts'
+import { type DelayRule, settleOwnDelay } from './ownDelay.ts'
 import { createReleased } from './released.ts'
 import { createSpots } from './spots.ts'
 import { linkOf, refreshRungs, renew, type StationLink } from './station.ts'
@@ -60,6 +61,8 @@ export type OcppOptions = {
   readonly override?: Partial<OverrideRules>
   /** Makers' keys as the last rung of the ladder; the first that fits a model. None by default: see `limitKey.ts` for the danger. */
   readonly vendorKeys?: readonly KeyRule[]
+  /** Keys of a box's own random delay; the first that fits a model. None by default: what a box is imported with stands. */
+  readonly randomDelayKeys?: readonly DelayRule[]
   /** Models (as `vendor model|firmware`) that stamp sampled averages with the start of their interval. */
   readonly stampsStart?: (model: string) => boolean
   /** WebSocket ping interval. Default 45. */
@@ -157,7 +160,11 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
         sink.capabilities(link.no, link.capabilities)
       }
       await dispatch.learnForeign(link)
-      if ((await released.keepsOff(link.no)) || options.sampleS === 0) return
+      if (await released.keepsOff(link.no)) return
+      const delayRule = ruleFor(options.randomDelayKeys ?? [], link.model)
+      if (delayRule !== undefined && (await settleOwnDelay(central, link, dialect, delayRule)))
+        sink.capabilities(link.no, link.capabilities)
+      if (options.sampleS === 0) return void (await released.keepsOff(link.no))
       await dialect.setSampling(central, link)
       // It was let go meanwhile: what has just been set goes back too.
       await released.keepsOff(link.no)

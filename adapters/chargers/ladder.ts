@@ -115,7 +115,7 @@ export const next = (rungs: readonly Rung[], at: number, code: string): number =
 }
 
 /** The rule for a model, the first that fits. */
-export const ruleFor = (rules: readonly KeyRule[], model: string): KeyRule | undefined =>
+export const ruleFor = <R extends { readonly model: string }>(rules: readonly R[], model: string): R | undefined =>
   model === '' ? undefined : rules.find(rule => patternOf(rule.model).test(model))
 const patternOf = (glob: string): RegExp => new RegExp(`^${glob.split('*').map(escaped).join('.*')}$`, 'i')
 const escaped = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&')

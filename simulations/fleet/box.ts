@@ -77,10 +77,16 @@ export type Settings = {
   measurands: readonly Measurand[]
   /** A cap from a vendor's own configuration key, A per phase. */
   vendorLimitA: number | undefined
+  /** The box's own random delay before any change of its limit, S. */
+  randomDelayS: number
 }
 
 /** Sets an interval from what a configuration message says; false when it is not a whole number of seconds. */
-export const writeSeconds = (settings: Settings, name: 'sampleIntervalS' | 'alignedIntervalS' | 'heartbeatS', value: string): boolean => {
+export const writeSeconds = (
+  settings: Settings,
+  name: 'sampleIntervalS' | 'alignedIntervalS' | 'heartbeatS' | 'randomDelayS',
+  value: string,
+): boolean => {
   if (!/^\d+$/.test(value)) return false
   settings[name] = Number(value)
   return true
@@ -148,6 +154,7 @@ export const createBox = (spec: ChargerSpec, traits: Traits, chance: Chance): Bo
     heartbeatS: 300,
     measurands: traits.measurands.filter(m => m !== 'Voltage' && m !== 'SoC'),
     vendorLimitA: undefined,
+    randomDelayS: traits.ownRandomDelayS,
   },
   store: spec.presets ?? [],
   linked: false,
@@ -216,7 +223,7 @@ const obeyedA = (box: Box, connector: Connector, nowMs: number): number | undefi
 /** Draws the box's own delay for a change of limit; a newer change replaces one that waits. */
 const applyLimit = (box: Box, connector: Connector, nowMs: number): void => {
   const wanted = obeyedA(box, connector, nowMs)
-  const delayS = box.traits.ownRandomDelayS
+  const delayS = box.settings.randomDelayS
   if (delayS === 0) {
     connector.appliedA = wanted
     return

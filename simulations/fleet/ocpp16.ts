@@ -116,7 +116,9 @@ const keyOf = (box: Box, name: string): Key | undefined =>
         read: b => String(b.settings.vendorLimitA ?? b.spec.maxA),
         write: writeVendorLimit,
       }
-    : KEYS[name]
+    : name === box.traits.randomDelayKey
+      ? { read: b => String(b.settings.randomDelayS), write: (b, value) => writeSeconds(b.settings, 'randomDelayS', value) }
+      : KEYS[name]
 
 const getConfiguration = ({ box }: Station, payload: Fields): Reply => {
   const asked = (payload['key'] as readonly string[] | undefined) ?? []

@@ -64,6 +64,8 @@ export type Traits = {
   intervalStartStamps: boolean
   /** The charger's own random delay: every change of its limit happens 0 to this many whole seconds late. */
   ownRandomDelayS: number
+  /** A configuration key (1.6) or `Component.Variable` (2.0.1) that holds that delay in seconds. */
+  randomDelayKey: string | undefined
   /** Sends BootNotification after each reconnect, though it did not reboot. */
   bootsOnReconnect: boolean
   /** Sends SecurityEventNotification after boot. */
@@ -109,6 +111,7 @@ export const WELL_BEHAVED: Traits = {
   registerResolutionWh: 1,
   intervalStartStamps: false,
   ownRandomDelayS: 0,
+  randomDelayKey: undefined,
   bootsOnReconnect: false,
   securityEvents: false,
   offline: [],

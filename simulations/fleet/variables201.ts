@@ -9,7 +9,7 @@ type Variable = {
   type: 'integer' | 'boolean' | 'string' | 'MemberList' | 'decimal'
 }
 
-const seconds = (name: 'sampleIntervalS' | 'alignedIntervalS' | 'heartbeatS'): Variable => ({
+const seconds = (name: 'sampleIntervalS' | 'alignedIntervalS' | 'heartbeatS' | 'randomDelayS'): Variable => ({
   type: 'integer',
   read: box => String(box.settings[name]),
   write: (box, value) => writeSeconds(box.settings, name, value),
@@ -54,6 +54,7 @@ const vendorLimit: Variable = {
 
 const find = (box: Box, component: string, variable: string): Variable | 'UnknownComponent' | 'UnknownVariable' => {
   if (`${component}.${variable}` === box.traits.vendorLimitKey) return vendorLimit
+  if (`${component}.${variable}` === box.traits.randomDelayKey) return seconds('randomDelayS')
   const variables = Object.hasOwn(VARIABLES, component) ? VARIABLES[component] : undefined
   if (variables === undefined) return 'UnknownComponent'
   return (Object.hasOwn(variables, variable) ? variables[variable] : undefined) ?? 'UnknownVariable'

@@ -163,6 +163,19 @@ describe.each(VERSIONS)('OCPP %s', version => {
     expect(cut! - held! + (back! - freed!)).toBeGreaterThan(0)
   })
 
+  test('a key switches its own random delay off', async () => {
+    const randomDelayKey = version === '1.6' ? 'RandomDelay' : 'Vendor.RandomDelay'
+    const { limit, ask, amps } = await charging(version, { randomDelayKey, ownRandomDelayS: 1_800 })
+    if (version === '1.6') await ask('ChangeConfiguration', { key: 'RandomDelay', value: '0' })
+    else
+      await ask('SetVariables', {
+        setVariableData: [{ component: { name: 'Vendor' }, variable: { name: 'RandomDelay' }, attributeValue: '0' }],
+      })
+    await limit({ limit: 10 })
+    await story.pass(1)
+    expect(amps()).toBe(10)
+  })
+
   test('Clear: Accepted when something went, Unknown when nothing matched, and the one that only says so', async () => {
     const byId = (id: number) => (version === '1.6' ? { id } : { chargingProfileId: id })
     const { limit, ask, amps } = await charging(version)
