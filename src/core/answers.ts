@@ -1,4 +1,4 @@
-import { type EventNo, type Fact, NO_TRANSACTION, outcomeCode, type Second } from './model.ts'
+import { type Fact, NO_TRANSACTION, outcomeCode, type Second } from './model.ts'
 import { commanding } from './register.ts'
 import { appendRows, FREE, grown, NONE, rowEnd, rowStart, sameRest, UNKNOWN } from './rows.ts'
 import { answers, type EventState, isUp, type State } from './state.ts'
@@ -76,17 +76,16 @@ const UNANSWERED = answers.indexOf('unknown')
  * once: a command to a million chargers carries a handful of events.
  */
 function answering(s: State, nowS: Second): (i: number, row: number, answer: number) => void {
-  const carried = new Map<EventNo, { readonly e: EventState; readonly isCommanded: ((charger: number) => void) | undefined } | undefined>()
+  const carried: ({ readonly e: EventState; readonly isCommanded: ((charger: number) => void) | undefined } | null | undefined)[] = []
   const { rows } = s
   return (i, row, answer) => {
     const end = rowEnd(rows, row)
     for (let k = rowStart(rows, row); k < end; k++) {
       const no = rows.because[k]!
-      let event = carried.get(no)
-      if (!event && !carried.has(no)) {
+      let event = carried[no]
+      if (event === undefined) {
         const e = s.events.get(no)
-        event = e && { e, isCommanded: commanding(s, e, nowS) }
-        carried.set(no, event)
+        event = carried[no] = e ? { e, isCommanded: commanding(s, e, nowS) } : null
       }
       if (!event) continue
       const { e } = event

@@ -16,7 +16,8 @@ const HORIZON_S = 2 * 86_400
  */
 export function check(s: State, nowS: Second, missing: ReadonlyMap<number, number> = new Map()): string | undefined {
   const bounds = [...s.events.values()].map(e => ({ e, endS: plannedEndS(e), mayUse: mayUse(s, e) }))
-  const byNo = new Map(bounds.map(b => [b.e.no, b]))
+  const byNo: (Bound | undefined)[] = []
+  for (const b of bounds) byNo[b.e.no] = b
   for (let i = 0; i < s.want.length; i++) {
     if (s.want[i] === 0) continue
     const wrong = checkRow(s, i, nowS, byNo)
@@ -35,7 +36,7 @@ export function check(s: State, nowS: Second, missing: ReadonlyMap<number, numbe
 
 type Bound = { readonly e: EventState; readonly endS: Second; readonly mayUse: (charger: number, fromS: Second, toS: Second) => boolean }
 
-function checkRow(s: State, i: number, nowS: Second, events: ReadonlyMap<number, Bound>): string | undefined {
+function checkRow(s: State, i: number, nowS: Second, events: readonly (Bound | undefined)[]): string | undefined {
   const { fleet: f, rows } = s
   let last = 0
   for (let k = rowStart(rows, s.want[i]!); k < rowEnd(rows, s.want[i]!); k++) {
@@ -47,7 +48,7 @@ function checkRow(s: State, i: number, nowS: Second, events: ReadonlyMap<number,
     if (toS <= nowS) continue
     if (limitW < 0 || (limitW !== 0 && limitW < leastW(s, i))) return `charger ${i}: ${limitW} W cannot be signalled`
     if (f.limitsAtStation[i] === 0 && limitW > f.maxW[i]!) return `charger ${i}: ${limitW} W is above its ${f.maxW[i]} W`
-    const bound = events.get(rows.because[k]!)
+    const bound = events[rows.because[k]!]
     if (bound?.e.status !== 'accepted') return `charger ${i}: limited by event ${rows.because[k]}, which is not accepted`
     if (f.limitsAtStation[i] === 0 && !bound.mayUse(i, fromS, toS))
       return `charger ${i}: limited by event ${bound.e.no}, which may not use it`
