@@ -412,6 +412,34 @@ export const importReport = named(
   }),
 )
 
+export const subjectExport = named(
+  'SubjectExport',
+  z.looseObject({ subject: z.enum(['box', 'token']) }).describe('all that is kept of a person, by where it is kept'),
+)
+export const erasureBody = named(
+  'ErasureRequest',
+  z.strictObject({
+    apply: z.boolean().default(false),
+    also: z.array(z.string().min(4).max(200)).max(20).default([]).describe('what else people may have called the person in texts, such as a name'),
+  }),
+)
+export const erasure = named(
+  'Erasure',
+  z.object({
+    applied: z.boolean(),
+    subject: z.enum(['box', 'token']),
+    station: count.nullable(),
+    chargers: z.array(count),
+    names: count,
+    settings: count,
+    blobs: count.describe('messages, texts and power columns of the log'),
+    readings: count,
+    isGone: z.boolean().describe('false: a text can still be read in a file; see `hint`'),
+    notUndone: z.array(z.string()),
+    hint: z.string(),
+  }),
+)
+
 export const auditPage = named(
   'AuditPage',
   z.object({
@@ -431,6 +459,19 @@ export const auditPage = named(
 export const checkpoint = named(
   'Checkpoint',
   z.object({ size: count, root: z.string().describe('base64'), note: z.string().describe('C2SP signed note; empty for an empty log') }),
+)
+export const entryProof = named(
+  'EntryProof',
+  z.object({
+    index: count,
+    size: count.describe('of the tree that it is proven against'),
+    leaf: z.string().describe('the entry, base64'),
+    proof: z.string().describe('C2SP tlog-proof'),
+  }),
+)
+export const consistency = named(
+  'ConsistencyProof',
+  z.object({ from: count, to: count, fromRoot: z.string(), toRoot: z.string(), proof: z.array(z.string()).describe('base64, RFC 9162') }),
 )
 const check = z.object({ ok: z.boolean(), detail: z.string() })
 export const ready = named(

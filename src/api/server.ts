@@ -18,11 +18,14 @@ import { enrolmentTestRoutes } from './routes/enrolmentTest.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fleetRoutes } from './routes/fleet.ts'
 import { limitRoutes } from './routes/limits.ts'
+import { logRoutes } from './routes/log.ts'
 import { optOutRoutes } from './routes/optOuts.ts'
 import { orderRoutes } from './routes/orders.ts'
 import { registerRoutes } from './routes/register.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { sessionRoutes } from './routes/sessions.ts'
+import { settlementRoutes } from './routes/settlement.ts'
+import { subjectRoutes } from './routes/subjects.ts'
 
 export type ApiOptions = {
   readonly engine: Engine
@@ -136,14 +139,17 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     for (const routes of [
       serviceRoutes,
       eventRoutes,
+      settlementRoutes,
       fleetRoutes,
       enrolmentTestRoutes,
       limitRoutes,
       optOutRoutes,
       sessionRoutes,
+      subjectRoutes,
       orderRoutes,
       registerRoutes,
       auditRoutes,
+      logRoutes,
     ])
       routes(inner as Api, context)
     metrics.route(inner as Api)

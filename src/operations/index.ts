@@ -1,6 +1,7 @@
 import type { Engine } from '../engine.ts'
 import { type Audit, createAudit, type LeafDecoder } from './audit.ts'
 import { createEmergency, type Emergency } from './emergency.ts'
+import { type ErasureRequest, eraseSubject, type Scrub } from './erasure.ts'
 import { createEvents, type Events } from './events.ts'
 import { createFleet, type FleetViews } from './fleet.ts'
 import { createFleetImport, type FleetImport, type ImportSetup } from './fleetImport.ts'
@@ -8,10 +9,14 @@ import { createFleetRelease, type FleetRelease } from './fleetRelease.ts'
 import { createFleetTest, type FleetTest } from './fleetTest.ts'
 import { createHistory, type History } from './history.ts'
 import { createLimits } from './limits.ts'
+import { createLog, type LogFiles } from './log.ts'
 import { createNodeLimits, type NodeLimits } from './nodeLimits.ts'
 import { createOptOuts, type OptOuts } from './optOuts.ts'
 import { createRegister, type Register } from './register.ts'
+import type { By } from './result.ts'
 import { createSessions, type Sessions } from './sessions.ts'
+import { createSettle, type Settle } from './settle.ts'
+import { exportSubject } from './subject.ts'
 
 /** What people do with the bridge, whatever they do it through. */
 export type Operations = {
@@ -27,30 +32,53 @@ export type Operations = {
   readonly nodeLimits: NodeLimits
   readonly register: Register
   readonly sessions: Sessions
+  readonly settle: Settle
   readonly audit: Audit
+  readonly log: LogFiles
+  readonly subject: Subjects
+}
+/** GDPR articles 15, 17 and 20. */
+export type Subjects = {
+  export(id: string, by: By): ReturnType<typeof exportSubject>
+  erase(id: string, request: ErasureRequest, by: By): ReturnType<typeof eraseSubject>
 }
 export type OperationsSetup = ImportSetup & {
   readonly engine: Engine
   readonly freshMs?: number | undefined
   readonly decodeLeaf?: LeafDecoder | undefined
+  /** Absent: what is deleted is gone, as in memory. */
+  readonly scrub?: Scrub | undefined
 }
 
-export function createOperations({ engine, freshMs = engine.options.freshMs, decodeLeaf, ...setup }: OperationsSetup): Operations {
+export function createOperations({
+  engine,
+  freshMs = engine.options.freshMs,
+  decodeLeaf,
+  scrub = async () => ({ isGone: true }),
+  ...setup
+}: OperationsSetup): Operations {
   const history = createHistory(engine)
   const emergency = createEmergency(engine, freshMs)
+  const fleetRelease = createFleetRelease(engine)
   return {
     history,
     events: createEvents(engine, history),
     emergency,
     fleet: createFleet(engine, freshMs),
     fleetImport: createFleetImport(engine, setup),
-    fleetRelease: createFleetRelease(engine),
+    fleetRelease,
     fleetTest: createFleetTest(engine),
     optOuts: createOptOuts(engine),
     limits: createLimits(engine, emergency.reasonOf),
     nodeLimits: createNodeLimits(engine),
     register: createRegister(engine),
     sessions: createSessions(engine),
+    settle: createSettle(engine, history),
     audit: createAudit(engine, decodeLeaf),
+    log: createLog(engine),
+    subject: {
+      export: (id, by) => exportSubject(engine, id, by),
+      erase: (id, request, by) => eraseSubject(engine, fleetRelease.release, scrub, id, request, by),
+    },
   }
 }

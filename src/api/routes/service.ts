@@ -78,8 +78,10 @@ const links = {
   dispatchOrders: '/v1/dispatch-orders',
   fleetImport: '/v1/fleet/import',
   register: '/v1/register',
+  subjects: '/v1/subjects/{id}',
   auditEntries: '/v1/audit/entries',
   auditCheckpoint: '/v1/audit/checkpoint',
+  log: '/log/checkpoint',
   'service-desc': '/openapi.json',
   'service-doc': '/docs',
 }
