@@ -480,7 +480,7 @@ export function createEngine(world: World): Engine {
       if (isKnown) return
       const toS = untilS ?? fromS + FREE_OVERRIDE_S
       inbox.inputs.push({ kind: 'optOut', who: Uint32Array.of(charger), fromS, toS, reason: 'driver' })
-      inbox.inputs.push({ kind: 'noted', what: 'override', about: shortened({ charger, reason }) })
+      inbox.inputs.push({ kind: 'noted', what: 'override', about: shortened({ charger, text: reason }) })
       soon()
     },
     note(what, about) {

@@ -10,6 +10,7 @@ import { type ConfigOf, type Loaded, loadConfig, type ProgrammeConfig, type Sour
 import type { Programme } from './core/model.ts'
 import type { State } from './core/state.ts'
 import type { Engine } from './engine.ts'
+import type { Scrub } from './operations/erasure.ts'
 import type { Operations } from './operations/index.ts'
 import type { createNetworkBounds } from './operations/networkBounds.ts'
 import type { ChargerLink, Journal, Meters, Registry, Runtime, SignalSource } from './ports.ts'
@@ -28,6 +29,7 @@ export type Store = {
   readonly meters: Meters
   readonly registry: Registry
   readonly seedKey: Uint8Array
+  readonly scrub?: Scrub
   close(): Promise<void>
 }
 /** Parts to use instead of the configured ones, for tests and simulations. */
@@ -132,7 +134,7 @@ async function assemble(
     hash: (password: string) => hashPassword(password, password.length >= RANDOM_KEY_CHARS ? 'sha256' : 'scrypt'),
     matches: (hash: string, password: string) => checkPassword(hash, Buffer.from(password)),
   }
-  const operations = createOperations({ engine, passwords, freshMs: config.fleet.staleAfterS * 1000 })
+  const operations = createOperations({ engine, passwords, freshMs: config.fleet.staleAfterS * 1000, scrub: store.scrub })
   const post: Pick<NoticesOptions, 'fetch' | 'wait'> = {
     fetch: (url, init) => fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(NOTICE_TIMEOUT_MS) }),
     wait: ms => new Promise(resolve => setTimeout(resolve, ms).unref()),

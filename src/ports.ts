@@ -58,9 +58,9 @@ export interface Journal {
   append(after: number, leaves: readonly Uint8Array[], blobs: readonly Blob[]): Promise<void>
   /**
    * Blobs that are gone for good when it resolves: from the file, its log and its free pages. Unknown ones are passed over. The leaves stay, and with
-   * them every proof; whoever calls has recorded an `erased` or `expired` fact that names them.
+   * them every proof; whoever calls has recorded an `erased` or `expired` fact that names them. With `states` all snapshots go too: they know what was said.
    */
-  forget(hashes: readonly HashHex[]): Promise<void>
+  forget(hashes: readonly HashHex[], states?: boolean): Promise<void>
   /** Keeps `body` as the state after the first `size` leaves; old ones beyond the newest two may go. Losing a snapshot loses time only. */
   saveSnapshot(size: number, body: Uint8Array): Promise<void>
   /** Newest first. */

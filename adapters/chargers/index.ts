@@ -381,6 +381,11 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
       return request !== null && accepted(await call(link, request.action, request.payload, priority.urgent), 'Scheduled')
     },
     release: station => live().released.release(station),
+    forget(station) {
+      const link = links.get(station)
+      links.delete(station)
+      if (link?.peer) live().transport.close(link.peer, 1008, 'this station is not known any more')
+    },
     ceilingW(charger) {
       const link = running?.linkWith(charger)
       const evse = link?.evses.find(e => e.charger === charger)

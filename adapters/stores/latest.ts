@@ -5,6 +5,7 @@ import type { Meters } from '../../src/ports.ts'
 export function createLatest(chargers = 64): {
   see(readings: Readings): void
   seeOne(charger: number, powerW: number, atMs: number, fromMs?: number): void
+  forget(charger: number): void
   columns(): ReturnType<Meters['latest']>
 } {
   let powerW = new Float64Array(chargers)
@@ -34,6 +35,9 @@ export function createLatest(chargers = 64): {
     seeOne,
     see({ charger, fromMs: from, toMs, powerW: power }) {
       for (let i = 0; i < charger.length; i++) seeOne(charger[i]!, power[i]!, toMs[i]!, from[i]!)
+    },
+    forget(charger) {
+      if (charger < powerW.length) powerW[charger] = atMs[charger] = fromMs[charger] = 0
     },
     columns: () => ({ powerW, atMs, fromMs }),
   }

@@ -1,9 +1,10 @@
 import { type ChargerNo, type NodeKind, type NodeNo, nodeKinds, type Target } from '../../src/core/model.ts'
-import type { Evse, NodeRecord, Registry, RegistryChange, Station } from '../../src/ports.ts'
+import type { Alias, Evse, NodeRecord, Registry, RegistryChange, Station } from '../../src/ports.ts'
 
 /** The look-up half of a registry: all in memory, changed only through `apply` and `assign`. */
-export type RegistryIndex = Omit<Registry, 'put' | 'set' | 'close'> & {
+export type RegistryIndex = Omit<Registry, 'put' | 'set' | 'forget' | 'close'> & {
   apply(change: RegistryChange): void
+  drop(names: Parameters<Registry['forget']>[0]): void
   assign(key: string, value: string | null): void
 }
 
@@ -95,6 +96,20 @@ export function createRegistryIndex(): RegistryIndex {
         if (found !== undefined) return found
       }
       return undefined
+    },
+    *aliases(): Iterable<Alias> {
+      for (const [key, targets] of aliases) {
+        const [scheme, value] = JSON.parse(key) as [string, string]
+        yield { scheme, value, targets }
+      }
+    },
+    drop({ externalIds: gone, aliases: names }) {
+      for (const charger of gone) {
+        const id = externalIds.get(charger)
+        if (id !== undefined && byExternalId.get(id) === charger) byExternalId.delete(id)
+        externalIds.delete(charger)
+      }
+      for (const { scheme, value } of names) aliases.delete(aliasKey(scheme, value))
     },
     get: key => values.get(key),
     *keys(prefix) {

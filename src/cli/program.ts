@@ -239,6 +239,25 @@ export function createProgram(proc: Process, version: string): Command {
       .requiredOption('--note <text>', 'what was found'),
   ).action(does(async () => (await import('./register.ts')).review))
 
+  const subject = program.command('subject').description('what is kept of a person (GDPR), and its end')
+  remote(
+    subject
+      .command('export')
+      .description('all that is kept of the person behind a charger, a box, an MPAN or a token, as JSON')
+      .argument('<id>')
+      .option('--out <file>', 'where to (mode 0600); stdout without it'),
+  ).action(does(async () => (await import('./subject.ts')).exportOne))
+  remote(
+    subject
+      .command('erase')
+      .description('let the box go, then remove who it is, its readings, and what names it; the log stays provable')
+      .argument('<id>')
+      .option('--also <text...>', 'what else people may have called the person in texts, such as a name')
+      .option('--apply', 'do it; without this nothing changes, and it cannot be undone'),
+  )
+    .addHelpText('before', examples('gridbridge subject export CP-1042', 'gridbridge subject erase CP-1042 --also "Jane Smith" --apply'))
+    .action(does(async () => (await import('./subject.ts')).erase))
+
   const charger = program.command('charger').description('one charger')
   remote(charger.command('limits').description('who limits it, why, until when, and how to override').argument('<id>')).action(
     does(async () => (await import('./charger.ts')).limits),

@@ -199,6 +199,8 @@ function remember(s: State, fact: Fact, nowS: Second): void {
       return applyRestored(s, fact, nowS)
     case 'metered':
     case 'noted':
+    case 'erased':
+    case 'expired':
     case 'snapshot':
       return
     case 'alarm':

@@ -4,7 +4,7 @@ import type { Fact, HashHex, Instant } from './model.ts'
 /**
  * Facts as leaves of the log. A leaf is canonical JSON (keys sorted, no white space, UTF-8) of `{at, fact, turn}`, at most 65,535 bytes. Columns
  * of up to 1 kB stand inline as `{"$b64", "$t"}`; longer ones, and everything that may hold personal data or must stay secret for a while, become
- * `{"$blob", "$t"}` with the SHA-256 of 16 random bytes || body. An f64 NaN survives because columns are bytes.
+ * `{"$blob", "$t"}` with the SHA-256 of 16 random bytes || body, words as `"$t":"text"` in UTF-8. An f64 NaN survives because columns are bytes.
  */
 export type Entry = { readonly turn: number; readonly at: Instant; readonly fact: Fact }
 export type Encoded = { readonly leaf: Uint8Array; readonly blobs: readonly { readonly hash: HashHex; readonly salted: Uint8Array }[] }
@@ -13,9 +13,13 @@ export const MAX_LEAF_BYTES = 65_535
 const INLINE_BYTES = 1_024
 const SALT_BYTES = 16
 /** Always outside the leaf: secret until an event is over (`seed`), evidence that can hold an MPAN (`raw`), power of single homes. */
-const ALWAYS_BLOB = new Set(['seed', 'raw', 'powerW', 'registerWh', 'readings'])
+const ALWAYS_BLOB = new Set(['seed', 'raw', 'powerW', 'registerWh', 'readings', 'history', 'energy', 'salt'])
 /** Who is to move when: as secret as the seed while the event runs, or the stagger could be read from the log. Needed by the fold, so never expired. */
 const SECRET = new Set(['startRank', 'endRank', 'fromS', 'toS'])
+
+/** What people and boxes say in their own words, in the `about` of a note: it may name somebody. Words that we choose (codes, numbers) stay in the leaf. */
+const FREE_TEXT = new Set(['note', 'text', 'detail', 'why', 'error', 'message', 'reviewer'])
+const TEXT = 'text'
 
 /** What lies within evidence is evidence as a whole: readings expire with all their columns. */
 const ofEvidence = (key: string, inner: string): string => (ALWAYS_BLOB.has(key) ? key : inner)
@@ -30,16 +34,22 @@ const typeOf = (column: Column): ColumnType =>
 /** `salt()` gives 16 fresh random bytes for each blob. Throws a RangeError when a leaf would be too long for the log. */
 export function encode({ turn, at, fact }: Entry, salt: () => Uint8Array): Encoded {
   const blobs: { hash: HashHex; salted: Uint8Array }[] = []
+  const outside = (bytes: Uint8Array, type: string): { $blob: HashHex; $t: string } => {
+    const salted = Buffer.concat([salt(), bytes])
+    const hash = createHash('sha256').update(salted).digest('hex')
+    blobs.push({ hash, salted })
+    return { $blob: hash, $t: type }
+  }
   const column = (key: string, value: Column): unknown => {
     const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
     if (bytes.length <= INLINE_BYTES && !ALWAYS_BLOB.has(key) && !SECRET.has(key))
       return { $b64: Buffer.from(bytes).toString('base64'), $t: typeOf(value) }
-    const salted = Buffer.concat([salt(), bytes])
-    const hash = createHash('sha256').update(salted).digest('hex')
-    blobs.push({ hash, salted })
-    return { $blob: hash, $t: typeOf(value) }
+    return outside(bytes, typeOf(value))
   }
-  const leaf = Buffer.from(canonical({ at, fact, turn }, '', column), 'utf8')
+  const words = ([key, value]: [string, unknown]): [string, unknown] =>
+    typeof value === 'string' && value !== '' && FREE_TEXT.has(key) ? [key, outside(Buffer.from(value, 'utf8'), TEXT)] : [key, value]
+  const said = fact.kind === 'noted' ? { ...fact, about: Object.fromEntries(Object.entries(fact.about).map(words)) } : fact
+  const leaf = Buffer.from(canonical({ at, fact: said, turn }, '', column), 'utf8')
   if (leaf.length > MAX_LEAF_BYTES) throw new RangeError(`a ${fact.kind} fact of ${leaf.length} bytes does not fit a log entry`)
   return { leaf, blobs }
 }
@@ -70,7 +80,7 @@ export class MissingBlob extends Error {
 
 /**
  * The entry of a leaf. `blob` gives the body of a blob without its salt; an absent one becomes an empty column if it is evidence (`raw`, `seed`,
- * power), else it throws MissingBlob, because the state cannot be rebuilt without it.
+ * power) and '' if it is text, else it throws MissingBlob, because the state cannot be rebuilt without it.
  */
 export function decode(leaf: Uint8Array, blob: (hash: HashHex) => Uint8Array | undefined): Entry {
   return revive(JSON.parse(Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength).toString('utf8')), '', blob) as Entry
@@ -81,6 +91,23 @@ export function blobsOf(leaf: Uint8Array): HashHex[] {
   return text.includes('"$blob"') ? [...text.matchAll(/"\$blob":"([0-9a-f]{64})"/g)].map(m => m[1]!) : []
 }
 
+/** A blob that may be erased or expire: nothing that the state is folded from needs it. `key` says what it is: `raw`, `text`, or a column of power. */
+export type Evidence = { readonly hash: HashHex; readonly key: string }
+/** The evidence that a leaf refers to; seeds stay, they are what the stagger is checked with. */
+export function evidenceOf(leaf: Uint8Array): Evidence[] {
+  if (blobsOf(leaf).length === 0) return []
+  const found: Evidence[] = []
+  const walk = (value: unknown, key: string): void => {
+    if (typeof value !== 'object' || value === null) return
+    const { $blob, $t } = value as { $blob?: unknown; $t?: unknown }
+    if (typeof $blob !== 'string') {
+      for (const [k, inner] of Object.entries(value)) walk(inner, Array.isArray(value) ? key : ofEvidence(key, k))
+    } else if ($t === TEXT || (ALWAYS_BLOB.has(key) && key !== 'seed')) found.push({ hash: $blob, key: $t === TEXT ? TEXT : key })
+  }
+  walk(JSON.parse(Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength).toString('utf8')), '')
+  return found
+}
+
 function revive(value: unknown, key: string, blob: (hash: HashHex) => Uint8Array | undefined): unknown {
   if (Array.isArray(value)) return value.map(v => revive(v, key, blob))
   if (typeof value !== 'object' || value === null) return value
@@ -88,6 +115,7 @@ function revive(value: unknown, key: string, blob: (hash: HashHex) => Uint8Array
   if (typeof o.$t === 'string' && typeof o.$b64 === 'string') return asColumn(Buffer.from(o.$b64, 'base64'), o.$t as ColumnType)
   if (typeof o.$t === 'string' && typeof o.$blob === 'string') {
     const body = blob(o.$blob)
+    if (o.$t === TEXT) return body ? Buffer.from(body).toString('utf8') : ''
     if (!body && !ALWAYS_BLOB.has(key)) throw new MissingBlob(o.$blob)
     return asColumn(body ?? new Uint8Array(0), o.$t as ColumnType)
   }

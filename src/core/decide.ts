@@ -149,6 +149,8 @@ function changesPlan(s: State, input: Input): boolean {
     case 'metered':
     case 'forced':
     case 'noted':
+    case 'erased':
+    case 'expired':
       return false
   }
 }

@@ -380,9 +380,15 @@ export type Input =
   | { readonly kind: 'forced'; readonly step: 'stop' | 'disable' | 'enable'; readonly who: Uint32Array }
   /**
    * These blobs are gone for good: `erased` with the person behind `who` (and `stations`), whose numbers name nobody any more; `expired` because they
-   * were kept long enough. What refers to them stays provable; what they said is not known any more.
+   * were kept long enough. What refers to them stays provable; what they said is not known any more. `reviews`: emergencies whose review was among it.
    */
-  | { readonly kind: 'erased'; readonly who: Uint32Array; readonly stations: Uint32Array; readonly blobs: readonly HashHex[] }
+  | {
+      readonly kind: 'erased'
+      readonly who: Uint32Array
+      readonly stations: Uint32Array
+      readonly blobs: readonly HashHex[]
+      readonly reviews?: readonly EventNo[]
+    }
   | { readonly kind: 'expired'; readonly beforeS: Second; readonly blobs: readonly HashHex[] }
   /** Something outside that changes no plan but belongs in the record: an unmapped signal, a try of a rung, a configuration change, a refused request. */
   | {

@@ -1,7 +1,7 @@
 import { applyBudgetAlarm, countingUses, countTime } from './budget.ts'
 import { spentRule, unrested } from './calendar.ts'
 import { chargersOf, honoursOptOut, rangesOf } from './members.ts'
-import { type Alarm, type EventNo, type Fact, type GridEvent, NEVER_S, type ResortStep, type Second, type Verification } from './model.ts'
+import { type Alarm, type EventNo, type Exemption, type Fact, type GridEvent, NEVER_S, type ResortStep, type Second, type Verification } from './model.ts'
 import { cutsBeyondBound } from './ramp.ts'
 import { type EventState, firstS, lastS, type State } from './state.ts'
 
@@ -19,6 +19,8 @@ export type EmergencyUse = {
   readonly intervals: GridEvent['intervals']
   readonly revision: number
   readonly basis: string | null
+  /** The ground claimed for acting without random delay; null: none was. Absent in states of before it was kept. */
+  readonly exemption?: Exemption | null
   readonly test: boolean
   readonly receivedS: Second
   /** NEVER_S: it ran, or runs, to its end. */
@@ -68,6 +70,7 @@ export function register(s: State, fact: Fact, nowS: Second): void {
       return change(s, fact.event, (u, e) => ({
         ...u,
         state: 'accepted',
+        ...(fact.exemption ? { exemption: fact.exemption } : {}),
         usable: chargersOf(s.fleet, rangesOf(s.fleet, e?.event.targets ?? [])).length - fact.excluded.length,
         excluded: fact.excluded.length,
       }))
@@ -94,6 +97,9 @@ export function register(s: State, fact: Fact, nowS: Second): void {
       return change(s, fact.event, u => alarmed(u, fact))
     case 'verified':
       return change(s, fact.verification.event, u => ({ ...u, verification: fact.verification }))
+    case 'erased':
+      for (const event of fact.reviews ?? []) change(s, event, u => ({ ...u, review: u.review && { ...u.review, by: '', note: '' } }))
+      return
     case 'noted':
       return noted(s, fact.what, fact.about, nowS)
     default:
@@ -218,7 +224,7 @@ function noted(s: State, what: string, about: Readonly<Record<string, unknown>>,
   if (!use) return
   const text = (key: string) => (typeof about[key] === 'string' ? about[key] : '')
   if (what === OPERATED) s.register.set(use.event, { ...use, reason: text('reason') || null, by: text('by') || null })
-  else s.register.set(use.event, { ...use, review: { by: text('by'), note: text('note'), atS: nowS } })
+  else s.register.set(use.event, { ...use, review: { by: text('reviewer') || text('by'), note: text('note'), atS: nowS } })
 }
 
 /** An emergency is exempt from the rules of a routine event. Which of them it went beyond is said when it is accepted, and calls for a review. */

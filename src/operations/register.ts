@@ -1,8 +1,9 @@
-import { type Ask, NEVER_S, type NodeNo } from '../core/model.ts'
+import { type Ask, type Exemption, NEVER_S, type NodeNo } from '../core/model.ts'
 import { beginsS, type EmergencyUse, needsReview, REVIEWED, type RoutineRule, useEndsS } from '../core/register.ts'
 import type { State } from '../core/state.ts'
 import { chargersUnder } from '../core/views.ts'
 import type { Engine } from '../engine.ts'
+import { csvText } from './csv.ts'
 import { reasonCodes, reasonTexts } from './emergency.ts'
 import { nameOfCharger, pathName } from './names.ts'
 import { type By, done, invalid, isoOrNull, isoS, type Result, refuse, seconds } from './result.ts'
@@ -23,6 +24,7 @@ export type RegisterEntry = {
   readonly reason: string | null
   readonly why: string
   readonly basis: string | null
+  readonly exemption: Exemption | null
   readonly programme: string
   readonly targets: readonly string[]
   readonly intervals: readonly { readonly from: string; readonly until: string | null; readonly ask: Ask }[]
@@ -64,6 +66,7 @@ export type PublicEntry = {
   readonly source: string
   readonly why: string
   readonly basis: string | null
+  readonly exemption: string | null
   readonly test: boolean
   readonly areas: readonly string[]
   readonly from: string
@@ -111,7 +114,7 @@ export function createRegister(engine: Engine) {
       if (by.trim() === '') return invalid('who-reviewed', '#/by', by, 'say who reviewed it')
       if (note.trim() === '') return invalid('what-was-found', '#/note', note, 'say what was found')
       if (use.state !== 'accepted') return refuse('conflict', 'nothing-to-review', 'this emergency was not taken')
-      await engine.bridge.note(REVIEWED, { event: use.id, by: by.trim(), note: note.trim(), token: asked.name })
+      await engine.bridge.note(REVIEWED, { event: use.id, reviewer: by.trim(), note: note.trim(), by: asked.name })
       return done(entryOf(engine, find(name)!))
     },
   }
@@ -143,6 +146,7 @@ function entryOf(engine: Engine, u: EmergencyUse): RegisterEntry {
     reason: u.reason,
     why: whyOf(u),
     basis: u.basis,
+    exemption: u.exemption ?? null,
     programme: u.programme,
     targets: u.targets.map(t => (t.kind === 'node' ? pathName(registry, t.node) : nameOfCharger(registry, t.charger))),
     intervals: u.intervals.map(x => ({ from: isoS(x.fromS), until: isoOrNull(x.toS, NEVER_S), ask: x.ask })),
@@ -188,6 +192,7 @@ function publicEntryOf(engine: Engine, u: EmergencyUse): PublicEntry {
     source: u.source.adapter === 'operator' ? 'operator' : u.source.peer,
     why: whyOf(u),
     basis: u.basis,
+    exemption: u.exemption?.basis ?? null,
     test: u.test,
     areas: [
       ...new Set(u.targets.flatMap(t => areaOf(engine, t.kind === 'node' ? t.node : engine.state().fleet.station[t.charger]))),
@@ -269,10 +274,10 @@ const fullColumns = [
   'reviewNote',
 ] as const
 
-/** CSV (RFC 4180), one line an emergency. A value that a spreadsheet would take for a formula is written as text. */
-export const publicCsv = (entries: readonly PublicEntry[]): string => csv(publicColumns, entries)
+/** One line an emergency. */
+export const publicCsv = (entries: readonly PublicEntry[]): string => csvText(publicColumns, entries)
 export const fullCsv = (entries: readonly RegisterEntry[]): string =>
-  csv(
+  csvText(
     fullColumns,
     entries.map(e => ({
       ...e,
@@ -288,12 +293,3 @@ export const fullCsv = (entries: readonly RegisterEntry[]): string =>
       reviewNote: e.review?.note ?? null,
     })),
   )
-const csv = (columns: readonly string[], rows: readonly object[]): string =>
-  [columns, ...rows.map(row => columns.map(c => (row as Record<string, unknown>)[c]))].map(r => `${r.map(cell).join(',')}\r\n`).join('')
-function cell(value: unknown): string {
-  if (value === null || value === undefined) return ''
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  const text = Array.isArray(value) ? value.join('; ') : String(value)
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
-}

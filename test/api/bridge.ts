@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
-import { createMemoryJournal, createMemoryMeters, createMemoryRegistry } from '../../adapters/stores/memory/index.ts'
+import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, type MemoryJournal } from '../../adapters/stores/memory/index.ts'
 import { type ApiOptions, createApi } from '../../src/api/server.ts'
 import type { Command, GridEvent, Programme } from '../../src/core/model.ts'
 import { programmeDefaults } from '../../src/core/programme.ts'
 import { createEngine } from '../../src/engine.ts'
+import type { Scrub } from '../../src/operations/erasure.ts'
 import { createOperations } from '../../src/operations/index.ts'
-import type { ChargerLink, ChargerSink } from '../../src/ports.ts'
+import type { ChargerLink, ChargerSink, Journal, Meters, Registry } from '../../src/ports.ts'
 
 export const startMs = 1_700_000_000_000
 export const startS = startMs / 1000
@@ -69,23 +70,31 @@ export function obedientLink() {
   return link
 }
 
+/** Where a test keeps its bridge; memory where none is given. */
+type Kept = { runtime: ReturnType<typeof createVirtualRuntime>; journal: Journal; meters: Meters; registry: Registry; scrub?: Scrub }
 export type Bridge = Awaited<ReturnType<typeof startBridge>>
 /** A real engine in memory and virtual time, a fleet that is online and draws 5 kW each from c0 to c3, and the API over it. */
-export async function startBridge(change: { programme?: Partial<Programme>; api?: Partial<ApiOptions>; fleet?: boolean } = {}) {
-  const runtime = createVirtualRuntime(startMs)
-  const journal = createMemoryJournal()
+export async function startBridge(
+  change: { programme?: Partial<Programme>; api?: Partial<ApiOptions>; fleet?: boolean; store?: Kept } = {},
+) {
+  const runtime = change.store?.runtime ?? createVirtualRuntime(startMs)
+  const { journal, meters, registry, scrub } = change.store ?? {
+    journal: createMemoryJournal(),
+    meters: createMemoryMeters(),
+    registry: createMemoryRegistry(),
+  }
   const link = obedientLink()
   const engine = createEngine({
     runtime,
     journal,
-    meters: createMemoryMeters(),
-    registry: createMemoryRegistry(),
+    meters,
+    registry,
     chargers: link,
     signals: [],
     seedKey: new Uint8Array(32).fill(3),
   })
   const passwords = { hash: async (p: string) => `hash of ${p}`, matches: async (h: string, p: string) => h === `hash of ${p}` }
-  const operations = createOperations({ engine, passwords })
+  const operations = createOperations({ engine, passwords, scrub })
   await engine.start()
   await engine.handle({ kind: 'programme', programme: programme(change.programme) })
   const api = await createApi({ engine, operations, tokens, version: '0.0.0-test', ...change.api })
@@ -119,7 +128,7 @@ export async function startBridge(change: { programme?: Partial<Programme>; api?
   engine.listen(facts => {
     for (const f of facts) if (f.kind === 'noted') notes.push({ what: f.what, about: f.about })
   })
-  return { runtime, journal, engine, operations, api, link, seconds, meter, online, get, send, notes }
+  return { runtime, journal: journal as MemoryJournal, engine, operations, api, link, seconds, meter, online, get, send, notes }
 }
 
 /** An event of a VTN on node `node`, from `inS` from now. */

@@ -52,7 +52,7 @@ describe('the register of emergencies', () => {
     const answer = await b.send('POST', '/v1/register/0/review', { by: 'M. Jones', note: 'transformer at 104 %, limit was due' })
     expect(answer.json()).toMatchObject({ needsReview: false, review: { by: 'M. Jones', note: 'transformer at 104 %, limit was due' } })
     expect(await unreviewed()).toEqual([0, '0'])
-    expect(b.notes.at(-1)).toMatchObject({ what: 'emergencyReviewed', about: { by: 'M. Jones', token: 'ana' } })
+    expect(b.notes.at(-1)).toMatchObject({ what: 'emergencyReviewed', about: { reviewer: 'M. Jones', by: 'ana' } })
   })
   test.each([
     ['nobody', { by: ' ', note: 'x' }, '0', 400, 'who-reviewed'],

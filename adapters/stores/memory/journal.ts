@@ -71,7 +71,8 @@ export function createMemoryJournal(
       store.edge = edge
       if (failing === 'after') throw new StoreError('injected', 'the append failed, but it was stored')
     },
-    async forget(hashes) {
+    async forget(hashes, states = false) {
+      if (states) store.snapshots = []
       for (const hash of hashes) store.blobs.delete(hash)
     },
     async saveSnapshot(size, body) {

@@ -9,6 +9,9 @@ export function createMemoryRegistry(): Registry {
     async put(change) {
       index.apply(change)
     },
+    async forget(names) {
+      index.drop(names)
+    },
     async set(key, value) {
       index.assign(key, value)
     },

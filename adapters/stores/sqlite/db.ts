@@ -40,6 +40,8 @@ export function openDatabase(dir: string): Db {
     db.prepare('PRAGMA journal_mode = WAL').get([])
     db.prepare('PRAGMA synchronous = FULL').run([])
     db.prepare('PRAGMA fullfsync = 1').get([]) // macOS alone: there fsync does not reach the disk
+    // What is deleted is overwritten with zeros: erased people leave nothing in free pages.
+    db.prepare('PRAGMA secure_delete = ON').get([])
     // 16 MB of log before it is copied into the file: appends then wait for one fsync, not two.
     db.prepare('PRAGMA wal_autocheckpoint = 4000').get([])
     migrate(db)

@@ -85,8 +85,9 @@ export function openJournal(db: Db, signer: Signer): Journal {
       edge = next
       note = nextNote
     },
-    async forget(hashes) {
+    async forget(hashes, states = false) {
       db.write(() => {
+        if (states) db.prepare('DELETE FROM snapshot').run([])
         for (const hash of hashes) dropBlob.run([Buffer.from(hash, 'hex')])
       })
       scrub(db)

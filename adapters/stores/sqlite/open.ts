@@ -1,6 +1,7 @@
 import type { Signer } from '../../../src/audit/note.ts'
 import type { Journal, Registry, Runtime } from '../../../src/ports.ts'
 import { type Db, openDatabase } from './db.ts'
+import { type Scrubbed, scrubTexts } from './erase.ts'
 import { openJournal } from './journal.ts'
 import { openKeys } from './key.ts'
 import { openMeters, type SqliteMeters } from './meters.ts'
@@ -14,6 +15,8 @@ export type SqliteStore = {
   readonly signer: Signer
   /** 32 secret bytes; see `Keys`. */
   readonly seedKey: Uint8Array
+  /** Sees to it that none of these texts can be read in the files any more. */
+  scrub(texts: readonly string[]): Promise<Scrubbed>
   /** Flushes the meters and closes the file. */
   close(): Promise<void>
 }
@@ -38,7 +41,7 @@ export function openStore(options: {
       await registry.close()
       db.close()
     }
-    return { path: db.path, journal, meters, registry, signer, seedKey, close }
+    return { path: db.path, journal, meters, registry, signer, seedKey, scrub: texts => scrubTexts(db, texts), close }
   } catch (error) {
     db.close()
     throw error

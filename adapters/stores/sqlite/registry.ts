@@ -12,6 +12,8 @@ export function openRegistry(db: Db): Registry {
   const putExternalId = db.prepare('INSERT OR REPLACE INTO external_id VALUES (?,?)')
   const putAlias = db.prepare('INSERT OR REPLACE INTO alias VALUES (?,?,?)')
   const putSetting = db.prepare('INSERT OR REPLACE INTO setting VALUES (?,?)')
+  const dropExternalId = db.prepare('DELETE FROM external_id WHERE charger = ?')
+  const dropAlias = db.prepare('DELETE FROM alias WHERE scheme = ? AND value = ?')
   const dropSetting = db.prepare('DELETE FROM setting WHERE key = ?')
 
   function store(change: RegistryChange) {
@@ -36,6 +38,13 @@ export function openRegistry(db: Db): Registry {
     async put(change) {
       db.write(() => store(change))
       index.apply(change)
+    },
+    async forget(names) {
+      db.write(() => {
+        for (const charger of names.externalIds) dropExternalId.run([charger])
+        for (const { scheme, value } of names.aliases) dropAlias.run([scheme, value])
+      })
+      index.drop(names)
     },
     set(key, value) {
       waiting.set(key, value)
