@@ -83,9 +83,80 @@ export interface Meters {
   latest(): { readonly powerW: Float64Array; readonly atMs: Float64Array; readonly fromMs: Float64Array }
   /** Removes every reading of these chargers, the newest too. Resolves to how many were stored. */
   erase(who: Uint32Array): Promise<number>
-  /** Removes readings that began before, at the latest five minutes after they could be. Resolves to how many. */
-  expire(beforeMs: Instant): Promise<number>
+  /**
+   * Removes readings that began before, at the latest five minutes after they could be, except those that touch a window of `kept` (what is not settled
+   * yet). Resolves to how many. What was rolled up of them stays.
+   */
+  expire(beforeMs: Instant, kept?: readonly Window[]): Promise<number>
+  /**
+   * Energy of chargers in steps of 1, 5 or 30 minutes, `fromS` rounded down to a step. Made of the readings by `energyOf`, kept longer than they are; while
+   * they are there, it is always what all of them say, late ones too. To 0.001 Wh.
+   */
+  history(who: Uint32Array, span: { readonly fromS: Second; readonly toS: Second; readonly stepS: RollupStep }): Promise<EnergyColumns>
+  /** Removes energy in this step that began before (by whole hours, or days for 30 minutes). Resolves when it is gone. */
+  expireHistory(stepS: RollupStep, beforeS: Second): Promise<void>
+  /** Keeps a session of a charger; one that began at the same moment replaces. Durable within a second. */
+  keepSession(session: SessionRecord): void
+  /** Sessions of these chargers that touch [fromMs, toMs), by charger, then time. */
+  sessions(who: Uint32Array, fromMs: Instant, toMs: Instant): Promise<readonly SessionRecord[]>
+  /** Removes sessions that ended before. */
+  expireSessions(beforeMs: Instant): Promise<void>
   close(): Promise<void>
+}
+
+export type Window = { readonly fromMs: Instant; readonly toMs: Instant }
+/** Steps that readings are rolled up to, S. */
+export const rollupSteps = [60, 300, 1800] as const
+export type RollupStep = (typeof rollupSteps)[number]
+/** Charger k of `who` in step t stands at `k * count + t`. `wh` is NaN where the readings do not say; `flaws` as in `core/verify/series`. */
+export type EnergyColumns = {
+  readonly who: Uint32Array
+  readonly fromS: Second
+  readonly stepS: RollupStep
+  readonly count: number
+  readonly wh: Float64Array
+  readonly flaws: Uint16Array
+}
+/** What a car took while it was plugged in at [fromMs, toMs). */
+export type SessionRecord = Window & {
+  readonly charger: ChargerNo
+  /** Sum of what is known, Wh; NaN where nothing is. */
+  readonly energyWh: number
+  /** Time in which it drew power, ms. */
+  readonly poweredMs: number
+  /** All flaws of its readings, or-ed; see `core/verify/series`. */
+  readonly flaws: number
+}
+
+/** A meter that is no charger's: the network operator's own, at a node. Its numbers are dense, append-only, never reused. */
+export type WitnessMeter = {
+  readonly no: number
+  readonly name: string
+  readonly node: NodeNo
+  readonly kind: (typeof witnessKinds)[number]
+  /** Length of an interval of its series, S. */
+  readonly stepS: number
+}
+export const witnessKinds = ['substation', 'feeder', 'site'] as const
+/** Energy of a witness meter, as columns; one row an interval. Import (towards the load) is positive whatever its wire says: converted at the edge. */
+export type WitnessRows = {
+  readonly fromMs: Float64Array
+  readonly toMs: Float64Array
+  readonly wh: Float64Array
+  /** When it came in: what came long after its interval is late. */
+  readonly receivedMs: Float64Array
+}
+/** Second witnesses: series of meters that are not ours. */
+export interface Witnesses {
+  meters(): readonly WitnessMeter[]
+  byName(name: string): WitnessMeter | undefined
+  /** Makes a meter known, or changes what is known of one of this name. */
+  declare(meter: Omit<WitnessMeter, 'no'>): Promise<WitnessMeter>
+  /** Stores intervals; the same (meter, fromMs, toMs) again replaces, so that a correction needs no deletion. Durable when it resolves. */
+  put(no: number, rows: WitnessRows): Promise<void>
+  /** Intervals that touch [fromMs, toMs), by time. */
+  range(no: number, fromMs: Instant, toMs: Instant): Promise<WitnessRows>
+  expire(beforeMs: Instant, kept?: readonly Window[]): Promise<number>
 }
 
 /** How a station authenticates. `none` only where the configuration explicitly allows security profile 0. */

@@ -18,7 +18,7 @@ journalSuite('memory', async () => {
     dispose: async () => {},
   }
 })
-metersSuite('memory', async () => ({ nowMs: 1_700_000_000_000, open: createMemoryMeters, dispose: async () => {} }))
+metersSuite('memory', async () => ({ nowMs: 1_700_000_000_000, open: () => createMemoryMeters(), dispose: async () => {}, forgets: true }))
 registrySuite('memory', async () => {
   const registry = createMemoryRegistry()
   return { open: () => registry, dispose: async () => {} }

@@ -24,4 +24,20 @@ export const migrations: readonly (readonly string[])[] = [
     // are made when the journal is opened.
     'CREATE TABLE tile (level INTEGER NOT NULL, n INTEGER NOT NULL, root BLOB NOT NULL, hashes BLOB NOT NULL, PRIMARY KEY (level, n))',
   ],
+  [
+    // Energy of 16 chargers in an hour (steps of 60 and 300 s) or a day (1800 s): mWh as int32, then flaws as uint16, little-endian.
+    'CREATE TABLE rollup (step INTEGER NOT NULL, block INTEGER NOT NULL, span INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (step, block, span))',
+    // Hours of blocks that have had readings since they were rolled up.
+    'CREATE TABLE rollup_due (hour INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY (hour, block)) WITHOUT ROWID',
+    'CREATE TABLE reading_kept (id INTEGER PRIMARY KEY CHECK (id = 1), from_ms INTEGER NOT NULL)',
+    'INSERT INTO reading_kept VALUES (1, 0)',
+    'INSERT OR IGNORE INTO rollup_due SELECT DISTINCT slot / 12, charger / 16 FROM reading',
+    `CREATE TABLE session_record (charger INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, energy_mwh INTEGER, powered_ms INTEGER NOT NULL,
+       flaws INTEGER NOT NULL, PRIMARY KEY (charger, from_ms)) WITHOUT ROWID`,
+    'CREATE TABLE witness (no INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, node INTEGER NOT NULL, kind TEXT NOT NULL, step_s INTEGER NOT NULL)',
+    `CREATE TABLE witness_reading (meter INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, mwh INTEGER NOT NULL, received_ms INTEGER NOT NULL,
+       PRIMARY KEY (meter, from_ms, to_ms)) WITHOUT ROWID`,
+    // Signed values as the box sent them (OCMF and the like), for whoever has its public key.
+    'CREATE TABLE signed_value (charger INTEGER NOT NULL, at_ms INTEGER NOT NULL, n INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (charger, at_ms, n)) WITHOUT ROWID',
+  ],
 ]
