@@ -9,10 +9,12 @@ export function lcgMeters(meters: number): { readonly values: Float32Array; adva
   return {
     values,
     advance() {
+      let word = s
       for (let i = 0; i < values.length; i++) {
-        s = (Math.imul(1_664_525, s) + 1_013_904_223) >>> 0
-        values[i] = s / 4_294_967_296
+        word = (Math.imul(1_664_525, word) + 1_013_904_223) | 0
+        values[i] = (word >>> 0) / 4_294_967_296
       }
+      s = word
     },
   }
 }

@@ -139,6 +139,9 @@ function asGiven(p: Prepared, m: Exclude<Method, { kind: 'likeDays' }>, h: Histo
   switch (m.kind) {
     case 'constant':
       return fill(() => m.value)
+    // groups of chargers, not a baseline of one
+    case 'controlGroup':
+      return 3
     case 'nominated':
       return fill(k => given.nominated?.[k] ?? Number.NaN)
     case 'profile':

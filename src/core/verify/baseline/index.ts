@@ -14,12 +14,15 @@
  * Energy is in the unit of the history and per slot; kW is energy (kWh) / hours of a slot. Turned down: D = baseline - measured. `shortage` set means the ruleset
  * lacks what it needs; if `isOutTurn`, the out-turn stands for the baseline (delivered 0), otherwise it is NaN (nothing can be said).
  * `historyOf` makes a history of interval series (5 min, 30 min ... in UTC) by the zone's clock; `slotOfPeriod` says which slot a settlement period of a 46 or 50 period
- * day reads. Control groups (`controlGroup.ts`) compare chargers with chargers and need no history of days.
+ * day reads. `controlGroup(rule, groups)` compares chargers with chargers and needs no history of days; `compare` says how good rulesets are on days without an event;
+ * `withValues` makes a ruleset of one's own.
  */
+export { type Accuracy, accuracyOf, type Compared, compare } from './accuracy.ts'
 export { type Baseline, baselineOf, baselineParts, baselinesOf, type Shortage } from './baseline.ts'
+export { controlGroup, type Effect, type Groups, groupSize } from './controlGroup.ts'
 export type { Given, History } from './history.ts'
 export { statuses, type Work, workFor } from './likeDays.ts'
 export { candidateDays, type EventSlots, type Exclusion, exclusions, type Prepared, partsOf, prepare } from './prepare.ts'
 export { historyOf } from './rows.ts'
-export type { Adjustment, Keep, LikeDays, Method, Pool, Ruleset, Window } from './ruleset.ts'
-export { pinnedRuleset, pinOf, rulesetAt, rulesets } from './rulesets.ts'
+export type { Adjustment, ControlGroup, Keep, LikeDays, Method, Pool, Ruleset, Window } from './ruleset.ts'
+export { pinnedRuleset, pinOf, rulesetAt, rulesets, withValues } from './rulesets.ts'

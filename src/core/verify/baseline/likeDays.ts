@@ -82,17 +82,26 @@ function takeNext(p: Prepared, m: LikeDays, h: History, meter: number, w: Work):
     w.reasons[c] = exclusionCode.eventDay
     return
   }
-  // one reading that is missing makes the sum of its day no number
-  const total = sum(h.values, row, h.slotsPerDay)
-  if (!Number.isFinite(total)) {
+  if (!isComplete(h.values, row, h.slotsPerDay)) {
     w.reasons[c] = exclusionCode.incomplete
     return
   }
   w.reasons[c] = exclusionCode.kept
   w.pool[w.pooled] = c
   w.rows[w.pooled] = row
-  w.keys[w.pooled] = m.rank === 'wholeDay' ? total : sum(h.values, row + p.event.startSlot, p.event.slots)
+  if (p.isRanked)
+    w.keys[w.pooled] = m.rank === 'wholeDay' ? sum(h.values, row, h.slotsPerDay) : sum(h.values, row + p.event.startSlot, p.event.slots)
   w.pooled++
+}
+/** One reading that is missing makes the sum of its day no number. Two sums at a time, because each addition waits for the one before. */
+function isComplete(values: Float64Array | Float32Array, at: number, n: number): boolean {
+  let even = 0
+  let odd = 0
+  for (let k = at + n - 1; k > at; k -= 2) {
+    even += values[k]!
+    odd += values[k - 1]!
+  }
+  return Number.isFinite(even + odd + (n % 2 === 1 ? values[at]! : 0))
 }
 function sum(values: Float64Array | Float32Array, at: number, n: number): number {
   let total = 0

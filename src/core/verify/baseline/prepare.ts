@@ -20,6 +20,8 @@ export type Prepared = {
   readonly slotsPerDay: number
   readonly kindOfDay: string
   readonly pool: Pool | undefined
+  /** Does the energy of a day decide anything? */
+  readonly isRanked: boolean
   /** Like days by the calendar alone, most recent first. */
   readonly candidates: Int32Array
   /** Days that the calendar alone leaves out, most recent first. */
@@ -41,12 +43,14 @@ export function prepare(ruleset: Ruleset, event: EventSlots, slotsPerDay = 48): 
   const asked = Array.from({ length: slots }, (_, k) => startSlot + k)
   const clock = Array.from(windowSlots, s => ((s % slotsPerDay) + slotsPerDay) % slotsPerDay)
   const kindOfDay = m.kind === 'likeDays' ? kindOf(m, event.day) : ''
+  const pool = m.kind === 'likeDays' ? m.pools[kindOfDay] : undefined
   return {
     ruleset,
     event,
     slotsPerDay,
     kindOfDay,
-    pool: m.kind === 'likeDays' ? m.pools[kindOfDay] : undefined,
+    pool,
+    isRanked: m.kind === 'likeDays' && (m.lowUsage !== undefined || pool?.keep.by !== 'all'),
     ...daysOf(ruleset, event.day),
     windowSlots,
     slotsOfDay: Int32Array.from([...asked, ...clock]),

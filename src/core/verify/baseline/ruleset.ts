@@ -53,8 +53,17 @@ export type LikeDays = {
   /** What stands in where there are too few days: what was measured (nothing delivered), or nothing. */
   readonly insufficient: 'outTurn' | 'none'
 }
+/** Chargers held out by draw: see `controlGroup.ts`. `z` standard errors are the interval; `beforeMinutes` is the window before the event. */
+export type ControlGroup = {
+  readonly kind: 'controlGroup'
+  readonly beforeMinutes: number
+  readonly minGroup: number
+  readonly z: number
+  readonly maxBalanceT: number
+}
 export type Method =
   | LikeDays
+  | ControlGroup
   /** The mean of what was drawn just before, for short events only. */
   | { readonly kind: 'meterBefore'; readonly window: Window; readonly maxMinutes: number; readonly insufficient: 'outTurn' | 'none' }
   /** What the participant submitted, slot by slot. */
@@ -64,7 +73,7 @@ export type Method =
   /** The same for every slot; 0 where nothing may be assumed. */
   | { readonly kind: 'constant'; readonly value: number }
 
-/** Where a value comes from: read in the published rule, or remembered from it and therefore to be set by whoever uses it. */
+/** A method, and where its values come from. */
 export type Ruleset = {
   readonly id: string
   /** Grows with each change of what it says; an event is pinned to `id@version`. */
@@ -76,7 +85,8 @@ export type Ruleset = {
   readonly zone: Zone
   readonly source: string
   /**
-   * Fields that were not re-read in the published rule: bands that a configuration should set before anybody is paid by them. Dotted paths into the ruleset.
+   * Fields that were not re-read in the published rule: bands, not facts, that a configuration should set before anybody is paid by them. Dotted paths into the
+   * ruleset.
    */
   readonly bands: readonly string[]
   readonly method: Method

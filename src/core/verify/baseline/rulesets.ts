@@ -302,6 +302,16 @@ export const rulesets: readonly Ruleset[] = [
     source: 'ENA Open Networks zero baseline',
     method: { kind: 'constant', value: 0 },
   },
+  {
+    ...gb,
+    id: 'control-group',
+    version: 1,
+    title: 'Chargers held out by draw: difference in differences against the two hours before',
+    effectiveFrom: always,
+    source: 'CAISO control group settlement methodology; CrowdFlex trials',
+    bands: ['method.minGroup', 'method.maxBalanceT'],
+    method: { kind: 'controlGroup', beforeMinutes: 120, minGroup: 150, z: 1.959964, maxBalanceT: 1.959964 },
+  },
 ]
 
 /** The version of a ruleset that is in force on a day (`2024-02-15`), the highest where several are; undefined where none is. */
@@ -314,4 +324,25 @@ export function rulesetAt(id: string, day: string, known: readonly Ruleset[] = r
 }
 /** The very one that an event was pinned to: `elexon-bl01@1`. */
 export const pinnedRuleset = (pin: string, known: readonly Ruleset[] = rulesets): Ruleset | undefined => known.find(r => pinOf(r) === pin)
+/**
+ * A ruleset of one's own: another one with some values set, by dotted path (`method.adjustment.cap`), under an id of its own, because an id always means the same. A
+ * value that is set is no band any more.
+ * @throws RangeError where a path leads nowhere in the ruleset, or the id is taken
+ */
+export function withValues(
+  base: Ruleset,
+  own: { readonly id: string; readonly version?: number; readonly values: Readonly<Record<string, unknown>> },
+): Ruleset {
+  if (rulesets.some(r => r.id === own.id)) throw new RangeError(`the id ${own.id} is taken`)
+  const copy = structuredClone(base) as unknown as Record<string, unknown>
+  for (const [path, value] of Object.entries(own.values)) setAt(copy, path.split('.'), value, path)
+  const isSet = (band: string) => Object.keys(own.values).some(path => band === path || band.startsWith(`${path}.`))
+  return { ...(copy as unknown as Ruleset), id: own.id, version: own.version ?? 1, bands: base.bands.filter(b => !isSet(b)) }
+}
+function setAt(into: Record<string, unknown>, [key = '', ...rest]: string[], value: unknown, path: string): void {
+  if (!Object.hasOwn(into, key)) throw new RangeError(`${path} is nothing of this ruleset`)
+  if (rest.length === 0) into[key] = value
+  else if (typeof into[key] === 'object' && into[key] !== null) setAt(into[key] as Record<string, unknown>, rest, value, path)
+  else throw new RangeError(`${path} is nothing of this ruleset`)
+}
 export const pinOf = (r: Ruleset): string => `${r.id}@${r.version}`
