@@ -21,6 +21,8 @@ import { applyHeardAgain, applySilent } from './silence.ts'
 import { isStanding, observeStanding } from './standing.ts'
 import { deviceColumns, type EventState, firstS, lastS, type State } from './state.ts'
 import { rememberTold, startTold } from './told.ts'
+import { rememberEventDays } from './verify/eventDays.ts'
+import { forgetKept, keptOf } from './verify/revision.ts'
 
 /** How long the record of an event that is over stays in State, for those who ask; its columns go at once. */
 const REMEMBER_S = 30 * 86_400
@@ -38,6 +40,7 @@ export function beginTurn(s: State, turn: number, nowMs: number): void {
   const nowS = Math.floor(nowMs / 1000)
   turnYear(s, nowS)
   forgetBoots(s, nowS)
+  forgetKept(s, nowS)
   for (const e of s.events.values()) {
     if (!isOver(e, nowS)) continue
     if (hasColumns(e)) {
@@ -176,12 +179,11 @@ function remember(s: State, fact: Fact, nowS: Second): void {
       return applyShortfall(s, fact, nowS)
     case 'lastResort':
       return applyLastResort(s, fact, nowS)
-    case 'verified': {
-      const e = s.events.get(fact.verification.event)
-      if (e) e.verification = fact.verification
-      if (e && e.event.class !== 'emergency') applyGiven(s, fact)
-      learn(s.learned, s.fleet, fact)
-      if (fact.verification.forecast) scored(s.learned, fact.verification.forecast.inside)
+    case 'verified':
+      return applyVerified(s, fact)
+    case 'metered': {
+      const e = s.events.get(fact.event)
+      if (e && fact.salt) e.salt = fact.salt
       return
     }
     case 'session':
@@ -197,7 +199,6 @@ function remember(s: State, fact: Fact, nowS: Second): void {
       return applyAdmitted(s, fact, nowS)
     case 'restored':
       return applyRestored(s, fact, nowS)
-    case 'metered':
     case 'noted':
     case 'erased':
     case 'expired':
@@ -278,6 +279,7 @@ function applySignal(s: State, event: GridEvent, seed: Uint8Array, nowS: Second)
   e.status = 'received'
   e.declined = null
   e.verification = null
+  e.kept = null
   e.forecast = null
   // what the former ask lacked says nothing of this one
   e.extraW = 0
@@ -308,13 +310,14 @@ const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second)
   declined: null,
   spread: noSpread,
   programmeVersion: 0,
+  exemption: null,
   terms: null,
   excluded: new Uint8Array(0),
   startRank: new Uint16Array(0),
   endRank: new Uint16Array(0),
+  ownDelayS: new Uint16Array(0),
   cancelledS: event.intervals.length === 0 ? nowS : NEVER_S,
   basisW: new Int32Array(0),
-  ownDelayS: new Uint16Array(0),
   basisAtS: 0,
   extraW: 0,
   strikes: new Uint8Array(0),
@@ -329,6 +332,9 @@ const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second)
   former: null,
   restore: null,
   verification: null,
+  ruleset: null,
+  salt: new Uint8Array(0),
+  kept: null,
   forecast: null,
 })
 
@@ -350,12 +356,14 @@ function applyAccepted(s: State, fact: Of<'accepted'>): void {
   e.restore = newRestore(e.terms?.restore)
   e.spread = fact.spread
   e.programmeVersion = fact.programmeVersion
+  e.exemption = fact.exemption ?? null
+  e.ruleset = fact.ruleset ?? null
   e.excluded = excluded
   if (fact.startRank.length > 0) e.startRank = fact.startRank
   if (fact.endRank.length > 0) e.endRank = fact.endRank
+  if (e.ownDelayS.length === 0) e.ownDelayS = ownDelays(s.fleet)
   if (e.turnS.length === 0) e.turnS = turnsOf(s, e)
   startTold(s, e, Math.floor(s.nowMs / 1000))
-  if (e.ownDelayS.length === 0) e.ownDelayS = ownDelays(s.fleet)
 }
 
 /** What the programme's policy goes by, as it stands now. */
@@ -396,6 +404,20 @@ function applyShortfall(s: State, fact: Of<'shortfall'>, nowS: Second): void {
   e.lastShortfallS = nowS
   if (e.unmoved.length < s.fleet.chargers) e.unmoved = grown(e.unmoved, s.fleet.chargers)
   for (const i of fact.unmoved) e.unmoved[i] = 1
+}
+
+function applyVerified(s: State, fact: Of<'verified'>): void {
+  const e = s.events.get(fact.verification.event)
+  if (e) {
+    e.verification = fact.verification
+    e.kept = keptOf(fact, e.salt)
+  }
+  // a later revision of the verdict is no second event: what was learned and counted from the first stands
+  if ((fact.verification.verdictRevision ?? 1) > 1) return
+  if (e && e.event.class !== 'emergency') applyGiven(s, fact)
+  rememberEventDays(s, fact)
+  learn(s.learned, s.fleet, fact)
+  if (fact.verification.forecast) scored(s.learned, fact.verification.forecast.inside)
 }
 
 const COMPLIANT = chargerVerdicts.indexOf('compliant')

@@ -16,7 +16,7 @@ import { lastResorts, type Observed, shortfall } from './response.ts'
 import { restore } from './restore.ts'
 import { FREE, NONE, rowEnd, rowStart } from './rows.ts'
 import type { EventState, State } from './state.ts'
-import { verify } from './verify/meterBefore.ts'
+import { verify } from './verify/verify.ts'
 
 /** The plan broke a rule that `check` holds: a bug. The process must stop; restart is safe. */
 export class UnlawfulPlan extends Error {}
@@ -161,7 +161,7 @@ function reactions(s: State, inputs: readonly Input[], nowS: Second): Decision[]
     if (input.kind !== 'observed' && input.kind !== 'metered') continue
     const e = s.events.get(input.event)
     if (e?.status !== 'accepted') continue
-    if (input.kind === 'metered') out.push(verify(s, e, input.readings))
+    if (input.kind === 'metered') out.push(...verify(s, e, input))
     else out.push(...fromMeters(s, e, input, nowS), ...budgetAlarms(s, e, input))
   }
   return out

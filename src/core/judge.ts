@@ -3,12 +3,23 @@ import { ownDelays, UNDRAWN } from './edges.ts'
 import { newRestore } from './held.ts'
 import { ranksFor, spansOf } from './late.ts'
 import { chargersOf, rangesOf } from './members.ts'
-import { type Decision, type Decline, exclusions, NEVER_S, type Programme, type Second, type Spread } from './model.ts'
+import {
+  type Decision,
+  type Decline,
+  type Exemption,
+  exclusions,
+  type GridEvent,
+  NEVER_S,
+  type Programme,
+  type Second,
+  type Spread,
+} from './model.ts'
 import { drawnShare } from './pick.ts'
 import { withinBounds } from './ramp.ts'
 import { aheadS, type Rated, spreadOf } from './spread.ts'
 import { isStanding } from './standing.ts'
 import { type EventState, exclusionOf, type Fleet, firstS, lastS, type State } from './state.ts'
+import { pinnedFor } from './verify/pinned.ts'
 
 /**
  * Takes or declines an event, once per revision, under the programme version now in force, and says who may be used. Ranks are drawn with the
@@ -36,6 +47,8 @@ export function judge(s: State, e: EventState, nowS: Second): Decision {
   const endRank = ranks('end', base.endFollowsStart ? 0 : programme.restore.policy === 'levelCapped' ? 1 : base.endS, e.endRank)
   const spread = isBounded ? boundedSpread(s, e, programme, { base, used, startRank, endRank }, nowS) : base
   if (!spread) return { kind: 'declined', event: e.no, revision: e.event.revision, why: 'ramp' }
+  const exemption = exemptionOf(e.event, spread, programme)
+  const ruleset = pinnedFor(e, programme)
   return {
     kind: 'accepted',
     event: e.no,
@@ -46,7 +59,17 @@ export function judge(s: State, e: EventState, nowS: Second): Decision {
     why: codes,
     startRank,
     endRank,
+    ...(exemption ? { exemption } : {}),
+    ...(ruleset ? { ruleset } : {}),
   }
+}
+
+/** The ground on which a start is not spread (SI 2021/1467 reg. 11 knows some): the source's own, or what the programme says. */
+function exemptionOf({ spread: asked, exemption }: GridEvent, { startS }: Spread, { randomDelay }: Programme): Exemption | undefined {
+  const own = exemption ?? (typeof asked === 'object' && 'forbidden' in asked ? asked.forbidden : undefined)
+  if (startS > 0) return undefined
+  if (own !== undefined) return { by: 'signal', basis: own }
+  return randomDelay && { by: 'programme', basis: randomDelay.exemption }
 }
 
 type Drawn = { readonly base: Spread; readonly used: Uint32Array; readonly startRank: Uint16Array; readonly endRank: Uint16Array }

@@ -63,6 +63,9 @@ export type Spread = {
   readonly releaseShiftS?: number
 }
 
+/** Why nobody is spread at the start of an event: what the law exempts is for the operator or the source to claim, and is recorded as claimed. */
+export type Exemption = { readonly by: 'signal' | 'programme'; readonly basis: string }
+
 export type GridEvent = {
   /** Stable over revisions and restarts: `adapter:peer:upstreamRef`. */
   readonly id: string
@@ -94,6 +97,8 @@ export type GridEvent = {
   readonly liveness: { readonly heartbeatS: number; readonly failsafeW: number | null; readonly failsafeS?: number } | null
   /** The legal ground for using chargers without consent; only an emergency has one. */
   readonly basis: string | null
+  /** The source's ground for no random delay, where `spread` does not say it (an emergency's has its end there). */
+  readonly exemption?: string
   /** SHA-256 of the message as received; the bytes travel beside it as evidence. */
   readonly rawHash: HashHex
 }
@@ -123,6 +128,8 @@ export type Programme = {
   readonly startSpreadS: number
   readonly endSpreadS: number
   readonly ramp: (typeof ramps)[number]
+  /** The ground that is claimed where a start is not spread and its source claims none. */
+  readonly randomDelay?: { readonly exemption: string } | undefined
   readonly restore: RestoreRule
   /** A limit that would fall below this goes to `floorW` instead of 0 when it is above 0; 0 allows pausing. */
   readonly floorW: number
@@ -414,6 +421,8 @@ export type Decision =
       readonly endRank: Uint16Array
       /** What it will be verified by. Absent: `METER_BEFORE`. */
       readonly ruleset?: RulesetRef
+      /** Claimed for a start that is not spread; absent: it is, or nobody claims that it need not be. */
+      readonly exemption?: Exemption
     }
   | { readonly kind: 'declined'; readonly event: EventNo; readonly revision: number; readonly why: Decline }
   /** How a cancelled event lets go so that no node passes its bound per minute; `endRank` is empty where it was drawn before. */

@@ -72,6 +72,7 @@ export function fromBytes(bytes: Uint8Array): State {
   s.register ??= new Map()
   s.bounds ??= new Map()
   s.boots ??= new Map()
+  s.eventDays ??= new Map()
   for (const [id, p] of s.programmes) s.programmes.set(id, withDefaults(p))
   for (const e of s.events.values()) {
     e.announced ??= null
@@ -81,6 +82,10 @@ export function fromBytes(bytes: Uint8Array): State {
     e.told ??= []
     e.turnS ??= new Float64Array(0)
     e.terms ??= null
+    e.ruleset ??= null
+    e.salt ??= new Uint8Array(0)
+    e.kept ??= null
+    e.exemption ??= null
     e.ownDelayS ??= new Uint16Array(0)
   }
   return s

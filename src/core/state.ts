@@ -1,6 +1,7 @@
 import type {
   EventNo,
   Exclusion,
+  Exemption,
   Forecast,
   GridEvent,
   HashHex,
@@ -16,6 +17,9 @@ import { exclusions, linkLossTraits, NEVER_S } from './model.ts'
 import type { EmergencyUse } from './register.ts'
 import { emptyLearned, type Learned } from './reliability.ts'
 import { NONE, newRows, type Rows } from './rows.ts'
+import type { EventDays } from './verify/eventDays.ts'
+import type { RulesetRef } from './verify/record.ts'
+import type { Kept } from './verify/revision.ts'
 
 /**
  * The network tree and what the planner knows of each charger, as columns by number. `order` is the depth-first order of the chargers; every
@@ -67,6 +71,8 @@ export type EventState = {
   /** From the programme or the signal. */
   spread: Spread
   programmeVersion: number
+  /** The ground claimed for a start that is not spread. */
+  exemption: Exemption | null
   /** The rules of that version: an event runs to its end under those that it was accepted under. Null in states of before they were kept. */
   terms: Programme | null
   /** 1 + index in `exclusions` where a charger may not be used, by charger number; 0 = may. */
@@ -107,6 +113,12 @@ export type EventState = {
   /** How a programme with a level cap lets those go whom the event limits; null where the schedule's own end does. */
   restore: Restore | null
   verification: Verification | null
+  /** By which ruleset it is verified, as pinned when it was accepted; null: `METER_BEFORE`. */
+  ruleset: RulesetRef | null
+  /** Keeps the root over its readings from being guessed; empty until they are recorded. */
+  salt: Uint8Array
+  /** What the next revision of its verdict needs; null until there is one, and when it can be corrected no more. */
+  kept: Kept | null
   /** What the plan of the present revision was expected to give. */
   forecast: Forecast | null
 }
@@ -210,6 +222,8 @@ export type State = {
   bounds: Map<number, { readonly wPerMinute: number; readonly saidS: Second }>
   /** Stations that have started within the last minute; see `outage.ts`. */
   boots: Map<NodeNo, Boot>
+  /** Days on which chargers were in an event; see `verify/eventDays.ts`. */
+  eventDays: EventDays
   /** When to look at a charger again; a cache of `dueAt`. 0 = now. Not part of the canonical state: zero after a start, so everyone is looked at. */
   dueS: Uint32Array
 }
@@ -283,6 +297,7 @@ export const emptyState = (): State => ({
   register: new Map(),
   bounds: new Map(),
   boots: new Map(),
+  eventDays: new Map(),
   dueS: new Uint32Array(0),
 })
 

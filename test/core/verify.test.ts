@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ChargerSpec } from '../../simulations/virtual/fleet.ts'
 import { type Ask, chargerVerdicts, type GridEvent, nonResponses, type Readings, type Spread } from '../../src/core/model.ts'
-import { baselineWindow } from '../../src/core/verify/meterBefore.ts'
+import { baselineWindow } from '../../src/core/verify/window.ts'
 import { at, bed, during, fleetOfN, one, T } from './bed.ts'
 
 const from = T + 10_800
@@ -159,7 +159,7 @@ describe('the baseline is what was drawn before any event', () => {
 
 describe('each charger', () => {
   const others = (i: number) => minutes(i, 7_000, () => 0)
-  test('one reading above its limit is a slip, two are not compliant, and so is the only one there is', () => {
+  test('one reading above its limit is a slip, two are not compliant, and the only one there is says nothing', () => {
     const above = (minutesAbove: readonly number[]) =>
       verified(
         1,
@@ -173,7 +173,7 @@ describe('each charger', () => {
         [0, from - 300, from, 7_000],
         [0, from + 60, to - 60, 7_000],
       ]).of(0),
-    ).toBe('notCompliant acceptedButUnmoved')
+    ).toBe('noData noData')
   })
   test("inside 10 % of the limit, or of a paused box's own use, nobody is called non-compliant", () => {
     const of = (ask: Ask, thenW: number) =>

@@ -30,6 +30,8 @@ export type VerificationRules = {
   readonly correctionS: number
   /** What a delivered MWh is worth, GBP; null: results are not in pounds. */
   readonly gbpPerMWh: number | null
+  /** For a ruleset with a reference profile: what one charger draws in each period of a local day, Wh; null: none is given. */
+  readonly profileWh: readonly number[] | null
 }
 export const verificationDefaults: VerificationRules = {
   ruleset: METER_BEFORE.id,
@@ -39,6 +41,7 @@ export const verificationDefaults: VerificationRules = {
   periodS: 1_800,
   correctionS: 14 * 86_400,
   gbpPerMWh: null,
+  profileWh: null,
 }
 
 /** Why nobody should be paid by this verdict. */
@@ -150,6 +153,9 @@ export type VerdictTerms = {
   readonly limitW: Int32Array
   /** Largest error of its meter, in 1/10,000 of a reading. */
   readonly errorBp: Uint16Array
+  /** For a ruleset with history: days before on which a member was in an event, and 1 at `r * eventDays.length + k` where row r was. */
+  readonly eventDays?: Int32Array
+  readonly inEvent?: Uint8Array
 }
 
 /**
@@ -157,6 +163,8 @@ export type VerdictTerms = {
  * the leaf, and expires with the readings.
  */
 export type ChargerEnergy = { readonly baselineWh: Float64Array; readonly actualWh: Float64Array }
+/** By row: how many readings a charger had, and the first four bytes of its leaf in the tree over them, to tell whose readings have changed since. */
+export type ReadingMarks = { readonly readings: Uint32Array; readonly mark: Uint32Array }
 /** The event by settlement period; the first and the last may be cut by the window. `ratio` is NaN where there is none. */
 export type PeriodColumns = {
   readonly startS: Uint32Array
@@ -177,14 +185,17 @@ export type MeterErrors = { readonly who: Uint32Array; readonly errorBp: Uint16A
 export type History = { readonly who: Uint32Array; readonly day: Int32Array; readonly slots: number; readonly wh: Float64Array }
 /**
  * The days that a baseline was made of, and those that were not and why. Chargers with the same days share a pattern: pattern p says of `day[k]` what
- * stands at `p * day.length + k`. 0: selected; else 1 + index in `reasons`.
+ * stands at `p * day.length + k`: 0 not looked at, 1 selected, else 2 + index in `dayReasons`.
  */
 export type SelectedDays = {
   readonly day: Int32Array
-  readonly reasons: readonly string[]
   readonly patterns: Uint8Array
-  /** Row of `who` -> pattern. */
+  /** By row of `who`. */
   readonly patternOf: Uint32Array
+  /** By row: what was added to each period, Wh, or the factor; NaN where there is no adjustment, or too few days. */
+  readonly adjustment: Float64Array
+  /** By row: 1 the adjustment was capped, 2 too few days or none. */
+  readonly flags: Uint8Array
 }
 
 /**
@@ -210,4 +221,5 @@ export type Verified = {
   readonly energy?: ChargerEnergy
   readonly periods?: PeriodColumns
   readonly days?: SelectedDays
+  readonly marks?: ReadingMarks
 }

@@ -1,0 +1,119 @@
+import { createHmac, hash } from 'node:crypto'
+import type { HashHex, Readings } from '../model.ts'
+import type { History, ReadingMarks } from './record.ts'
+
+/**
+ * One hash for all readings that a verdict stands on: the root of the tree of RFC 6962 section 2.1 (SHA-256, 0x00 before a leaf, 0x01 before a node)
+ * with one leaf for each charger of `who`, by ascending number; a charger without readings has its leaf too, so that their absence is proven as
+ * well. Whoever has the readings of one charger and the path of its leaf proves those without seeing anybody else's.
+ *
+ * A leaf is, all numbers big-endian:
+ * - the charger's mark, 32 bytes: HMAC-SHA256 with the verdict's salt as key over its number (u32). Load that is mostly 0 could be guessed without it.
+ * - the charger's number, u32
+ * - its readings in order of `fromMs`, then `toMs`: fromMs, toMs (f64, ms since the epoch), powerW, registerWh (f64, W and Wh, NaN as
+ *   0x7ff8000000000000, no -0), quality (u8): 33 bytes each
+ * - its days of history in order: day (i32), then Wh of each slot (f64)
+ *
+ * A leaf for each reading instead would prove single readings, and cost twenty times as much while other events wait for their turn.
+ */
+export type ReadingsTree = {
+  readonly root: HashHex
+  /** In the order of `chargers`. */
+  readonly leafHashes: readonly Uint8Array[]
+  readonly chargers: Uint32Array
+}
+
+const READING_BYTES = 33
+
+/** @param readings ordered by charger, fromMs, toMs, as `Meters.range` gives them @param history ordered by charger, day */
+export function readingsTree(who: Uint32Array, readings: Readings, salt: Uint8Array, history?: History): ReadingsTree {
+  const chargers = Uint32Array.from(new Set(who)).sort()
+  const rows = rowsBy(readings.charger)
+  const days = history && rowsBy(history.who)
+  const leafHashes = Array.from(chargers, charger =>
+    leafHash(leafOf(charger, salt, readings, rows.get(charger) ?? none, history, days?.get(charger) ?? none)),
+  )
+  return { root: rootOf(leafHashes).toString('hex'), leafHashes, chargers }
+}
+
+/** The marks of a tree in the order of `who`. */
+export function marksOf(who: Uint32Array, { chargers, leafHashes }: ReadingsTree, readings: ReadonlyMap<number, number>): ReadingMarks {
+  const at = new Map(Array.from(chargers, (charger, k) => [charger, k]))
+  return {
+    readings: Uint32Array.from(who, i => readings.get(i) ?? 0),
+    mark: Uint32Array.from(who, i => new DataView(leafHashes[at.get(i)!]!.buffer, leafHashes[at.get(i)!]!.byteOffset).getUint32(0)),
+  }
+}
+
+export type Rows = { readonly from: number; readonly to: number }
+const none: Rows = { from: 0, to: 0 }
+/** Rows of each charger in a column in which they stand together. @throws RangeError where they do not: the readings are not in order */
+export function rowsBy(column: Uint32Array): Map<number, Rows> {
+  const out = new Map<number, Rows>()
+  for (let from = 0; from < column.length; ) {
+    const charger = column[from]!
+    let to = from + 1
+    while (to < column.length && column[to] === charger) to++
+    if (out.has(charger)) throw new RangeError(`rows of charger ${charger} stand apart`)
+    out.set(charger, { from, to })
+    from = to
+  }
+  return out
+}
+
+/** The bytes of a leaf, as an outsider makes them for one charger. */
+export function leafOf(
+  charger: number,
+  salt: Uint8Array,
+  readings: Readings,
+  rows: Rows,
+  history: History | undefined,
+  days: Rows,
+): Uint8Array {
+  const slots = history?.slots ?? 0
+  const bytes = new Uint8Array(32 + 4 + READING_BYTES * (rows.to - rows.from) + (4 + 8 * slots) * (days.to - days.from))
+  const view = new DataView(bytes.buffer)
+  view.setUint32(32, charger)
+  bytes.set(createHmac('sha256', salt).update(bytes.subarray(32, 36)).digest())
+  let at = 36
+  for (let k = rows.from; k < rows.to; k++) {
+    for (const column of [readings.fromMs, readings.toMs, readings.powerW, readings.registerWh]) {
+      view.setFloat64(at, canonical(column[k]!))
+      at += 8
+    }
+    view.setUint8(at++, readings.quality[k]!)
+  }
+  for (let k = days.from; k < days.to; k++) {
+    view.setInt32(at, history!.day[k]!)
+    at += 4
+    for (let slot = 0; slot < slots; slot++, at += 8) view.setFloat64(at, canonical(history!.wh[k * slots + slot]!))
+  }
+  return bytes
+}
+/** One NaN, one zero. */
+const canonical = (x: number): number => (Number.isNaN(x) ? Number.NaN : x + 0)
+
+const sha256 = (bytes: Uint8Array): Buffer => hash('sha256', bytes, 'buffer')
+function leafHash(leaf: Uint8Array): Buffer {
+  const prefixed = new Uint8Array(leaf.length + 1)
+  prefixed.set(leaf, 1)
+  return sha256(prefixed)
+}
+/** The core may not import the log's own tree (src/audit/merkle.ts); test/core/verdict.test.ts holds the two together. */
+function rootOf(leafHashes: readonly Uint8Array[]): Buffer {
+  if (leafHashes.length === 0) return sha256(new Uint8Array(0))
+  let level: readonly Uint8Array[] = leafHashes
+  while (level.length > 1) {
+    const above: Uint8Array[] = []
+    for (let k = 0; k < level.length; k += 2) above.push(k + 1 < level.length ? nodeHash(level[k]!, level[k + 1]!) : level[k]!)
+    level = above
+  }
+  return Buffer.from(level[0]!)
+}
+function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
+  const bytes = new Uint8Array(65)
+  bytes[0] = 1
+  bytes.set(left, 1)
+  bytes.set(right, 33)
+  return sha256(bytes)
+}

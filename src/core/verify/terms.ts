@@ -1,0 +1,95 @@
+import { allocate, UNLIMITED } from '../allocate.ts'
+import { membersOf } from '../apply.ts'
+import { spanFromS, spanToS } from '../edges.ts'
+import { SETTLE_S, showsAfterS } from '../effect.ts'
+import type { Second } from '../model.ts'
+import { answerOf, type EventState, exclusionOf, firstS, isOptedOut, isUp, linkLossOf, ownLastS, type State, termsOf } from '../state.ts'
+import { toldIn } from '../told.ts'
+import { UNKNOWN_ACCURACY } from './accuracy.ts'
+import { eventDaysOf } from './eventDays.ts'
+import {
+  METER_BEFORE,
+  type MeterErrors,
+  type standings,
+  type VerdictTerms,
+  type VerificationRules,
+  verificationDefaults,
+} from './record.ts'
+import { askedWindow, baselineWindow, settledWindow, type Window } from './window.ts'
+
+/** The rules that an event is verified under: those of the programme version that it was accepted under, filled up. */
+export const rulesOf = (s: State, e: EventState): VerificationRules => ({ ...verificationDefaults, ...termsOf(s, e)?.verification })
+
+/** What the verdict of an event takes from the record, with its members in the order in which sums are made. */
+export function verdictTerms(s: State, e: EventState, meters?: MeterErrors): { who: Uint32Array; terms: VerdictTerms } {
+  const who = membersOf(s, e)
+  const ruleset = e.ruleset ?? METER_BEFORE
+  // what was drawn just before is compared with what was drawn once everybody had begun; a settlement period is settled as a whole
+  const window = ruleset.id === METER_BEFORE.id ? settledWindow(e) : askedWindow(e)
+  const before = baselineWindow(s, e)
+  const limits = limitsOf(s, e, who, window)
+  const { fleet: f } = s
+  return {
+    who,
+    terms: {
+      ruleset,
+      rules: rulesOf(s, e),
+      intervals: e.event.intervals,
+      forecast: e.forecast,
+      window: { ...window, baselineFromS: before.fromS, baselineToS: before.toS },
+      minW: Int32Array.from(who, i => f.minW[i]!),
+      maxW: Int32Array.from(who, i => f.maxW[i]!),
+      standing: Uint8Array.from(who, (i, m) => standingOf(s, e, i, limits.ends[m]! > (m === 0 ? 0 : limits.ends[m - 1]!))),
+      resumes: Uint8Array.from(who, i => (linkLossOf(f, i) === 'holds' ? 0 : 1)),
+      limitEnds: limits.ends,
+      limitFromS: Uint32Array.from(limits.fromS),
+      limitToS: Uint32Array.from(limits.toS),
+      limitW: Int32Array.from(limits.limitW),
+      errorBp: errorsOf(who, meters),
+      ...(ruleset.id === METER_BEFORE.id ? {} : eventDaysOf(s, who, window.fromS, ruleset)),
+    },
+  }
+}
+
+function errorsOf(who: Uint32Array, meters: MeterErrors | undefined): Uint16Array {
+  const known = new Map(meters ? Array.from(meters.who, (i, k) => [i, meters.errorBp[k]!]) : [])
+  return Uint16Array.from(who, i => known.get(i) ?? UNKNOWN_ACCURACY * 10_000)
+}
+
+type Limits = { readonly ends: Uint32Array; readonly fromS: Second[]; readonly toS: Second[]; readonly limitW: number[] }
+/** What each member had to keep to, by interval, within the window, after its own start and after it was told. */
+function limitsOf(s: State, e: EventState, who: Uint32Array, window: Window): Limits {
+  const watts = e.event.intervals.map(x => (x.ask.kind === 'cap' || x.ask.kind === 'shed' ? undefined : allocate(s, e, x, who).watts))
+  const out: Limits = { ends: new Uint32Array(who.length), fromS: [], toS: [], limitW: [] }
+  who.forEach((i, m) => {
+    e.event.intervals.forEach((_, k) => {
+      const own = { fromS: spanFromS(e, k, i), toS: spanToS(e, k, i) }
+      // of a share that nobody kept (by an older version, or of what follows on a failsafe) it is not known what it was: nobody is judged by it
+      const { limitW, sinceS } = toldIn(e, k, i) ?? { limitW: watts[k]?.[m] ?? UNLIMITED, sinceS: 0 }
+      if (limitW === UNLIMITED || own.fromS >= own.toS) return
+      out.fromS.push(Math.max(window.fromS + SETTLE_S, Math.max(own.fromS, sinceS) + showsAfterS(s, e, i)))
+      out.toS.push(Math.min(own.toS, window.toS))
+      out.limitW.push(limitW)
+    })
+    out.ends[m] = out.limitW.length
+  })
+  return out
+}
+
+const codes: Record<(typeof standings)[number], number> = { none: 0, refused: 1, optedOut: 2, down: 3, accepted: 4 }
+function standingOf(s: State, e: EventState, i: number, isCommanded: boolean): number {
+  const answer = answerOf(e, i)
+  if (!isCommanded) return refusedHere(s, e, i) ? codes.refused : optedOutHere(s, e, i) || isExcluded(e, i) ? codes.optedOut : codes.none
+  if (answer === 'rejected') return codes.refused
+  if (!isUp(s, i)) return codes.down
+  return answer === 'accepted' ? codes.accepted : codes.none
+}
+/** The control group has not opted out of anything. */
+const isExcluded = (e: EventState, i: number): boolean => {
+  const why = exclusionOf(e, i)
+  return why !== null && why !== 'heldOut'
+}
+/** Refusals and opt-outs of other days stand in the state as well. */
+const refusedHere = (s: State, e: EventState, i: number): boolean =>
+  answerOf(e, i) === 'rejected' || (s.refusals.get(i)?.toS ?? 0) > firstS(e)
+const optedOutHere = (s: State, e: EventState, i: number): boolean => isOptedOut(s, i, firstS(e), ownLastS(e))
