@@ -29,6 +29,8 @@ const programme = z.strictObject({
   endSpreadS: spreadS,
   /** Where the ramp of a start lies: ends with the start (`pre`), lies around it, or begins with it (`post`). */
   ramp: z.enum(ramps).default('post'),
+  /** The ground claimed where a start is not spread (an emergency's, or `startSpreadS: 0`) and the signal claims none; goes into the record. */
+  randomDelay: z.strictObject({ exemption: z.string().min(1).max(200) }).optional(),
   /** How load comes back: all at once, over `endSpreadS`, that with a bound per minute, or admitted up to a multiple of what was drawn before. */
   restore: z
     .discriminatedUnion('policy', [

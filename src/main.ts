@@ -225,8 +225,10 @@ function programmes(engine: () => Engine, config: Pick<Config, 'programmes' | 'b
 }
 /** The next version of a programme; undefined where the present one says the same. Who may start a session is no matter of the plan. */
 function versioned({ authorize: _, ...p }: ProgrammeConfig, present: Programme | undefined): Programme | undefined {
-  const same = present !== undefined && (Object.keys(p) as (keyof typeof p)[]).every(key => isDeepStrictEqual(present[key], p[key]))
-  return same ? undefined : { ...p, version: (present?.version ?? 0) + 1 }
+  const { version, ...was } = present ?? { version: 0 }
+  const keys = new Set([...Object.keys(p), ...Object.keys(was)]) as Set<keyof typeof p>
+  const same = present !== undefined && [...keys].every(key => isDeepStrictEqual(present[key], p[key]))
+  return same ? undefined : { ...p, version: version + 1 }
 }
 
 async function systemRuntime(closers: (() => unknown)[]): Promise<Runtime> {

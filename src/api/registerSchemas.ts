@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { routineRules } from '../core/register.ts'
 import { useStates } from '../operations/register.ts'
-import { ask, named, page } from './schemas.ts'
+import { ask, exemption, named, page } from './schemas.ts'
 
 const instant = z.string().describe('RFC 3339, UTC')
 const count = z.number().int()
@@ -20,6 +20,7 @@ export const registerEntry = named(
     reason: z.string().nullable(),
     why: z.string(),
     basis: z.string().nullable(),
+    exemption: exemption.nullable().describe('from random delays, as claimed; null: none was'),
     programme: z.string(),
     targets: z.array(z.string()),
     intervals: z.array(z.object({ from: instant, until: instant.nullable(), ask })),
@@ -60,6 +61,7 @@ export const publicRegister = z.object({
         source: z.string(),
         why: z.string(),
         basis: z.string().nullable(),
+        exemption: z.string().nullable().describe('from random delays, as claimed'),
         test: z.boolean(),
         areas: z.array(z.string()).describe('feeders or above, of ten chargers or more'),
         from: instant,

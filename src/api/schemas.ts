@@ -92,6 +92,7 @@ const verification = named(
       .describe('what the plan was expected to take off before it began, and what it did'),
   }),
 )
+export const exemption = z.object({ by: z.enum(['signal', 'programme']), basis: z.string() })
 export const eventDetail = named(
   'EventDetail',
   z.object({
@@ -105,6 +106,7 @@ export const eventDetail = named(
       }),
     ),
     spread: z.object({ startS: z.number(), endS: z.number() }).nullable(),
+    exemption: exemption.nullable().describe('from random delays, as claimed where the start is not spread'),
     basis: z.string().nullable(),
     declined: z.string().nullable(),
     reason: z.string().nullable().describe('reason code of an operator'),

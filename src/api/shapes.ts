@@ -30,6 +30,7 @@ export function eventDetailShape(d: EventDetail, reason: string | null, mayCance
       failsafe: i.failsafe ?? false,
     })),
     spread: d.spread && { startS: d.spread.startS, endS: d.spread.endS },
+    exemption: d.exemption,
     basis: d.event?.basis ?? null,
     declined: d.declined,
     reason,

@@ -56,6 +56,7 @@ export function detailText(d: Detail): string {
   return [
     `${e.id}: ${e.state}${d.declined === null ? '' : ` (${d.declined})`}, ${e.class}, programme ${e.programme}, revision ${e.revision}`,
     `  from ${e.from} until ${e.until ?? 'cancelled'}${d.spread === null ? '' : `, starts spread over ${d.spread.startS} s, ends over ${d.spread.endS} s`}`,
+    ...(d.exemption === null ? [] : [`  no random delay at the start: ${exemptionText(d.exemption)}`]),
     ...d.intervals.map(
       i => `  ask ${i.from} to ${i.until ?? 'open'}: ${askText(i.ask)}${i.failsafe ? ' (failsafe: the source is silent)' : ''}`,
     ),
@@ -76,6 +77,8 @@ export function detailText(d: Detail): string {
         ]),
   ].join('\n')
 }
+/** Whose claim it is stands with it: it is theirs, not a conclusion of ours. */
+export const exemptionText = ({ by, basis }: NonNullable<Detail['exemption']>): string => `${basis} (claimed by the ${by})`
 /** The newest figure; not that of a step that has only begun: only the few chargers that were read since are in its sum. */
 function newest(points: NonNullable<Detail['series']>['points']) {
   const [before, last] = points.filter(p => p.measuredW !== null).slice(-2)

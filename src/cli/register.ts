@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { RegisterEntry } from '../operations/register.ts'
 import { pages } from './client.ts'
 import type { Context } from './context.ts'
-import { askText } from './event.ts'
+import { askText, exemptionText } from './event.ts'
 import { clock, wattHours, watts } from './output.ts'
 
 export async function list(context: Context<{ unreviewed?: boolean }>): Promise<undefined> {
@@ -50,6 +50,7 @@ export function entryText(e: RegisterEntry): string {
     `  who         ${e.by ? `${e.by}, an operator` : `${e.peer} over ${e.adapter}`} (credential ${e.credential})`,
     `  what        ${e.intervals.map(x => askText(x.ask)).join(', ')} on ${e.targets.join(', ')}`,
     `  why         ${e.why}${e.basis ? `; ground: ${e.basis}` : ''}`,
+    `  no delay    ${e.exemption ? exemptionText(e.exemption) : 'no exemption from random delay is claimed'}`,
     `  when        ${e.from} to ${e.until ?? 'no end'}${e.durationS === null ? '' : `, ${e.durationS} s`}; received ${e.received}`,
     `  chargers    ${e.commanded} commanded${e.firstCommandAfterS === null ? '' : `, the first after ${e.firstCommandAfterS} s`}; ${e.excluded} excluded; ${e.drawing} drew ${watts(e.drawnW)} before`,
     `  effect      ${e.metered ? `${watts(e.metered.beforeW)} -> ${watts(e.metered.nowW)}, ${e.metered.chargers} metered` : 'not metered'}${e.verified ? `; ${e.verified.verdict}, ${wattHours(e.verified.deliveredWh)} less` : ''}`,

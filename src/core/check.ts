@@ -52,6 +52,9 @@ function checkRow(s: State, i: number, nowS: Second, events: readonly (Bound | u
     if (bound?.e.status !== 'accepted') return `charger ${i}: limited by event ${rows.because[k]}, which is not accepted`
     if (f.limitsAtStation[i] === 0 && !bound.mayUse(i, fromS, toS))
       return `charger ${i}: limited by event ${bound.e.no}, which may not use it`
+    const isFromFree = fromS > nowS && f.limitsAtStation[i] === 0 && (k === rowStart(rows, s.want[i]!) || rows.toS[k - 1]! < fromS)
+    const late = isFromFree ? comesLate(bound.e, i, fromS) : undefined
+    if (late) return late
     const early = isOutage(bound.e.event) ? checkOutage(bound.e, i, fromS) : undefined
     if (early) return early
     if (toS > latestEndS(bound, i, f.limitsAtStation[i] === 1)) {
@@ -61,10 +64,15 @@ function checkRow(s: State, i: number, nowS: Second, events: readonly (Bound | u
   }
   return undefined
 }
-    const isFromFree = fromS > nowS && f.limitsAtStation[i] === 0 && (k === rowStart(rows, s.want[i]!) || rows.toS[k - 1]! < fromS)
-    const late = isFromFree ? comesLate(bound.e, i, fromS) : undefined
-    if (late) return late
 
+/** A box with a random delay of its own is told so early that it has acted when the ramp is over, or with the first where the ramp is the shorter. */
+function comesLate(e: EventState, i: ChargerNo, fromS: Second): string | undefined {
+  const ownS = ownDelayS(e, i)
+  const begun = ownS === 0 ? undefined : e.event.intervals.findLast(x => x.fromS + e.spread.startShiftS <= fromS)
+  if (!begun || begun.failsafe) return undefined
+  const latestS = begun.fromS + e.spread.startShiftS + Math.max(0, e.spread.startS - ownS)
+  return fromS > latestS ? `charger ${i}: limited from ${fromS} by event ${e.no}, too late for its own delay of ${ownS} s` : undefined
+}
 /** An outage asks for nothing of its own: it limits only whom its restore holds, and nobody before it was seen. */
 function checkOutage({ no, event, restore }: EventState, i: ChargerNo, fromS: Second): string | undefined {
   const seenS = event.intervals.at(-1)?.toS ?? 0
@@ -74,14 +82,6 @@ function checkOutage({ no, event, restore }: EventState, i: ChargerNo, fromS: Se
 /** The least that can be signalled but 0, W; of a box that takes one limit, to whichever of its chargers can do with the least. */
 function leastW({ fleet: f }: State, i: ChargerNo): number {
   if (f.limitsAtStation[i] === 0) return f.minW[i]!
-/** A box with a random delay of its own is told so early that it has acted when the ramp is over, or with the first where the ramp is the shorter. */
-function comesLate(e: EventState, i: ChargerNo, fromS: Second): string | undefined {
-  const ownS = ownDelayS(e, i)
-  const begun = ownS === 0 ? undefined : e.event.intervals.findLast(x => x.fromS + e.spread.startShiftS <= fromS)
-  if (!begun || begun.failsafe) return undefined
-  const latestS = begun.fromS + e.spread.startShiftS + Math.max(0, e.spread.startS - ownS)
-  return fromS > latestS ? `charger ${i}: limited from ${fromS} by event ${e.no}, too late for its own delay of ${ownS} s` : undefined
-}
   const station = f.station[i]!
   let least = f.minW[i]!
   for (let p = f.nodeFrom[station]!; p < f.nodeTo[station]!; p++)
@@ -304,6 +304,9 @@ function stepsOf(s: State, from: number, to: number, nowS: Second) {
   const [down, up]: [Step[], Step[]] = [[], []]
   let mostW = 0
   const isEmergency = (event: EventNo) => s.events.get(event)?.event.class === 'emergency'
+  // a box with a random delay of its own moves by chance within it: such boxes are counted evenly over it
+  const movesS = (i: number, event: EventNo, atS: Second) =>
+    atS + Math.floor(((i * 0.618033988749895) % 1) * ((s.events.get(event)?.ownDelayS[i] ?? -1) + 1))
   for (let p = from; p < to; p++) {
     const i = f.order[p]!
     mostW = Math.max(mostW, f.maxW[i]!)
@@ -313,9 +316,6 @@ function stepsOf(s: State, from: number, to: number, nowS: Second) {
       const [fromS, toS, w, event] = [rows.fromS[k]!, rows.toS[k]!, rows.limitW[k]!, rows.because[k]!]
       const follows = k > rowStart(rows, s.want[i]!) && rows.toS[k - 1] === fromS
       const wasW = follows ? rows.limitW[k - 1]! : fullW
-  // a box with a random delay of its own moves by chance within it: such boxes are counted evenly over it
-  const movesS = (i: number, event: EventNo, atS: Second) =>
-    atS + Math.floor(((i * 0.618033988749895) % 1) * ((s.events.get(event)?.ownDelayS[i] ?? -1) + 1))
       const same = follows && rows.because[k - 1] === event
       if (fromS > nowS && wasW > w && !isEmergency(event)) down.push({ atS: movesS(i, event, fromS), w: wasW - w, event })
       if (fromS > nowS && wasW < w && !(same && isEmergency(event)))

@@ -1,7 +1,17 @@
 import { applyBudgetAlarm, countingUses, countTime } from './budget.ts'
 import { spentRule, unrested } from './calendar.ts'
 import { chargersOf, honoursOptOut, rangesOf } from './members.ts'
-import { type Alarm, type EventNo, type Exemption, type Fact, type GridEvent, NEVER_S, type ResortStep, type Second, type Verification } from './model.ts'
+import {
+  type Alarm,
+  type EventNo,
+  type Exemption,
+  type Fact,
+  type GridEvent,
+  NEVER_S,
+  type ResortStep,
+  type Second,
+  type Verification,
+} from './model.ts'
 import { cutsBeyondBound } from './ramp.ts'
 import { type EventState, firstS, lastS, type State } from './state.ts'
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { GridEvent, NonResponse, Verification } from '../core/model.ts'
+import type { Exemption, GridEvent, NonResponse, Verification } from '../core/model.ts'
 import { chargerVerdicts, NEVER_S, nonResponses } from '../core/model.ts'
 import { type EventState, tailS } from '../core/state.ts'
 import { chargersUnder, type EventSummary, eventSummary, targetAt, windowOf } from '../core/views.ts'
@@ -22,6 +22,7 @@ export type EventDetail = {
   /** Null once the State has forgotten the event. */
   readonly event: GridEvent | null
   readonly spread: EventState['spread'] | null
+  readonly exemption: Exemption | null
   readonly declined: string | null
   readonly summary: EventSummary | null
   readonly verification: Verification | null
@@ -67,6 +68,7 @@ export const createEvents = (engine: Engine, history: History) => ({
       view,
       event: e?.event ?? null,
       spread: e?.spread ?? null,
+      exemption: e?.exemption ?? null,
       declined: e?.declined ?? null,
       summary,
       verification: e?.verification ?? kept?.verification ?? null,

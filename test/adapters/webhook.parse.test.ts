@@ -139,6 +139,10 @@ describe('an emergency', () => {
       expect(eventOf({ ...emergency, randomise }).spread).toMatchObject({ startS: 0, endS: 600 })
     },
   )
+  it('that claims an exemption from random delay has it on record, whatever its end', () => {
+    expect(eventOf({ ...emergency, randomise: { mode: 'forbidden', basis: 'supply limitation' } }).exemption).toBe('supply limitation')
+    expect('exemption' in eventOf(emergency)).toBe(false)
+  })
   it('may name its own ground and restore window', () => {
     const event = eventOf({ ...emergency, basis: 'DOC6', randomise: { mode: 'window', windowS: 0, restoreWindowS: 1200 } })
     expect(event).toMatchObject({ basis: 'DOC6 (thermal-overload)', spread: { startS: 0, endS: 1200 } })

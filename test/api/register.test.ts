@@ -29,6 +29,7 @@ describe('the register of emergencies', () => {
       reason: 'thermalOverload',
       why: 'a local cable or transformer is overloaded',
       basis: 'ESQCR reg. 3',
+      exemption: null,
       targets: ['BATH/BATH-11'],
       intervals: [{ ask: { kind: 'limitEach', limitW: 4_200 } }],
       durationS: 600,
@@ -40,6 +41,7 @@ describe('the register of emergencies', () => {
     })
     expect((await b.get(`/v1/register/${encodeURIComponent(event)}`)).json().no).toBe(0)
     expect((await b.get('/v1/register')).json()).toMatchObject({ total: 1, items: [{ no: 0 }] })
+    expect(entryText(entry)).toContain('no exemption from random delay is claimed')
     expect(entryText(entry)).toContain('▲ review owed: gridbridge register review 0')
   })
   test('keeps a review, and asks for it until then; the metric counts', async () => {

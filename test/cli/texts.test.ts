@@ -32,6 +32,7 @@ describe('event show', () => {
     event: { id: 'a', state: 'active', class: 'contracted', programme: 'p', revision: 1, from: '2026-01-01T12:00:00.000Z', until: null },
     declined: null,
     spread: null,
+    exemption: null,
     intervals: [],
     progress: null,
     verification: null,
@@ -42,6 +43,12 @@ describe('event show', () => {
       series: { stepS: 60, points: points.map(([at, measuredW, coverage]) => ({ at, targetW: 90_000, measuredW, coverage })) },
     } as unknown as Parameters<typeof detailText>[0])
 
+  test('says on whose claim a start is not spread', () => {
+    const text = detailText({ ...detail, exemption: { by: 'signal', basis: 'grid code 4.2' } } as unknown as Parameters<
+      typeof detailText
+    >[0])
+    expect(text).toContain('no random delay at the start: grid code 4.2 (claimed by the signal)')
+  })
   test('shows a whole minute, not the one that has only begun', () => {
     expect(shown(['12:00', 77_000, 0.9], ['12:01', 26_000, 0.004], ['12:02', null, 0])).toContain('measured 77 kW (target 90 kW) at 12:00')
     expect(shown(['12:00', 77_000, 0.9], ['12:01', 76_000, 0.9])).toContain('measured 76 kW (target 90 kW) at 12:01')

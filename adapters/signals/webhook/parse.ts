@@ -123,6 +123,7 @@ function toStart(message: StartMessage, ctx: ParseContext): Read<GridEvent> {
       targets: targets.ok,
       intervals: [interval.ok],
       spread: spreadOf(message, eventClass, ctx.peer.restoreWindowS),
+      ...(message.randomise?.mode === 'forbidden' ? { exemption: message.randomise.basis } : {}),
       priority: message.priority ?? (eventClass === 'emergency' ? 0 : 10),
       stopAtOnce: false,
       test: message.test ?? false,
