@@ -84,7 +84,7 @@ export interface Meters {
   /** Removes every reading of these chargers, the newest too. Resolves to how many were stored. */
   erase(who: Uint32Array): Promise<number>
   /**
-   * Removes readings that began before, at the latest five minutes after they could be, except those that touch a window of `kept` (what is not settled
+   * Removes readings that began before, at the latest an hour after they could be, except those that touch a window of `kept` (what is not settled
    * yet). Resolves to how many. What was rolled up of them stays.
    */
   expire(beforeMs: Instant, kept?: readonly Window[]): Promise<number>

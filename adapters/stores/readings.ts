@@ -1,4 +1,5 @@
 import type { Readings } from '../../src/core/model.ts'
+import type { WitnessRows } from '../../src/ports.ts'
 
 export type Reading = {
   readonly charger: number
@@ -35,3 +36,18 @@ export function columnsOf(rows: readonly Reading[]): Readings {
     quality: Uint8Array.from(rows, r => r.quality),
   }
 }
+
+/** An interval of a meter that is not ours. */
+export type WitnessRow = { readonly fromMs: number; readonly toMs: number; readonly wh: number; readonly receivedMs: number }
+export const witnessRowOf = (rows: WitnessRows, i: number): WitnessRow => ({
+  fromMs: rows.fromMs[i]!,
+  toMs: rows.toMs[i]!,
+  wh: rows.wh[i]!,
+  receivedMs: rows.receivedMs[i]!,
+})
+export const witnessColumns = (rows: readonly WitnessRow[]): WitnessRows => ({
+  fromMs: Float64Array.from(rows, r => r.fromMs),
+  toMs: Float64Array.from(rows, r => r.toMs),
+  wh: Float64Array.from(rows, r => r.wh),
+  receivedMs: Float64Array.from(rows, r => r.receivedMs),
+})

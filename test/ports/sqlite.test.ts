@@ -7,10 +7,12 @@ import { type Db, openDatabase } from '../../adapters/stores/sqlite/db.ts'
 import { openJournal } from '../../adapters/stores/sqlite/journal.ts'
 import { openMeters } from '../../adapters/stores/sqlite/meters.ts'
 import { openRegistry } from '../../adapters/stores/sqlite/registry.ts'
+import { openWitnesses } from '../../adapters/stores/sqlite/witnesses.ts'
 import { generateSeed, signerOf } from '../../src/audit/note.ts'
 import { journalSuite } from './journal.suite.ts'
 import { metersSuite } from './meters.suite.ts'
 import { registrySuite } from './registry.suite.ts'
+import { witnessesSuite } from './witnesses.suite.ts'
 
 /** A folder whose database is opened anew each time, as restarts do. */
 function folder() {
@@ -54,4 +56,8 @@ metersSuite('sqlite', async () => {
 registrySuite('sqlite', async () => {
   const { db, dispose } = folder()
   return { open: () => openRegistry(db()), dispose }
+})
+witnessesSuite('sqlite', async () => {
+  const { db, dispose } = folder()
+  return { open: () => openWitnesses(db()), dispose }
 })

@@ -146,8 +146,9 @@ export function openMeters(db: Db, runtime: Pick<Runtime, 'now' | 'at'>, { maxWO
       sessions.erase(who)
       return count
     },
-    async expire(beforeMs, kept = []) {
+    async expire(endMs, kept = []) {
       flush()
+      const beforeMs = Math.floor(endMs / HOUR_MS) * HOUR_MS
       while (rollups.rollSome(Math.floor(beforeMs / HOUR_MS) + 1, rollAtOnce)) await pass()
       rollups.keptFrom(beforeMs)
       let count = 0

@@ -59,14 +59,23 @@ export function openRollups({ db, between, maxWOf }: Part) {
     }
     const [low, high] = [block * BLOCK, block * BLOCK + BLOCK - 1]
     const curves = curvesOf(between(low, high, hour * HOUR_MS - MARGIN_MS, (hour + 1) * HOUR_MS + MARGIN_MS), maxWOf)
-    db.write(() => {
-      for (const step of rollupSteps)
-        store(step, block, Math.floor((hour * HOUR_S) / spanS[step]), body => {
-          for (let charger = low; charger <= high; charger++) writeHour(step, body, charger, hour, curves.get(charger))
-        })
-      dropMark.run([hour, block])
-    })
+    for (const step of rollupSteps)
+      store(step, block, Math.floor((hour * HOUR_S) / spanS[step]), body => {
+        for (let charger = low; charger <= high; charger++) writeHour(step, body, charger, hour, curves.get(charger))
+      })
+    dropMark.run([hour, block])
     marks.clear(hour, block)
+  }
+  /** In one commit; a failed one leaves the marks as they are stored. */
+  function rollAll(due: readonly (readonly [number, number])[]): void {
+    try {
+      db.write(() => {
+        for (const [hour, block] of due) roll(hour, block)
+      })
+    } catch (error) {
+      for (const [hour, block] of due) marks.recall(hour, block)
+      throw error
+    }
   }
   function readInto(out: EnergyColumns, step: RollupStep, rows: readonly number[], block: number): void {
     const perCharger = spanS[step] / step
@@ -94,20 +103,23 @@ export function openRollups({ db, between, maxWOf }: Part) {
     },
     /** Rolls up some that are over; were there more? */
     rollSome(untilHour: number, most: number): boolean {
-      let count = 0
-      for (const [hour, block] of marks.before(untilHour)) {
-        if (count++ === most) return true
-        roll(hour, block)
+      const due: (readonly [number, number])[] = []
+      for (const next of marks.before(untilHour)) {
+        due.push(next)
+        if (due.length > most) break
       }
-      return false
+      if (due.length > 0) rollAll(due.slice(0, most))
+      return due.length > most
     },
+    /** Rolls up what was asked for and is due first. */
     read(who: Uint32Array, fromS: Second, toS: Second, step: RollupStep): EnergyColumns {
       const startS = Math.floor(fromS / step) * step
       const count = Math.max(0, Math.ceil((toS - startS) / step))
       const out = newColumns(who, startS, step, count)
       const byBlock = grouped(who.keys(), k => blockOf(who[k]!))
       const untilHour = Math.ceil((startS + count * step) / HOUR_S)
-      for (const [hour, block] of [...marks.before(untilHour)]) if (hour * HOUR_S + HOUR_S > startS && byBlock.has(block)) roll(hour, block)
+      const due = [...marks.before(untilHour)].filter(([hour, block]) => (hour + 1) * HOUR_S > startS && byBlock.has(block))
+      for (let k = 0; k < due.length; k += AT_ONCE) rollAll(due.slice(k, k + AT_ONCE))
       for (const [block, rows] of byBlock) readInto(out, step, rows, block)
       return out
     },
@@ -135,6 +147,7 @@ export function openRollups({ db, between, maxWOf }: Part) {
   }
 }
 
+const AT_ONCE = 64
 function newColumns(who: Uint32Array, fromS: Second, stepS: RollupStep, count: number): EnergyColumns {
   const cells = who.length * count
   return { who, fromS, stepS, count, wh: new Float64Array(cells).fill(Number.NaN), flaws: new Uint16Array(cells).fill(flaw.gap) }
