@@ -26,6 +26,7 @@ import { serviceRoutes } from './routes/service.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { settlementRoutes } from './routes/settlement.ts'
 import { subjectRoutes } from './routes/subjects.ts'
+import { submissionRoutes } from './routes/submissions.ts'
 
 export type ApiOptions = {
   readonly engine: Engine
@@ -140,6 +141,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       serviceRoutes,
       eventRoutes,
       settlementRoutes,
+      submissionRoutes,
       fleetRoutes,
       enrolmentTestRoutes,
       limitRoutes,

@@ -101,6 +101,60 @@ export function createProgram(proc: Process, version: string): Command {
       .option('--at-once', 'free all chargers at the same time'),
   ).action(does(async () => (await import('./event.ts')).cancel))
 
+  remote(
+    program
+      .command('settle')
+      .description('what a verified event comes to, and who gets what, exact to the penny; pays nobody')
+      .argument('<event>')
+      .addOption(
+        new Option('--split <rule>', 'what the money is shared by')
+          .choices(['equal', 'delivered', 'availability', 'chargers'])
+          .default('delivered'),
+      )
+      .addOption(new Option('--by <who>', 'who gets a statement').choices(['site', 'charger', 'group']).default('site'))
+      .addOption(
+        new Option('--scheme <id>', 'how pay follows delivery')
+          .choices(['proportional', 'dfs', 'ssen', 'flexiblePower', 'ercot'])
+          .default('proportional'),
+      )
+      .option('--price <gbp>', 'GBP per MWh (default: that of the programme)', pounds)
+      .addOption(new Option('--amount <gbp>', 'GBP that the buyer has paid, instead of a price').argParser(pounds).conflicts('price'))
+      .option('--csv', 'the settlement file: a line per participant')
+      .option('--out <file>', 'where to; stdout without it; a name in .csv gives the settlement file'),
+  )
+    .addHelpText(
+      'before',
+      examples('gridbridge settle EVENT --scheme dfs --price 300', 'gridbridge settle EVENT --amount 1250 --by group --out may.csv'),
+    )
+    .action(does(async () => (await import('./settle.ts')).settle))
+
+  const submission = program.command('submission').description('baselines and availability that a buyer wants before an event')
+  remote(submission.command('list').description('by deadline: draft, due, sent or late')).action(
+    does(async () => (await import('./submission.ts')).list),
+  )
+  remote(
+    submission
+      .command('draft')
+      .description('make one from the meters, with what such a forecast was wrong by lately')
+      .argument('<node>')
+      .addOption(new Option('--kind <kind>', 'what it says').choices(['baseline', 'availability']).default('baseline'))
+      .addOption(new Option('--cadence <cadence>', 'for a day, or for a week').choices(['dayAhead', 'weekly']).default('dayAhead'))
+      .option('--day <date>', 'a day of it, e.g. 2026-11-23 (default: the next that can be in time)')
+      .option('--deadline <instant>', "the buyer's own (default: noon of the day before; a week: of the Wednesday before)"),
+  ).action(does(async () => (await import('./submission.ts')).draft))
+  remote(
+    submission
+      .command('send')
+      .description('write the file that you upload, and put on record that it was sent')
+      .argument('<id>')
+      .option('--out <file>', 'where to (default: ID.csv)'),
+  )
+    .addHelpText(
+      'before',
+      examples('gridbridge submission draft BATH --cadence weekly', 'gridbridge submission send ID --out baseline.csv'),
+    )
+    .action(does(async () => (await import('./submission.ts')).send))
+
   const optOut = program.command('opt-out').description('the right of drivers and operators to be left alone')
   remote(
     optOut
@@ -258,6 +312,32 @@ export function createProgram(proc: Process, version: string): Command {
     .addHelpText('before', examples('gridbridge subject export CP-1042', 'gridbridge subject erase CP-1042 --also "Jane Smith" --apply'))
     .action(does(async () => (await import('./subject.ts')).erase))
 
+  program
+    .command('baseline')
+    .description('what a meter would have drawn without an event, from a plain CSV file; no fleet, no running bridge')
+    .option('--ruleset <id>', 'e.g. elexon-bl01 (the version in force on the day) or dfs-domestic@1; with --compare several, by comma')
+    .option('--meter <file>', 'CSV with a column of interval starts and one of energy: start,kwh')
+    .option('--id <meter>', 'one meter of a file that has a column for it')
+    .option('--day <date>', 'the local day of the event, e.g. 2024-02-15')
+    .option('--from <time>', 'its start by the local clock, e.g. 17:00 (default: the whole day; with --compare 17:00)')
+    .option('--to <time>', 'its end; at or before --from: on the next day (with --compare 18:00)')
+    .option('--event-days <dates>', 'days on which the meter was in an event, by comma')
+    .addOption(new Option('--unit <unit>', 'of the energy; without it as the column is called, else kWh').choices(['Wh', 'kWh', 'MWh']))
+    .option('--stamps <zone>', 'what times without an offset are in', 'UTC')
+    .option('--zone <zone>', 'whose clock makes the days (default: the zone of the ruleset)')
+    .option('--compare', 'instead: how far each ruleset is off on days without an event')
+    .option('--sizes <list>', 'with --compare: meters added up', '1,10,100,1000')
+    .option('--list', 'instead: the rulesets')
+    .addHelpText(
+      'before',
+      examples(
+        'gridbridge baseline --list',
+        'gridbridge baseline --ruleset elexon-bl01 --meter meter.csv --day 2024-02-15 --from 17:00 --to 18:00',
+        'gridbridge baseline --compare --meter meters.csv --from 17:00 --to 19:00',
+      ),
+    )
+    .action(does(async () => (await import('./baseline.ts')).baseline))
+
   const charger = program.command('charger').description('one charger')
   remote(charger.command('limits').description('who limits it, why, until when, and how to override').argument('<id>')).action(
     does(async () => (await import('./charger.ts')).limits),
@@ -310,6 +390,11 @@ export function kilowatts(text: string): string {
   const [, n] = /^(\d+(?:\.\d+)?)\s*(?:kW)?$/.exec(text) ?? []
   if (n === undefined || Number(n) > 2_000_000) throw new InvalidArgumentError('wanted kW, such as 50')
   return n
+}
+/** `12`, `12.50`, as it is passed on: pounds, no more than pence. */
+export function pounds(text: string): string {
+  if (!/^-?\d{1,9}(\.\d{1,2})?$/.test(text)) throw new InvalidArgumentError('wanted pounds, such as 12.50')
+  return text
 }
 /** `30%` or `0.3` -> 0.3. */
 export function share(text: string): number {

@@ -17,6 +17,7 @@ import type { By } from './result.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { createSettle, type Settle } from './settle.ts'
 import { exportSubject } from './subject.ts'
+import { createSubmissions, type Submissions } from './submissions.ts'
 
 /** What people do with the bridge, whatever they do it through. */
 export type Operations = {
@@ -33,6 +34,7 @@ export type Operations = {
   readonly register: Register
   readonly sessions: Sessions
   readonly settle: Settle
+  readonly submissions: Submissions
   readonly audit: Audit
   readonly log: LogFiles
   readonly subject: Subjects
@@ -74,6 +76,7 @@ export function createOperations({
     register: createRegister(engine),
     sessions: createSessions(engine),
     settle: createSettle(engine, history),
+    submissions: createSubmissions(engine),
     audit: createAudit(engine, decodeLeaf),
     log: createLog(engine),
     subject: {

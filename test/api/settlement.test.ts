@@ -1,0 +1,112 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { ana, type Bridge, eve, gridEvent, startBridge } from './bridge.ts'
+
+let b: Bridge
+const id = 'openadr2b:vtn:e1'
+const url = (query = '') => `/v1/events/${encodeURIComponent(id)}/settlement?${query}`
+const csv = { ...ana, accept: 'text/csv' }
+
+/** Half an hour at 2 kW each: c0 to c3 drew 5 kW before and obey, all but c3; c4 drew nothing. */
+async function anEvent(names = ['c0', 'c1', 'c2', 'c3', 'c4']) {
+  const node = (b.engine.registry.resolve('node', 'BATH/BATH-11')![0] as { node: number }).node
+  const { event, raw } = gridEvent(node, b.engine.now(), {}, 600)
+  await b.engine.bridge.submit(event, raw)
+  for (let minute = 0; minute < 45; minute++) {
+    await b.seconds(60)
+    const nowS = b.engine.now() / 1000
+    const isDuring = nowS > event.intervals[0]!.fromS && nowS <= event.intervals[0]!.toS
+    b.meter(Object.fromEntries(names.map(name => [name, name === 'c4' ? 0 : isDuring && name !== 'c3' ? 2000 : 5000])))
+  }
+  for (let minute = 0; minute < 120 && b.engine.bridge.event(id)?.state !== 'verified'; minute++) await b.seconds(60)
+  expect(b.engine.bridge.event(id)?.state).toBe('verified')
+}
+beforeEach(async () => {
+  b = await startBridge({ programme: { endSpreadS: 0 } })
+})
+
+describe('gridbridge settles an event', () => {
+  test('by what the meters say of each site: the statements sum to the penny', async () => {
+    await anEvent()
+    const answer = await b.get(url('price=300&by=site'))
+    expect(answer.statusCode, answer.body).toBe(200)
+    const s = answer.json()
+    expect(s).toMatchObject({ event: id, scheme: 'proportional', split: 'delivered', verdictRevision: 1, gbpPerMWh: 300, exact: true })
+    expect(s.statements.map((x: { participant: string }) => x.participant.split('/').at(-1))).toEqual(['c0', 'c1', 'c2', 'c3', 'c4', 'c5'])
+    const pence = s.statements.map((x: { gbp: number }) => Math.round(x.gbp * 100))
+    expect(pence.reduce((sum: number, p: number) => sum + p, 0)).toBe(Math.round(s.gbp * 100))
+    // 3 of 4 gave 3 kW for half an hour: 4.5 kWh at 30p
+    expect(s.gbp).toBeCloseTo(1.35, 2)
+    expect(pence.slice(0, 3)).toEqual([45, 45, 45])
+    expect(pence.slice(3)).toEqual([0, 0, 0])
+    expect(s.deliveredWh).toBeCloseTo(4500, -2)
+    expect(s.periods.reduce((sum: number, p: { gbp: number }) => sum + p.gbp, 0)).toBeCloseTo(s.gbp, 2)
+  })
+  test('an amount that was paid, among all alike, as the file that is sent', async () => {
+    await anEvent()
+    const file = (await b.get(url('amount=100&by=charger&split=equal'), csv)).body.trim().split('\r\n')
+    expect(file[0]).toBe('participant,chargers,baseline_kwh,actual_kwh,delivered_kwh,metered_share,gbp')
+    expect(file.slice(1).map(line => [line.split(',')[0], line.split(',').at(-1)])).toEqual([
+      ['c0', '16.67'],
+      ['c1', '16.67'],
+      ['c2', '16.67'],
+      ['c3', '16.67'],
+      ['c4', '16.66'],
+      ['c5', '16.66'],
+    ])
+  })
+  test('by group of the outside; who is in none is shown too', async () => {
+    const no = (name: string) => b.engine.registry.chargerByExternalId(name)!
+    const group = (value: string, ...names: string[]) => ({
+      scheme: 'groupID',
+      value,
+      targets: names.map(name => ({ kind: 'charger' as const, charger: no(name) })),
+    })
+    await b.engine.registry.put({ aliases: [group('depot', 'c0', 'c1'), group('homes', 'c2')] })
+    await anEvent()
+    const { statements } = (await b.get(url('price=300&by=group'))).json()
+    expect(statements.map((x: { participant: string; chargers: number; gbp: number }) => [x.participant, x.chargers, x.gbp])).toEqual([
+      ['(none)', 3, 0],
+      ['depot', 2, 0.9],
+      ['homes', 1, 0.45],
+    ])
+    await b.engine.registry.put({ aliases: [group('homes', 'c1', 'c2')] })
+    expect((await b.get(url('price=300&by=group'))).json()).toMatchObject({ status: 409, code: 'group-overlap' })
+  })
+  test('schemes pay differently for the same meters', async () => {
+    await anEvent()
+    const paid = async (scheme: string) => (await b.get(url(`price=1000&scheme=${scheme}`))).json()
+    const [dfs, ssen] = [await paid('dfs'), await paid('ssen')]
+    expect(dfs.ratio).toBeGreaterThan(0.5)
+    expect(dfs.periods.map((p: { factor: number; ratio: number }) => p.factor - p.ratio)).toEqual(
+      dfs.periods.map(() => expect.closeTo(0, 6)),
+    )
+    expect(ssen.exact).toBe(false)
+  })
+  test('the price of the programme is the default', async () => {
+    b = await startBridge({ programme: { endSpreadS: 0, verification: { gbpPerMWh: 200 } } })
+    await anEvent()
+    expect((await b.get(url())).json()).toMatchObject({ gbpPerMWh: 200 })
+  })
+})
+
+describe('nothing is settled', () => {
+  test('that too little was metered of', async () => {
+    await anEvent(['c0'])
+    expect((await b.get(url('price=300'))).json()).toMatchObject({ status: 409, code: 'not-settleable' })
+  })
+  test.each([
+    ['before it is verified', '', 404, 'no-results'],
+    ['by a rule that is none', 'split=fair', 400, 'validation'],
+  ])('%s', async (_, query, status, code) => {
+    const node = (b.engine.registry.resolve('node', 'BATH/BATH-11')![0] as { node: number }).node
+    const { event, raw } = gridEvent(node, b.engine.now(), {}, 600)
+    await b.engine.bridge.submit(event, raw)
+    expect((await b.get(url(query))).json()).toMatchObject({ status, code })
+  })
+  test('without a price, for an event that is not there, or by one who may not look', async () => {
+    await anEvent()
+    expect((await b.get(url())).json()).toMatchObject({ status: 400, code: 'no-price' })
+    expect((await b.get('/v1/events/nope/settlement')).json()).toMatchObject({ status: 404, code: 'event-not-found' })
+    expect((await b.get(url('price=1'), eve)).statusCode).toBe(403)
+  })
+})

@@ -1,0 +1,129 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Asked, Client } from '../../src/cli/client.ts'
+import { createProgram } from '../../src/cli/program.ts'
+import { settle, settledText } from '../../src/cli/settle.ts'
+import { draftText, send } from '../../src/cli/submission.ts'
+
+const settled = {
+  event: 'openadr2b:vtn:e1',
+  verdict: 'partial',
+  verdictRevision: 2,
+  baselineRule: 'meterBefore-1',
+  scheme: 'ssen',
+  exact: false,
+  split: 'delivered',
+  gbpPerMWh: 300,
+  askedWh: 6000,
+  deliveredWh: 4500,
+  ratio: 0.75,
+  floors: { none: 4500, perMeterSP: 4800, perUnitSP: 4600 },
+  coverage: 1,
+  gbp: 1.35,
+  periods: [
+    { from: '2026-05-12T17:00:00.000Z', until: '2026-05-12T17:30:00.000Z', askedWh: 6000, deliveredWh: 4500, factor: 0.75, gbp: 1.35 },
+  ],
+  statements: [
+    { participant: 'BATH/site-1', chargers: 2, deliveredWh: 3000, coverage: 1, gbp: 0.9 },
+    { participant: 'BATH/site-2', chargers: 1, deliveredWh: 1500, coverage: 1, gbp: 0.45 },
+  ],
+}
+const file = 'participant,gbp\r\nBATH/site-1,0.90\r\n'
+
+let dir: string
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'settle-'))
+})
+afterEach(() => rmSync(dir, { recursive: true }))
+
+type Asking = { path: string; asked: Asked }
+/** A bridge that answers with what it is told to; remembers what it was asked. */
+function contextOf(options: object, answers: (asking: Asking) => unknown) {
+  const asked: Asking[] = []
+  const said: string[] = []
+  const client: Client = async (path, what = {}) => {
+    asked.push({ path, asked: what })
+    return { status: 200, body: answers({ path, asked: what }), headers: new Headers() }
+  }
+  const out = {
+    ...{ json: false, quiet: false, verbose: 0, live: false, columns: 80, color: {} as never },
+    ...{ result: (_: unknown, text: string) => void said.push(text), note: (text: string) => void said.push(text) },
+    ...{ item() {}, list() {}, detail() {}, raw() {} },
+  }
+  return { context: { out, options: options as never, env: {}, cwd: dir, client: async () => client }, asked, said }
+}
+const options = { split: 'delivered', by: 'site', scheme: 'ssen', price: '300' }
+
+describe('gridbridge settle', () => {
+  test('reads: the sum, what it is made of, and who gets what', () => {
+    expect(settledText(settled)).toBe(
+      [
+        'openadr2b:vtn:e1: GBP 1.35 among 2, by delivered',
+        '  verdict partial (revision 2), baseline meterBefore-1, 100.0 % metered',
+        '  asked 6.0 kWh, delivered 4.5 kWh, ratio 75.0 %',
+        '  floors: none 4.5 kWh, per unit 4.6 kWh, per meter 4.8 kWh',
+        '  scheme ssen at GBP 300/MWh ▲ a band, not a contract: an estimate',
+        '    2026-05-12T17:00:00.000Z to 2026-05-12T17:30:00.000Z: asked 6.0 kWh, delivered 4.5 kWh, factor 0.750, GBP 1.35',
+        '',
+        'PARTICIPANT  CHARGERS  DELIVERED  METERED   GBP',
+        'BATH/site-1         2    3.0 kWh  100.0 %  0.90',
+        'BATH/site-2         1    1.5 kWh  100.0 %  0.45',
+      ].join('\n'),
+    )
+  })
+  test('asks the bridge for what was said', async () => {
+    const { context, asked, said } = contextOf(options, () => settled)
+    await settle(context, 'openadr2b:vtn:e1')
+    expect(asked[0]!.path).toBe('/v1/events/openadr2b%3Avtn%3Ae1/settlement?split=delivered&by=site&scheme=ssen&price=300')
+    expect(said[0]).toBe(settledText(settled))
+  })
+  test.each([
+    ['--csv', { csv: true }],
+    ['--out in .csv', { out: 'may.csv' }],
+  ])('%s gives the settlement file', async (_, more) => {
+    const { context, asked, said } = contextOf({ ...options, ...more }, () => file)
+    await settle(context, 'e1')
+    expect(asked[0]!.asked.headers).toMatchObject({ accept: expect.stringContaining('text/csv') })
+    expect('out' in more ? readFileSync(join(dir, 'may.csv'), 'utf8') : said[0]).toBe(file)
+  })
+  test.each([
+    [['--price', '1.234'], /wanted pounds/],
+    [['--price', '1', '--amount', '2'], /cannot be used with/],
+    [['--split', 'fair'], /Allowed choices/],
+  ])('%j is refused before anybody is asked', async (flags, why) => {
+    const proc = { stdout: { write() {} }, stderr: { write() {} }, env: {}, cwd: dir, exit() {} }
+    await expect(createProgram(proc, '0').parseAsync(['settle', 'e1', ...flags], { from: 'user' })).rejects.toThrow(why)
+  })
+})
+
+describe('gridbridge submission', () => {
+  const drafted = {
+    ...{ id: 's1', state: 'draft', kind: 'baseline', cadence: 'dayAhead', node: 'BATH', firstDay: '2026-11-23', days: 1, revision: 3 },
+    ...{ deadline: '2026-11-22T12:00:00.000Z', sent: null, chargers: 6, coverage: 0.5 },
+    error: { days: 14, mpe: -0.02, maeW: 1200, cvrmse: 0.15 },
+    slots: [
+      { from: '2026-11-23T00:00:00.000Z', w: 4000 },
+      { from: '2026-11-23T00:30:00.000Z', w: null },
+    ],
+  }
+  test('a draft shows the error of its forecast', () => {
+    expect(draftText(drafted)).toMatch(/1 of 2 half hours known, at most 4.0 kW[\s\S]*bias -2.0 %, mean error 1.2 kW, CV\(RMSE\) 15.0 %/)
+    expect(draftText({ ...drafted, slots: [] })).toMatch(/nothing is known/)
+  })
+  test('what is sent is a file first, and only then on record', async () => {
+    const { context, asked, said } = contextOf({ out: 'b.csv' }, ({ path, asked: { headers } }) =>
+      path.endsWith('/sent') ? { ...drafted, state: 'sent' } : headers ? file : drafted,
+    )
+    await send(context, 's1')
+    expect(readFileSync(join(dir, 'b.csv'), 'utf8')).toBe(file)
+    expect(asked.at(-1)).toMatchObject({ path: '/v1/submissions/s1/sent', asked: { body: { revision: 3 } } })
+    expect(said.at(-1)).toBe('s1: revision 3 sent')
+  })
+  test('the file cannot be written: nothing is said to be sent', async () => {
+    const { context, asked } = contextOf({ out: 'no/such/folder/b.csv' }, () => drafted)
+    await expect(send(context, 's1')).rejects.toThrow(/ENOENT/)
+    expect(asked.some(a => a.path.endsWith('/sent'))).toBe(false)
+  })
+})
