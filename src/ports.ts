@@ -136,8 +136,15 @@ export type WitnessMeter = {
   readonly kind: (typeof witnessKinds)[number]
   /** Length of an interval of its series, S. */
   readonly stepS: number
+  /** What its wire says: a power is the mean over the interval. */
+  readonly unit: (typeof witnessUnits)[number]
+  /** What is positive on its wire. */
+  readonly sign: 'import' | 'export'
+  /** Which end of the interval its wire names. */
+  readonly stamp: 'start' | 'end'
 }
 export const witnessKinds = ['substation', 'feeder', 'site'] as const
+export const witnessUnits = ['Wh', 'kWh', 'MWh', 'W', 'kW', 'MW'] as const
 /** Energy of a witness meter, as columns; one row an interval. Import (towards the load) is positive whatever its wire says: converted at the edge. */
 export type WitnessRows = {
   readonly fromMs: Float64Array
@@ -157,6 +164,14 @@ export interface Witnesses {
   /** Intervals that touch [fromMs, toMs), by time. */
   range(no: number, fromMs: Instant, toMs: Instant): Promise<WitnessRows>
   expire(beforeMs: Instant, kept?: readonly Window[]): Promise<number>
+}
+
+/** What a source of witness series gives: as its wire says, in the unit and sign of the declared meter. `at` is RFC 3339 or ms since the epoch. */
+export type WitnessPoint = { readonly at: string | Instant; readonly value: number }
+/** One transport of witness series, as a broker that is subscribed to. `take` never throws; what it refuses is on record. */
+export interface WitnessSource {
+  start(take: (meter: string, points: readonly WitnessPoint[]) => void, trouble: (why: string) => void): Promise<void>
+  stop(): Promise<void>
 }
 
 /** How a station authenticates. `none` only where the configuration explicitly allows security profile 0. */

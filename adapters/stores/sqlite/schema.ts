@@ -34,7 +34,8 @@ export const migrations: readonly (readonly string[])[] = [
     'INSERT OR IGNORE INTO rollup_due SELECT DISTINCT slot / 12, charger / 16 FROM reading',
     `CREATE TABLE session_record (charger INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, energy_mwh INTEGER, powered_ms INTEGER NOT NULL,
        flaws INTEGER NOT NULL, PRIMARY KEY (charger, from_ms)) WITHOUT ROWID`,
-    'CREATE TABLE witness (no INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, node INTEGER NOT NULL, kind TEXT NOT NULL, step_s INTEGER NOT NULL)',
+    `CREATE TABLE witness (no INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, node INTEGER NOT NULL, kind TEXT NOT NULL, step_s INTEGER NOT NULL,
+       unit TEXT NOT NULL, sign TEXT NOT NULL, stamp TEXT NOT NULL)`,
     `CREATE TABLE witness_reading (meter INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, mwh INTEGER NOT NULL, received_ms INTEGER NOT NULL,
        PRIMARY KEY (meter, from_ms, to_ms)) WITHOUT ROWID`,
     // Signed values as the box sent them (OCMF and the like), for whoever has its public key.

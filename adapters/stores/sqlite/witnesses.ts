@@ -2,14 +2,25 @@ import type { Witnesses, WitnessMeter, WitnessRows } from '../../../src/ports.ts
 import { type WitnessRow, witnessColumns, witnessRowOf } from '../readings.ts'
 import type { Db } from './db.ts'
 
-type MeterRow = readonly [no: number, name: string, node: number, kind: WitnessMeter['kind'], stepS: number]
+type MeterRow = readonly [
+  no: number,
+  name: string,
+  node: number,
+  kind: WitnessMeter['kind'],
+  stepS: number,
+  unit: WitnessMeter['unit'],
+  sign: WitnessMeter['sign'],
+  stamp: WitnessMeter['stamp'],
+]
 
 /** Series of meters that are not ours; energy to 0.001 Wh. */
 export function openWitnesses(db: Db): Witnesses {
   const known = new Map<string, WitnessMeter>()
-  for (const [no, name, node, kind, stepS] of db.prepare('SELECT * FROM witness ORDER BY no').all([]) as unknown as MeterRow[])
-    known.set(name, { no, name, node, kind, stepS })
-  const declare = db.prepare('INSERT OR REPLACE INTO witness VALUES (?,?,?,?,?)')
+  for (const [no, name, node, kind, stepS, unit, sign, stamp] of db
+    .prepare('SELECT * FROM witness ORDER BY no')
+    .all([]) as unknown as MeterRow[])
+    known.set(name, { no, name, node, kind, stepS, unit, sign, stamp })
+  const declare = db.prepare('INSERT OR REPLACE INTO witness VALUES (?,?,?,?,?,?,?,?)')
   const insert = db.prepare('INSERT OR REPLACE INTO witness_reading VALUES (?,?,?,?,?)')
   // One that began before the window may reach into it: none is longer than a day.
   const select = db.prepare(
@@ -22,7 +33,7 @@ export function openWitnesses(db: Db): Witnesses {
     byName: name => known.get(name),
     async declare(meter) {
       const no = known.get(meter.name)?.no ?? known.size
-      declare.run([no, meter.name, meter.node, meter.kind, meter.stepS])
+      declare.run([no, meter.name, meter.node, meter.kind, meter.stepS, meter.unit, meter.sign, meter.stamp])
       const declared = { no, ...meter }
       known.set(meter.name, declared)
       return declared

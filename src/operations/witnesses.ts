@@ -1,0 +1,174 @@
+import type { Instant, NodeNo, Readings } from '../core/model.ts'
+import { energyOf, type Steps } from '../core/verify/energy.ts'
+import { type EnergySeries, flaw } from '../core/verify/series.ts'
+import type { Engine } from '../engine.ts'
+import type { Witnesses, WitnessMeter, WitnessPoint, WitnessRows } from '../ports.ts'
+import { type EnergyUnit, MeterFileError, type MeterRowError, readMeterCsv } from './meterCsv.ts'
+import { findNode, pathName } from './names.ts'
+import { type By, done, invalid, type Result, refuse } from './result.ts'
+
+/** A meter as people declare it; the node by number, path or name. */
+export type WitnessDeclaration = Omit<WitnessMeter, 'no' | 'node'> & { readonly node: string }
+export type WitnessView = Omit<WitnessMeter, 'node'> & { readonly node: { readonly no: NodeNo; readonly path: string } }
+export type PointError = { readonly index: number; readonly value: unknown; readonly message: string }
+export type Taken = { readonly taken: number; readonly errors: readonly PointError[] }
+export type WitnessImport = {
+  readonly applied: boolean
+  readonly rows: number
+  readonly readings: number
+  readonly duplicates: number
+  readonly meters: readonly string[]
+  readonly errors: readonly MeterRowError[]
+}
+
+/** Wh of a unit, for one hour of a power. */
+const factors: Readonly<Record<WitnessMeter['unit'], number>> = { Wh: 1, kWh: 1e3, MWh: 1e6, W: 1, kW: 1e3, MW: 1e6 }
+export const isPower = (unit: WitnessMeter['unit']): boolean => !unit.endsWith('h')
+
+/** Energy of one interval as its wire says it, in Wh with import positive. */
+export function witnessWh({ unit, sign, stepS }: Pick<WitnessMeter, 'unit' | 'sign' | 'stepS'>, value: number): number {
+  const wh = value * factors[unit] * (isPower(unit) ? stepS / 3600 : 1)
+  return sign === 'export' ? -wh || 0 : wh
+}
+/** Beyond what any substation carries: a unit that was mixed up. */
+const MOST_W = 2e9
+/** A wire's clock may be this far ahead of ours. */
+const AHEAD_MS = 60_000
+
+/** The rows of some points, or what is wrong with them; one bad point takes none of the others with it. */
+export function witnessRows(
+  meter: WitnessMeter,
+  points: readonly WitnessPoint[],
+  nowMs: Instant,
+): { readonly rows: WitnessRows; readonly errors: readonly PointError[] } {
+  const errors: PointError[] = []
+  const good: { fromMs: number; wh: number }[] = []
+  points.forEach(({ at, value }, index) => {
+    const stampMs = typeof at === 'number' ? at : Date.parse(at)
+    const fromMs = meter.stamp === 'end' ? stampMs - meter.stepS * 1000 : stampMs
+    const wh = witnessWh(meter, value)
+    const refuse = (what: unknown, message: string) => errors.push({ index, value: what, message })
+    if (!Number.isFinite(stampMs)) refuse(at, 'is no time: write RFC 3339, or ms since the epoch')
+    else if (fromMs % (meter.stepS * 1000) !== 0) refuse(at, `does not ${meter.stamp} an interval of ${meter.stepS} s`)
+    else if (fromMs + meter.stepS * 1000 > nowMs + AHEAD_MS) refuse(at, 'is an interval that is not over yet')
+    else if (!Number.isFinite(value)) refuse(value, 'is no number')
+    else if (Math.abs(wh) > (MOST_W * meter.stepS) / 3600) refuse(value, `is more than any feeder carries: is the unit ${meter.unit}?`)
+    else good.push({ fromMs, wh })
+  })
+  return {
+    rows: {
+      fromMs: Float64Array.from(good, x => x.fromMs),
+      toMs: Float64Array.from(good, x => x.fromMs + meter.stepS * 1000),
+      wh: Float64Array.from(good, x => x.wh),
+      receivedMs: new Float64Array(good.length).fill(nowMs),
+    },
+    errors,
+  }
+}
+
+/** Data of a day come the next day at the latest; what comes after that is late. */
+const LATE_MS = 26 * 3_600_000
+
+/** A witness's intervals as the steps that are asked for; its own flaws are gaps, corrections and lateness. */
+export function witnessSeries(rows: WitnessRows, steps: Steps): EnergySeries {
+  const n = rows.wh.length
+  const readings: Readings = {
+    charger: new Uint32Array(n),
+    fromMs: rows.fromMs,
+    toMs: rows.toMs,
+    powerW: rows.wh.map((wh, k) => (wh * 3_600_000) / (rows.toMs[k]! - rows.fromMs[k]!)),
+    registerWh: new Float64Array(n).fill(Number.NaN),
+    quality: Uint8Array.from(rows.receivedMs, (at, k) => (at - rows.toMs[k]! > LATE_MS ? flaw.late : 0)),
+  }
+  return energyOf(readings, steps, { maxW: Number.POSITIVE_INFINITY }).series
+}
+
+/** Meters of the network operator as second witnesses of what the chargers' own meters say. */
+export function createWitnesses(engine: Engine, store: Witnesses) {
+  const viewOf = ({ node, ...meter }: WitnessMeter): WitnessView => ({
+    ...meter,
+    node: { no: node, path: pathName(engine.registry, node) },
+  })
+  const find = (name: string): Result<WitnessMeter> => {
+    const meter = store.byName(name)
+    if (meter) return done(meter)
+    return refuse(
+      'notFound',
+      'meter-not-found',
+      `no meter is called ${JSON.stringify(name)}`,
+      'declare it in witnesses.meters, or with its first import',
+    )
+  }
+  async function declare({ node, ...rest }: WitnessDeclaration): Promise<Result<WitnessMeter>> {
+    const found = findNode(engine.registry, node)
+    return found.ok ? done(await store.declare({ ...rest, node: found.value })) : found
+  }
+  async function take(name: string, points: readonly WitnessPoint[]): Promise<Result<Taken>> {
+    const found = find(name)
+    if (!found.ok) return found
+    const { rows, errors } = witnessRows(found.value, points, engine.now())
+    if (rows.wh.length > 0) await store.put(found.value.no, rows)
+    return done({ taken: rows.wh.length, errors })
+  }
+
+  return {
+    list: (): WitnessView[] => store.meters().map(viewOf),
+    declare,
+    take,
+    /** Every row of the file that can be used; a dry run unless `apply`. The file's column of meters, or else `name`, says whose it is. */
+    async importCsv(text: string, declaration: WitnessDeclaration, apply: boolean, by: By): Promise<Result<WitnessImport>> {
+      if (isPower(declaration.unit))
+        return invalid(
+          'bad-unit',
+          '#/unit',
+          declaration.unit,
+          'a file has energy: Wh, kWh or MWh',
+          'convert it, or push it through the API',
+        )
+      const node = findNode(engine.registry, declaration.node)
+      if (!node.ok) return node
+      try {
+        const file = readMeterCsv(text, { unit: declaration.unit as EnergyUnit })
+        const wrong = [...file.meters.values()].find(s => s.wh.length > 1 && s.stepS !== declaration.stepS)
+        if (wrong)
+          return invalid(
+            'wrong-step',
+            '#/stepS',
+            declaration.stepS,
+            `the intervals of the file are ${wrong.stepS} s`,
+            `declare it with a step of ${wrong.stepS}`,
+          )
+        const known = [...file.meters].map(([id, series]) => ({ name: id || declaration.name, points: pointsOf(series, declaration) }))
+        let readings = 0
+        for (const { name, points } of known) {
+          readings += points.length
+          if (!apply) continue
+          const declared = await declare({ ...declaration, name })
+          if (!declared.ok) return declared
+          const taken = await take(name, points)
+          if (!taken.ok) return taken
+        }
+        if (apply) await engine.bridge.note('metersImported', { by: by.name, meters: known.length, readings, rejected: file.errors.length })
+        const meters = known.map(m => m.name)
+        return done({ applied: apply, rows: file.rows, readings, duplicates: file.duplicates, meters, errors: file.errors })
+      } catch (error) {
+        if (error instanceof MeterFileError) return refuse('invalid', 'not-a-meter-file', error.message, error.hint)
+        throw error
+      }
+    },
+    /** Of the meters at these nodes. */
+    async series(name: string, steps: Steps): Promise<Result<EnergySeries>> {
+      const found = find(name)
+      if (!found.ok) return found
+      return done(witnessSeries(await store.range(found.value.no, steps.fromS * 1000, steps.toS * 1000), steps))
+    },
+    at: (node: NodeNo): readonly WitnessMeter[] => store.meters().filter(m => m.node === node),
+  }
+}
+export type WitnessOperations = ReturnType<typeof createWitnesses>
+
+/** As its wire would say it. */
+const pointsOf = ({ fromS, stepS, wh }: EnergySeries, { unit, stamp }: WitnessDeclaration): WitnessPoint[] =>
+  [...wh.entries()]
+    .filter(([, x]) => !Number.isNaN(x))
+    .map(([k, x]) => ({ at: (fromS + (k + (stamp === 'end' ? 1 : 0)) * stepS) * 1000, value: x / factors[unit] }))
