@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
@@ -13,6 +14,7 @@ import type { Engine } from './engine.ts'
 import type { Scrub } from './operations/erasure.ts'
 import type { Operations } from './operations/index.ts'
 import type { createNetworkBounds } from './operations/networkBounds.ts'
+import { keepEvidence } from './operations/retention.ts'
 import type { ChargerLink, Journal, Meters, Registry, Runtime, SignalSource } from './ports.ts'
 import { packageVersion } from './version.ts'
 
@@ -23,6 +25,29 @@ type NetworkBounds = ReturnType<typeof createNetworkBounds>
 export const readConfig = (sources: Sources): Loaded<Config> => loadConfig(signalSchemas, sources)
 
 export const logReader = async (): Promise<(path: string) => LogReader> => (await import('../adapters/stores/sqlite/reader.ts')).openReader
+/** A bridge's file, only to be read: see `openRecord`. */
+export const recordReader = async () => (await import('../adapters/stores/sqlite/record.ts')).openRecord
+
+/** See there: one process alone works on a folder. */
+export const holdFolder = async (): Promise<(dir: string) => () => void> => (await import('../adapters/stores/sqlite/hold.ts')).holdFolder
+
+/** What is done to the files of a bridge beside its work: some of it only while it is stopped. */
+export const maintenance = async () => {
+  const [backup, rotate, hold] = await Promise.all([
+    import('../adapters/stores/sqlite/backup.ts'),
+    import('../adapters/stores/sqlite/rotate.ts'),
+    import('../adapters/stores/sqlite/hold.ts'),
+  ])
+  return { ...backup, ...rotate, ...hold }
+}
+const KEY_COMMAND_MS = 30_000
+/** Secrets that do not stand in the data folder. What the command of a key store says on stderr is shown, what it prints never. */
+export function secretsOf({ keys: { signingSecret, signingCommand, seedSecret } }: Pick<Config, 'keys'>) {
+  const [program, ...args] = signingCommand ?? []
+  const printed =
+    program && execFileSync(program, args, { encoding: 'utf8', timeout: KEY_COMMAND_MS, stdio: ['ignore', 'pipe', 'inherit'] })
+  return { signing: printed?.trim() ?? signingSecret, seed: seedSecret }
+}
 
 export type Store = {
   readonly journal: Journal
@@ -162,6 +187,7 @@ async function assemble(
   closers.push(() => alarms.stop())
   closers.push(() => engine.stop())
   await engine.start()
+  keepEvidence(engine, runtime, config.retention)
   closers.push(() => api.close())
   await api.listen({ host: config.api.host, port: config.api.port })
   const [ocppPort, apiPort] = [portOf(chargers) ?? config.ocpp.port, (api.server.address() as AddressInfo).port]
@@ -243,7 +269,7 @@ async function sqliteStore(dir: string, config: Config, runtime: Runtime, closer
     import('../adapters/stores/sqlite/hold.ts'),
   ])
   closers.push(holdFolder(dir))
-  return openStore({ dir, origin: config.origin, runtime })
+  return openStore({ dir, origin: config.origin, runtime, secrets: secretsOf(config) })
 }
 
 function ocppOptions({ ocpp, fleet }: Config) {

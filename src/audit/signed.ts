@@ -127,3 +127,9 @@ export function* openedCheckpoint<K extends NoteKey>(note: string, key: K): Step
   if (checkpoint.origin !== key.name) return { kind: 'malformed', why: `the checkpoint is of ${checkpoint.origin}, the key of ${key.name}` }
   return { kind: 'verified', checkpoint, text: found.text }
 }
+
+/** Lines of base64, a hash each; undefined where one is not. */
+export function hashesOf(lines: readonly string[]): Uint8Array[] | undefined {
+  const hashes = lines.map(fromBase64)
+  return hashes.every(h => h?.length === hashLength) ? (hashes as Uint8Array[]) : undefined
+}

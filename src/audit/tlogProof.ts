@@ -2,7 +2,7 @@
 import { fromBase64, parseSize, toBase64 } from './bytes.ts'
 import { isQuorum, type Policy } from './policy.ts'
 import { inclusionHolds, leafHashOf } from './proofs.ts'
-import { type Checkpoint, cosignedAtS, isSignedBy, opened, parseCheckpoint, splitNote } from './signed.ts'
+import { type Checkpoint, cosignedAtS, hashesOf, isSignedBy, opened, parseCheckpoint, type SplitNote, splitNote } from './signed.ts'
 import type { Steps } from './steps.ts'
 
 export type TlogProof = {
@@ -34,9 +34,9 @@ export function parseProof(text: string): TlogProof | string {
   const index = parseSize(indexText)
   if (index === undefined) return 'there is no line "index N"'
   if (rest.length > maxHashes) return `more than ${maxHashes} hashes`
-  const hashes = rest.map(fromBase64)
-  if (!hashes.every(h => h?.length === 32)) return 'a hash is not base64 of 32 bytes'
-  return { ...(extra && { extra }), index, hashes: hashes as Uint8Array[], checkpoint: text.slice(split + 2) }
+  const hashes = hashesOf(rest)
+  if (hashes === undefined) return 'a hash is not base64 of 32 bytes'
+  return { ...(extra && { extra }), index, hashes, checkpoint: text.slice(split + 2) }
 }
 
 export type Witnessed = { readonly name: string; readonly atS: number }
@@ -78,14 +78,8 @@ export function* accepts(note: string, policy: Policy): Steps<Accepted> {
   )
   if (found.kind === 'badSignature') return { ok: false, why: `the checkpoint is not what ${found.by.name} ${found.by.keyId} signed` }
   if (found.kind !== 'verified') return { ok: false, why: `the checkpoint is of ${checkpoint.origin}, signed by no key of the policy` }
-  const witnesses: Witnessed[] = []
-  for (const { name, key } of policy.witnesses) {
-    const signature = parts.signatures.find(s => s.name === key.name && s.keyId === key.keyId)
-    if (signature === undefined) continue
-    if (!(yield* isSignedBy(key, parts.text, signature.bytes)))
-      return { ok: false, why: `the cosignature of ${name} is not of this checkpoint` }
-    witnesses.push({ name, atS: cosignedAtS(signature.bytes) ?? 0 })
-  }
+  const witnesses = yield* witnessedBy(parts, policy)
+  if (typeof witnesses === 'string') return { ok: false, why: witnesses }
   const names = witnesses.map(w => w.name)
   if (!isQuorum(policy, names))
     return {
@@ -93,4 +87,16 @@ export function* accepts(note: string, policy: Policy): Steps<Accepted> {
       why: `the policy asks for ${policy.quorum}, cosigned by ${names.length === 0 ? 'no witness of it' : names.join(', ')}`,
     }
   return { ok: true, checkpoint, log: checkpoint.origin, witnesses }
+}
+
+/** Witnesses of the policy that have cosigned; a string where one of them seems to have, and has not. */
+export function* witnessedBy({ text, signatures }: SplitNote, policy: Policy): Steps<Witnessed[] | string> {
+  const witnesses: Witnessed[] = []
+  for (const { name, key } of policy.witnesses) {
+    const signature = signatures.find(s => s.name === key.name && s.keyId === key.keyId)
+    if (signature === undefined) continue
+    if (!(yield* isSignedBy(key, text, signature.bytes))) return `the cosignature of ${name} is not of this checkpoint`
+    witnesses.push({ name, atS: cosignedAtS(signature.bytes) ?? 0 })
+  }
+  return witnesses
 }

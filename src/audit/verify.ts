@@ -1,8 +1,10 @@
 /** The offline verifier: recomputes a log from its entries and says what is proven, or what is wrong and where. */
-import { type Checkpoint, openCheckpoint, parseCheckpoint } from './checkpoint.ts'
+import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
+import { checkpointIn } from './log.ts'
 import { emptyRange, hashLength, leafHash, type Range, rangeRoot, sameHash, sha256 } from './merkle.ts'
 import type { Verifier } from './note.ts'
 import { parseEnvelope, referencesOf } from './references.ts'
+import { type KeyChain, keyChain, openByChain, type Rotation, rotationOf } from './rotation.ts'
 import { type Edge, emptyEdge, grow, hashesAt, partialTile, type TileAt, tileWidth } from './tiles.ts'
 
 /** An entry as a store keeps it: `hash` is the leaf hash recorded when it was appended. It proves nothing; it helps to name what was changed. */
@@ -11,8 +13,8 @@ export type Entry = { readonly seq: number; readonly hash: Uint8Array; readonly 
 /** A consistent view of one stored log. */
 export type LogReader = {
   head(): { readonly size: number; readonly note: string } | undefined
-  /** All entries by ascending seq, in chunks. */
-  entries(): AsyncIterable<readonly Entry[]>
+  /** Entries by ascending seq, in chunks: all that are there, or those with `from` <= seq < `to`. */
+  entries(from?: number, to?: number): AsyncIterable<readonly Entry[]>
   /** Salt and body of a blob (hash in lower-case hex); undefined if absent. Left out where a copy has no blobs at all: they are then not looked at. */
   blob?(hash: string): Promise<Uint8Array | undefined>
   /** As in `Journal.tile`. Left out where there are none, as in a log from before there were tiles. */
@@ -30,6 +32,8 @@ export const findingCodes = [
   'head-malformed',
   'bad-signature',
   'unknown-key',
+  'retired-key',
+  'rotation-wrong',
   'entry-count',
   'entry-missing',
   'entry-changed',
@@ -43,6 +47,7 @@ export const findingCodes = [
   'since-malformed',
   'since-bad-signature',
   'since-unknown-key',
+  'since-retired-key',
   'since-truncated',
   'since-fork',
   'since-rewritten',
@@ -55,7 +60,10 @@ export type AuditResult =
   | {
       readonly ok: true
       readonly origin: string
+      /** Of the key that signed the head. */
       readonly keyId: string
+      /** How often the log has changed its key. */
+      readonly rotations: number
       readonly size: number
       /** Hex. */
       readonly root: string
@@ -73,8 +81,12 @@ export type AuditResult =
 /** Enough to act on; the rest are only counted. */
 const maxOfACode = 5
 
-/** `since` is a signed checkpoint kept from earlier, outside the reach of whoever keeps the log. Never throws for what the log contains. */
-export async function verifyLog(reader: LogReader, verifier: Verifier, since?: string): Promise<AuditResult> {
+/**
+ * `trusted`: one key of the log is enough, of today or of any time before: rotations lead to all others. `since` is a signed checkpoint kept from
+ * earlier, outside the reach of whoever keeps the log. Never throws for what the log contains.
+ */
+export async function verifyLog(reader: LogReader, trusted: Verifier | readonly Verifier[], since?: string): Promise<AuditResult> {
+  const verifiers = [trusted].flat() as readonly Verifier[]
   const findings: Finding[] = []
   const counts = new Map<FindingCode, number>()
   const find: Find = (code, line, at = {}) => {
@@ -82,12 +94,23 @@ export async function verifyLog(reader: LogReader, verifier: Verifier, since?: s
     counts.set(code, count)
     if (count <= maxOfACode) findings.push({ code, line, ...at })
   }
-  const earlier = since === undefined ? undefined : openSince(since, verifier, find)
-  let recomputed: Recomputed = { range: emptyRange(), rows: 0, earlierRoot: undefined, checkedBlobs: 0, excusedBlobs: 0, tiles: noTiles() }
+  let recomputed: Recomputed = {
+    range: emptyRange(),
+    rows: 0,
+    earlierRoot: undefined,
+    checkedBlobs: 0,
+    excusedBlobs: 0,
+    tiles: noTiles(),
+    rotations: [],
+  }
+  let earlier: Checkpoint | undefined
+  let head: Head | undefined
   try {
-    const head = openHead(reader, verifier, find)
-    recomputed = await recompute(reader, earlier?.size, find)
-    const { range, rows } = recomputed
+    recomputed = await recompute(reader, since === undefined ? undefined : checkpointIn(since)?.size, find)
+    const { range, rows, rotations } = recomputed
+    const chain = keyChain(verifiers, rotations) ?? { keys: verifiers, rotations: [] }
+    earlier = since === undefined ? undefined : openSince(since, chain, find)
+    head = openHead(reader, chain, find)
     if (head !== undefined) compareHead(head, rows, range, findings, find)
     compareTiles(recomputed.tiles, reader.tileCount?.(), findings, find)
     if (earlier !== undefined) compareSince(earlier, recomputed, find)
@@ -104,8 +127,9 @@ export async function verifyLog(reader: LogReader, verifier: Verifier, since?: s
   if (findings.length > 0) return { ok: false, size: rows, findings: inOrder(findings, counts) }
   return {
     ok: true,
-    origin: verifier.name,
-    keyId: verifier.keyId,
+    origin: verifiers[0]!.name,
+    keyId: head?.by?.keyId ?? verifiers[0]!.keyId,
+    rotations: recomputed.rotations.length,
     size: range.size,
     root: Buffer.from(rangeRoot(range)).toString('hex'),
     checkedBlobs,
@@ -125,31 +149,37 @@ function notProven(size: number, since: number | undefined): string {
 
 type Find = (code: FindingCode, line: string, at?: { seq?: number; hash?: string }) => void
 
-function openHead(reader: LogReader, verifier: Verifier, find: Find): Checkpoint | undefined {
+/** What the head says, and who signed it where that is known. */
+type Head = Checkpoint & { readonly by?: Verifier }
+const named = (keys: readonly Verifier[]): string => keys.map(k => `${k.name} ${k.keyId}`).join(', ')
+
+function openHead(reader: LogReader, chain: KeyChain, find: Find): Head | undefined {
   const head = reader.head()
   if (head === undefined) {
     find('head-missing', 'the log has no head')
     return undefined
   }
   // A log that was never written to is not signed.
-  if (head.size === 0 && head.note === '') return { origin: verifier.name, size: 0, root: rangeRoot(emptyRange()) }
-  const opened = openCheckpoint(head.note, verifier)
+  if (head.size === 0 && head.note === '') return { origin: chain.keys[0]!.name, size: 0, root: rangeRoot(emptyRange()) }
+  const opened = openByChain(head.note, chain)
   if (opened.kind === 'malformed') {
     find('head-malformed', `the head is not a signed checkpoint: ${opened.why}`)
     return undefined
   }
-  if (opened.kind === 'badSignature') find('bad-signature', `the head is not what key ${verifier.name} ${verifier.keyId} signed`)
+  if (opened.kind === 'badSignature') find('bad-signature', `the head is not what key ${named([opened.by])} signed`)
   if (opened.kind === 'unknownKey')
-    find('unknown-key', `the head is signed by ${opened.signers.join(', ')}, but not with key ${verifier.name} ${verifier.keyId}`)
-  const checkpoint = opened.kind === 'verified' ? opened.checkpoint : parseCheckpoint(opened.text)
+    find('unknown-key', `the head is signed by ${opened.signers.join(', ')}, but not with key ${named(chain.keys)}`)
+  if (opened.kind === 'retiredKey')
+    find('retired-key', `the head is signed with key ${named([opened.by])}, which had been replaced by then`)
+  const checkpoint = 'checkpoint' in opened ? opened.checkpoint : parseCheckpoint(opened.text)
   if (checkpoint !== undefined && checkpoint.size !== head.size) {
     find('head-malformed', `the store says ${head.size} entries, its signed head ${checkpoint.size}`)
   }
-  return checkpoint
+  return checkpoint && { ...checkpoint, ...(opened.kind === 'verified' ? { by: opened.by } : {}) }
 }
 
-function openSince(note: string, verifier: Verifier, find: Find): Checkpoint | undefined {
-  const opened = openCheckpoint(note, verifier)
+function openSince(note: string, chain: KeyChain, find: Find): Checkpoint | undefined {
+  const opened = openByChain(note, chain)
   switch (opened.kind) {
     case 'verified':
       return opened.checkpoint
@@ -157,10 +187,13 @@ function openSince(note: string, verifier: Verifier, find: Find): Checkpoint | u
       find('since-malformed', `--since is not a signed checkpoint of this log: ${opened.why}`)
       return undefined
     case 'badSignature':
-      find('since-bad-signature', `--since is not what key ${verifier.name} ${verifier.keyId} signed`)
+      find('since-bad-signature', `--since is not what key ${named([opened.by])} signed`)
       return undefined
     case 'unknownKey':
-      find('since-unknown-key', `--since is signed by ${opened.signers.join(', ')}, but not with key ${verifier.name} ${verifier.keyId}`)
+      find('since-unknown-key', `--since is signed by ${opened.signers.join(', ')}, but not with key ${named(chain.keys)}`)
+      return undefined
+    case 'retiredKey':
+      find('since-retired-key', `--since is signed with key ${named([opened.by])}, which was not in force at that size`)
       return undefined
   }
 }
@@ -173,6 +206,7 @@ type Recomputed = {
   checkedBlobs: number
   excusedBlobs: number
   tiles: TilesSeen
+  rotations: Rotation[]
 }
 /** What the tiles that a log keeps have said beside the entries; `full` counts those that the entries fill. */
 type TilesSeen = { checked: number; full: number; readonly wrong: (TileAt & { readonly hash: number | undefined })[] }
@@ -187,6 +221,7 @@ async function recompute(reader: LogReader, earlierSize: number | undefined, fin
   const seen = new Set<string>()
   const absent = new Map<string, number>()
   const excused = new Set<string>()
+  const rotations: Rotation[] = []
 
   async function checkBlob(hash: string, seq: number) {
     if (seen.has(hash)) return
@@ -211,6 +246,9 @@ async function recompute(reader: LogReader, earlierSize: number | undefined, fin
       const { blobs, excused: named } = referencesOf(body)
       if (reader.blob) for (const blob of blobs) await checkBlob(blob, seq)
       for (const name of named) excused.add(name)
+      const rotation = rotationOf(body, seq)
+      if (rotation === null) find('rotation-wrong', `entry ${seq} claims a change of the key that both keys did not sign`, { seq })
+      else if (rotation !== undefined) rotations.push(rotation)
     }
   }
   await comparePartial(reader, edge, tiles)
@@ -219,7 +257,7 @@ async function recompute(reader: LogReader, earlierSize: number | undefined, fin
     if (excused.has(hash)) excusedBlobs++
     else find('blob-absent', `blob ${hash} of entry ${seq} is absent, and no erased or expired fact names it`, { seq, hash })
   }
-  return { range, rows: range.size, earlierRoot, checkedBlobs, excusedBlobs, tiles }
+  return { range, rows: range.size, earlierRoot, checkedBlobs, excusedBlobs, tiles, rotations }
 }
 function missing(expected: number, found: number): string {
   if (found < expected) return `there is no place for an entry numbered ${found}`

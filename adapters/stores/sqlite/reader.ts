@@ -33,9 +33,9 @@ export function openReader(path: string): LogReader {
     head,
     cosigned: () => statements().cosigned.get([cosignedKey])?.[0] as string | undefined,
     ...(hasTiles(db) && tilesOf(db, head)),
-    async *entries() {
-      for (let from = Number.MIN_SAFE_INTEGER; ; ) {
-        const chunk = statements().entries(from, Number.MAX_SAFE_INTEGER)
+    async *entries(first = Number.MIN_SAFE_INTEGER, to = Number.MAX_SAFE_INTEGER) {
+      for (let from = first; ; ) {
+        const chunk = statements().entries(from, to)
         if (chunk === undefined) return
         const entries = chunk.values.map((both, i): Entry => {
           const seq = chunk.seqs?.[i] ?? chunk.from + i

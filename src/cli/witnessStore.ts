@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { type Cosigner, formatCosignerSkey, generateSeed, parseCosignerSkey } from '../audit/note.ts'
+import type { WitnessStore } from '../audit/witness.ts'
+
+/**
+ * What a witness remembers, a file per log: the newest checkpoint that it cosigned, as it can be handed to `audit verify --since`. Written beside, fsynced
+ * and renamed, so that after a crash there is the old one or the new one. Splits are kept for ever, each as a file.
+ */
+export function fileStore(dir: string, say: (line: string) => void): WitnessStore {
+  const fileOf = (origin: string) => join(dir, `${createHash('sha256').update(origin).digest('hex').slice(0, 16)}.checkpoint`)
+  return {
+    async held(origin) {
+      const path = fileOf(origin)
+      return existsSync(path) ? readFileSync(path, 'utf8') : undefined
+    },
+    async keep(origin, note) {
+      writeWhole(fileOf(origin), note)
+    },
+    async suspect(origin, why, held, offered) {
+      const id = createHash('sha256').update(held).update(offered).digest('hex').slice(0, 16)
+      const path = join(dir, `split-${id}.txt`)
+      if (!existsSync(path)) writeWhole(path, `${origin}: ${why}\n\nheld:\n${held}\noffered:\n${offered}`)
+      say(`REFUSED ${origin}: ${why}; both checkpoints are in ${path}`)
+    },
+  }
+}
+
+function writeWhole(path: string, text: string, mode = 0o644): void {
+  const draft = `${path}.new`
+  const file = openSync(draft, 'w', mode)
+  try {
+    writeSync(file, text)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(draft, path)
+  const folder = openSync(dirname(path), 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
+}
+
+/** The key of a witness, made on its first start (mode 0600); its public half is written beside it. @throws AuditError, Error where others can read it */
+export function witnessKey(dir: string, name: string): Cosigner {
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const path = join(dir, 'witness.key')
+  if (!existsSync(path)) writeWhole(path, `${formatCosignerSkey(name, generateSeed())}\n`, 0o600)
+  const { mode } = statSync(path)
+  if (process.platform !== 'win32' && (mode & 0o077) !== 0)
+    throw new Error(`${path} has mode ${(mode & 0o777).toString(8)}: others can read it; it must be 600`)
+  const cosigner = parseCosignerSkey(readFileSync(path, 'utf8'))
+  writeWhole(join(dir, 'witness.pub'), `${cosigner.verifier.vkey}\n`)
+  return cosigner
+}
