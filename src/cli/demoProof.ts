@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { verifyFile } from './auditVerify.ts'
+import { ownCommand, quoted } from './ownCommand.ts'
 
 /** What is left when a demo's bridge has stopped: its log, read from its file and verified. */
 export type Proof = {
@@ -39,12 +40,3 @@ export const proofText = ({ checkpoint, log, command }: Proof): string[] => [
   'Verify it yourself:',
   `  ${command}`,
 ]
-
-/** How this very program was called, so that the printed command works when pasted. */
-function ownCommand(cwd: string): string {
-  const script = process.argv[1] ?? 'gridbridge'
-  if (!script.endsWith('.js')) return 'gridbridge'
-  const near = relative(cwd, script)
-  return `node ${quoted(near.startsWith('..') ? script : near)}`
-}
-const quoted = (path: string): string => (/^[\w./:@%+=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)

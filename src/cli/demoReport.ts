@@ -1,6 +1,6 @@
 import type { NonResponse, Verification } from '../core/model.ts'
+import { causeTexts, percent, verdictTexts, wattHours, watts } from '../report/words.ts'
 import { type Proof, proofText } from './demoProof.ts'
-import { percent, wattHours, watts } from './output.ts'
 
 /** All that is left when a demo is over. */
 export type DemoResult = Proof & {
@@ -14,24 +14,6 @@ export type DemoResult = Proof & {
   readonly verification: Verification
   readonly dir: string
   readonly elapsedS: number
-}
-
-const causeTexts: Record<NonResponse, string> = {
-  none: 'none',
-  offline: 'offline',
-  refused: 'refused by their firmware',
-  noAnswer: 'did not answer',
-  acceptedButUnmoved: 'accepted, but the meter did not move',
-  resumedOnLinkLoss: 'charged on when the link dropped',
-  noData: 'no meter data',
-  optedOut: 'opted out',
-  idle: 'drew nothing before',
-}
-const verdictTexts: Record<Verification['verdict'], string> = {
-  delivered: 'delivered',
-  partial: '▲ target missed: delivered in part',
-  missed: '▲ target missed',
-  unverifiable: '▲ unverifiable: too little meter data',
 }
 
 /** What a person reads at the end: the verdict by meters, the checkpoint, and how to check the log without us. Pure. */

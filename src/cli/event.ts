@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { z } from 'zod'
 import type * as schemas from '../api/schemas.ts'
+import { askText } from '../report/words.ts'
 import { pages } from './client.ts'
 import type { Context } from './context.ts'
 import { percent, wattHours, watts } from './output.ts'
@@ -84,14 +85,6 @@ function newest(points: NonNullable<Detail['series']>['points']) {
   const [before, last] = points.filter(p => p.measuredW !== null).slice(-2)
   return before && last && last.coverage < before.coverage ? before : (last ?? before)
 }
-/** What is asked, as a person says it. */
-export function askText(ask: Detail['intervals'][number]['ask']): string {
-  if (ask.kind === 'off') return 'off'
-  if (ask.kind === 'keep') return `keep ${percent(ask.fraction)} of each`
-  if (ask.kind !== 'limitEach') return `${ask.kind} ${watts(ask.totalW)}`
-  return `limit each to ${'limitA' in ask ? `${ask.limitA} A` : watts(ask.limitW)}`
-}
-
 /** Cancels the revision that was looked at: if it changes in between, the bridge refuses (exit 5). */
 export async function cancel(context: Context<{ atOnce?: boolean; reason: string }>, id: string): Promise<undefined> {
   const client = await context.client()

@@ -1,6 +1,8 @@
 import pc from 'picocolors'
 import type { Colors } from 'picocolors/types.js'
 
+export { percent, wattHours, watts } from '../report/words.ts'
+
 /** How a command speaks: data on stdout, everything else on stderr. */
 export type Output = {
   readonly json: boolean
@@ -74,25 +76,6 @@ export function table(rows: readonly Readonly<Record<string, unknown>>[], column
 const text = (value: unknown): string =>
   value === null || value === undefined ? '-' : typeof value === 'object' ? JSON.stringify(value) : String(value).replace(/\p{Cc}/gu, '?')
 
-/** `4.20 MW`, `812 kW`, `950 W`, `unknown`. */
-export function watts(w: number | null | undefined): string {
-  if (w === null || w === undefined || Number.isNaN(w)) return 'unknown'
-  const a = Math.abs(w)
-  return a >= 1_000_000
-    ? `${(w / 1_000_000).toFixed(2)} MW`
-    : a >= 10_000
-      ? `${(w / 1000).toFixed(0)} kW`
-      : a >= 1000
-        ? `${(w / 1000).toFixed(1)} kW`
-        : `${w.toFixed(0)} W`
-}
-export const wattHours = (wh: number | null | undefined): string => {
-  if (wh === null || wh === undefined || Number.isNaN(wh)) return 'unknown'
-  const a = Math.abs(wh)
-  return a >= 1_000_000 ? `${(wh / 1_000_000).toFixed(2)} MWh` : a >= 1000 ? `${(wh / 1000).toFixed(1)} kWh` : `${wh.toFixed(0)} Wh`
-}
-export const percent = (share: number | null | undefined): string =>
-  share === null || share === undefined ? 'unknown' : `${(100 * share).toFixed(1)} %`
 /** `1:05`, `1:02:03`. */
 export function clock(seconds: number): string {
   const s = Math.max(0, Math.ceil(seconds))

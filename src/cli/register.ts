@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { RegisterEntry } from '../operations/register.ts'
+import { askText } from '../report/words.ts'
 import { pages } from './client.ts'
 import type { Context } from './context.ts'
-import { askText, exemptionText } from './event.ts'
+import { exemptionText } from './event.ts'
 import { clock, wattHours, watts } from './output.ts'
 
 export async function list(context: Context<{ unreviewed?: boolean }>): Promise<undefined> {

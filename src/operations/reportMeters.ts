@@ -1,0 +1,164 @@
+import type { Instant, Readings, Second } from '../core/model.ts'
+import { UNKNOWN_ACCURACY } from '../core/verify/accuracy.ts'
+import { curveOf, readingsByCharger, type Steps, stepped } from '../core/verify/energy.ts'
+import type { Finding } from '../core/verify/findings.ts'
+import type { Verified } from '../core/verify/record.ts'
+import { type Flaw, flaw } from '../core/verify/series.ts'
+import type { Meters } from '../ports.ts'
+import type { FlawSummary } from '../report/model.ts'
+import type { EventFacts } from './reportFacts.ts'
+
+type Span = { readonly fromS: Second; readonly toS: Second }
+/** What the meters say of the members of an event in equal steps, as sums; and of each member, in the order of `members`. */
+export type Metered = {
+  readonly steps: Steps
+  /** Wh a step; NaN where too little is known. Who is not metered in a step counts at its baseline: what is not seen is no delivery. */
+  readonly actualWh: Float64Array
+  /** How far it may be off by the accuracy of the meters, Wh. */
+  readonly errorWh: Float64Array
+  readonly coverage: Float64Array
+  /** Mean before the event, of each and in all, W; NaN where not known. */
+  readonly baselineW: Float64Array
+  readonly baselineSumW: number
+  /** Over the settled window. */
+  readonly windowWh: Float64Array
+  readonly windowCoverage: Float64Array
+  readonly flaws: Uint16Array
+  readonly summary: FlawSummary
+}
+/** Below this share of metered charger-time nothing is drawn. */
+const MIN_COVERAGE = 0.5
+/** Chargers whose readings are in memory at a time. */
+const CHUNK = 2_000
+const MOST_EXAMPLES = 1_000
+
+/**
+ * Reads the meters of all members, some thousand at a time. A charger whose readings cannot be made sense of costs itself alone.
+ * @param fact the verdict that counts, where there is one: its baselines and accuracies are taken, not worked out anew
+ */
+export async function metered(
+  facts: Pick<EventFacts, 'members' | 'fleet'>,
+  meters: Pick<Meters, 'range'>,
+  fact: Verified | undefined,
+  spans: { readonly steps: Steps; readonly window: Span; readonly before: Span },
+  nowMs: Instant,
+): Promise<Metered> {
+  const { members, fleet } = facts
+  const { steps, window, before } = spans
+  const count = Math.floor((steps.toS - steps.fromS) / steps.stepS)
+  const sums = sumsOf(count, steps)
+  const of = () => new Float64Array(members.length).fill(Number.NaN)
+  const each = { baselineW: of(), windowWh: of(), windowCoverage: new Float64Array(members.length), flaws: new Uint16Array(members.length) }
+  const rowOf = rowsIn(fact)
+  const found = newSummary()
+  for (let from = 0; from < members.length; from += CHUNK) {
+    const who = members.slice(from, from + CHUNK)
+    const readings = await meters.range(who, steps.fromS * 1000, Math.min(nowMs, steps.toS * 1000))
+    const own = new Map(readingsByCharger(finite(readings)))
+    who.forEach((charger, k) => {
+      const m = from + k
+      const curve = curveOf(own.get(charger) ?? noReadings, { maxW: fleet.maxW[charger]! })
+      const { series } = stepped(curve, steps)
+      const inBefore = meanOver(stepped(curve, { ...before, stepS: Math.max(1, before.toS - before.fromS) }), before)
+      const inWindow = stepped(curve, { ...window, stepS: Math.max(1, window.toS - window.fromS) })
+      const row = rowOf(charger)
+      each.baselineW[m] = fact?.energy && row >= 0 ? baselineIn(fact, row, window) : inBefore
+      each.windowWh[m] = inWindow.series.wh[0] ?? Number.NaN
+      const ownCoverage = sums.add(series.wh, series.flaws, each.baselineW[m]!, accuracyOfRow(fact, row), window)
+      each.windowCoverage[m] = ownCoverage
+      each.flaws[m] = (inWindow.series.flaws[0] ?? flaw.gap) as number
+      found.add(charger, inWindow.findings)
+    })
+  }
+  const baselineSumW = each.baselineW.reduce((sum, w) => sum + (Number.isNaN(w) ? 0 : w), 0)
+  return { steps, ...sums.result(members.length), ...each, baselineSumW, summary: found.result() }
+}
+
+const noReadings: Readings = {
+  charger: new Uint32Array(0),
+  fromMs: new Float64Array(0),
+  toMs: new Float64Array(0),
+  powerW: new Float64Array(0),
+  registerWh: new Float64Array(0),
+  quality: new Uint8Array(0),
+}
+/** What is no number is no reading. */
+function finite(r: Readings): Readings {
+  const isOdd = (x: number): boolean => x === Number.POSITIVE_INFINITY || x === Number.NEGATIVE_INFINITY
+  if (!r.powerW.some(isOdd) && !r.registerWh.some(isOdd)) return r
+  const plain = (column: Float64Array): Float64Array => column.map(x => (isOdd(x) ? Number.NaN : x))
+  return { ...r, powerW: plain(r.powerW), registerWh: plain(r.registerWh) }
+}
+const meanOver = ({ series }: ReturnType<typeof stepped>, { fromS, toS }: Span): number =>
+  toS <= fromS ? Number.NaN : ((series.wh[0] ?? Number.NaN) * 3600) / (toS - fromS)
+
+/** Row of a charger in a verdict, -1 where it has none. */
+function rowsIn(fact: Verified | undefined): (charger: number) => number {
+  const rows = new Map<number, number>()
+  fact?.who.forEach((charger, row) => rows.set(charger, row))
+  return charger => rows.get(charger) ?? -1
+}
+function baselineIn({ energy, periods }: Verified, row: number, { fromS, toS }: Span): number {
+  const count = periods?.startS.length ?? 0
+  let wh = 0
+  for (let t = 0; t < count; t++) wh += energy!.baselineWh[row * count + t]!
+  return toS <= fromS || count === 0 ? Number.NaN : (wh * 3600) / (toS - fromS)
+}
+const accuracyOfRow = (fact: Verified | undefined, row: number): number => {
+  const bp = row < 0 ? undefined : fact?.terms?.errorBp[row]
+  return bp === undefined ? UNKNOWN_ACCURACY : bp / 10_000
+}
+
+function sumsOf(count: number, steps: Steps) {
+  const actualWh = new Float64Array(count)
+  const squares = new Float64Array(count)
+  const seen = new Float64Array(count)
+  return {
+    /** @returns the charger's share of known steps in the window */
+    add(wh: Float64Array, flaws: Uint16Array, baselineW: number, accuracy: number, window: Span): number {
+      let [known, wanted] = [0, 0]
+      for (let k = 0; k < count; k++) {
+        const atS = steps.fromS + k * steps.stepS
+        const isIn = atS + steps.stepS / 2 >= window.fromS && atS + steps.stepS / 2 < window.toS
+        if (isIn) wanted++
+        const isKnown = !Number.isNaN(wh[k]!) && (flaws[k]! & flaw.partial) === 0
+        if (!isKnown) {
+          if (!Number.isNaN(baselineW)) actualWh[k]! += (baselineW * steps.stepS) / 3600
+          continue
+        }
+        actualWh[k]! += wh[k]!
+        squares[k]! += (accuracy * wh[k]!) ** 2
+        seen[k]!++
+        if (isIn) known++
+      }
+      return wanted === 0 ? 0 : known / wanted
+    },
+    result(chargers: number) {
+      const coverage = seen.map(n => (chargers === 0 ? 0 : n / chargers))
+      return {
+        actualWh: actualWh.map((wh, k) => (coverage[k]! < MIN_COVERAGE ? Number.NaN : wh)),
+        errorWh: squares.map(Math.sqrt),
+        coverage,
+      }
+    },
+  }
+}
+
+function newSummary() {
+  const counts = new Map<Flaw, { count: number; chargers: number }>()
+  const examples: Finding[] = []
+  return {
+    add(charger: number, findings: readonly Finding[]) {
+      const kinds = new Set<Flaw>()
+      for (const finding of findings) {
+        const n = counts.get(finding.kind) ?? { count: 0, chargers: 0 }
+        n.count += finding.count
+        if (!kinds.has(finding.kind)) n.chargers++
+        kinds.add(finding.kind)
+        counts.set(finding.kind, n)
+        if (examples.length < MOST_EXAMPLES) examples.push({ ...finding, charger })
+      }
+    },
+    result: (): FlawSummary => ({ counts: [...counts].map(([kind, n]) => ({ flaw: kind, ...n })), examples }),
+  }
+}
