@@ -108,6 +108,25 @@ const api = z.strictObject({
   tokens: z.array(z.strictObject({ name, token: z.string().min(24), scopes: z.array(z.enum(tokenScopes)).min(1) })).default([]),
 })
 
+const keys = z
+  .strictObject({
+    /** What signs the log, as `audit.key` has it, instead of that file: from the environment (`GRIDBRIDGE_KEYS__SIGNING_SECRET`) or `signingSecretFile`. */
+    signingSecret: z.string().min(1).optional(),
+    /** A command of a key store that prints it on stdout; run once at the start, without a shell. */
+    signingCommand: z.array(z.string().min(1)).min(1).optional(),
+    /** What random delays are drawn from, 64 hex digits, instead of `seed.key`. */
+    seedSecret: z.string().min(1).optional(),
+  })
+  .refine(k => k.signingSecret === undefined || k.signingCommand === undefined, 'give either signingSecret or signingCommand')
+
+/** Days; 0: for ever. What goes is recorded by its hash, and the log stays provable without it. */
+const retention = z.strictObject({
+  /** Messages as received, and texts that people and boxes wrote: they can name somebody. */
+  rawDays: z.union([z.literal(0), z.int().min(30).max(36_500)]).default(2557),
+  /** Power of single chargers in the log; without it a verdict cannot be computed again. */
+  powerDays: z.union([z.literal(0), z.int().min(30).max(36_500)]).default(2557),
+})
+
 /** The whole configuration, for the kinds of signal source that there are. */
 export const schemaFor = <S extends readonly [z.ZodObject, ...z.ZodObject[]]>(signals: S) =>
   z.strictObject({
@@ -118,6 +137,8 @@ export const schemaFor = <S extends readonly [z.ZodObject, ...z.ZodObject[]]>(si
       .string()
       .regex(/^[^\s+]+$/, 'must have no spaces and no "+"')
       .default('gridbridge.local/log'),
+    keys: keys.prefault({}),
+    retention: retention.prefault({}),
     ocpp: ocpp.prefault({}),
     api: api.prefault({}),
     signals: z.array(z.discriminatedUnion('kind', signals as never) as unknown as S[number]).default([]),

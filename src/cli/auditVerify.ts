@@ -28,15 +28,17 @@ export async function verifyFile(
     return unusable(messageOf(error))
   }
   try {
-    const verifier = verifierFor(reader, keyText)
-    return typeof verifier === 'string' ? unusable(verifier) : answer(await verifyLog(reader, verifier, sinceText && wholeNote(sinceText)))
+    const verifiers = verifiersFor(reader, keyText)
+    return typeof verifiers === 'string'
+      ? unusable(verifiers)
+      : answer(await verifyLog(reader, verifiers, sinceText && wholeNote(sinceText)))
   } finally {
     reader.close()
   }
 }
 
-/** A PEM has no name of its own, so it takes the origin that the head claims; a wrong claim then fails as an unknown key. */
-function verifierFor(reader: LogReader, keyText: string): Verifier | string {
+/** Several vkeys stand one a line, e.g. of a log that has changed its key; one is enough, because rotations lead to all others. A PEM has no name of its own, so it takes the origin that the head claims; a wrong claim then fails as an unknown key. */
+function verifiersFor(reader: LogReader, keyText: string): readonly Verifier[] | string {
   let origin = 'unnamed'
   try {
     const note = reader.head()?.note ?? ''
@@ -45,7 +47,8 @@ function verifierFor(reader: LogReader, keyText: string): Verifier | string {
     // An unreadable file is reported by the verification itself.
   }
   try {
-    return verifierFromText(keyText, origin)
+    const keys = /-----BEGIN|PRIVATE\+KEY/.test(keyText) ? [keyText] : keyText.split('\n').filter(line => !/^\s*(#|$)/.test(line))
+    return (keys.length > 0 ? keys : ['']).map(key => verifierFromText(key, origin))
   } catch (error) {
     return `--key: ${messageOf(error)}`
   }
@@ -58,13 +61,16 @@ function answer(result: AuditResult): VerifyAnswer {
   if (!result.ok) {
     return { ok: false, exitCode: 3, json: result, lines: result.findings.map(f => `${f.code}: ${f.line}`) }
   }
-  const { size, root, origin, keyId, checkedBlobs, absentBlobs, since } = result
+  const { size, root, origin, keyId, rotations, checkedBlobs, absentBlobs, since } = result
   return {
     ok: true,
     exitCode: 0,
     json: result,
     lines: [
       size === 0 ? 'ok: the log is empty' : `ok: ${size} entries have the root ${root}, signed by ${origin} ${keyId}`,
+      ...(rotations === 0
+        ? []
+        : [`keys: changed ${rotations === 1 ? 'once' : `${rotations} times`}, each time signed by the old and the new one`]),
       `blobs: ${checkedBlobs} right, ${absentBlobs} erased or expired`,
       ...(since === null ? [] : [`since: the log extends the checkpoint of ${since} entries`]),
       `not proven: ${result.notProven}`,

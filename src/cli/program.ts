@@ -338,6 +338,37 @@ export function createProgram(proc: Process, version: string): Command {
     )
     .action(does(async () => (await import('./baseline.ts')).baseline))
 
+  const keys = program.command('keys').description('the key that signs the log')
+  keys
+    .command('show')
+    .description('public keys, the one in force and those before it')
+    .addOption(configOption())
+    .action(does(async () => (await import('./keys.ts')).show))
+  keys
+    .command('rotate')
+    .description('give the log another key, signed by both; the bridge must be stopped')
+    .addOption(configOption())
+    .option('--to <file>', 'secret key to take, or where to make it; only where the key comes from outside the data folder')
+    .action(does(async () => (await import('./keys.ts')).rotate))
+
+  program
+    .command('backup')
+    .description('copy the whole state into a new folder, also while the bridge runs, and verify the copy')
+    .argument('<folder>')
+    .addOption(configOption())
+    .option('--with-keys', 'with the secret keys: whoever has it can sign in your name')
+    .option('--keep <duration>', 'then remove backups in this folder that are older, e.g. 35d', durationS)
+    .addHelpText('before', examples('gridbridge backup /backups --keep 35d', 'gridbridge restore /backups/gridbridge-20261122T030000Z'))
+    .action(does(async () => (await import('./backup.ts')).backup))
+  program
+    .command('restore')
+    .description('put a backup in the place of the data folder; the bridge must be stopped')
+    .argument('<backup>')
+    .addOption(configOption())
+    .option('--since <checkpoint>', 'a checkpoint kept from before: an older backup is refused')
+    .option('--key <file>', 'public key of the log (default: audit.pub of the data folder, then of the backup)')
+    .action(does(async () => (await import('./backup.ts')).restore))
+
   const charger = program.command('charger').description('one charger')
   remote(charger.command('limits').description('who limits it, why, until when, and how to override').argument('<id>')).action(
     does(async () => (await import('./charger.ts')).limits),

@@ -21,7 +21,7 @@ export type Db = {
 }
 
 export const databaseName = 'gridbridge.db'
-const busyMs = 5_000
+export const busyMs = 5_000
 
 /**
  * Opens `dir/gridbridge.db`, made with mode 0600 (it knows who the chargers belong to) on first use. Every commit is fsynced.

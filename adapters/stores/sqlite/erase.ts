@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs'
-import type { Db } from './db.ts'
+import { busyMs, type Db } from './db.ts'
 
 const chunkBytes = 1 << 20
 
@@ -8,8 +8,14 @@ const chunkBytes = 1 << 20
  * way): then it is emptied later, at the latest when the bridge stops.
  */
 export function scrub(db: Db): boolean {
-  const row = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get([]) as readonly [busy: number] | undefined
-  return row?.[0] === 0
+  // No append may wait for whoever reads.
+  db.prepare('PRAGMA busy_timeout = 0').get([])
+  try {
+    const row = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get([]) as readonly [busy: number] | undefined
+    return row?.[0] === 0
+  } finally {
+    db.prepare(`PRAGMA busy_timeout = ${busyMs}`).get([])
+  }
 }
 
 export type Scrubbed = { readonly isGone: boolean; readonly vacuumed: boolean }

@@ -3,9 +3,11 @@ import type { Journal, Registry, Runtime } from '../../../src/ports.ts'
 import { type Db, openDatabase } from './db.ts'
 import { type Scrubbed, scrubTexts } from './erase.ts'
 import { openJournal } from './journal.ts'
-import { openKeys } from './key.ts'
+import { type GivenSecrets, openKeys } from './key.ts'
 import { openMeters, type SqliteMeters } from './meters.ts'
 import { openRegistry } from './registry.ts'
+import { settleRotation } from './rotate.ts'
+import { openWitnesses } from './witnesses.ts'
 
 export type SqliteStore = {
   readonly path: string
@@ -29,13 +31,15 @@ export function openStore(options: {
   readonly dir: string
   readonly origin: string
   readonly runtime: Pick<Runtime, 'now' | 'at'>
+  readonly secrets?: GivenSecrets | undefined
 }): SqliteStore {
   const db = openDatabase(options.dir)
   try {
-    const { signer, seedKey } = openKeys(options.dir, options.origin, isNew(db))
+    if (options.secrets?.signing === undefined) settleRotation(db, options.dir)
+    const { signer, seedKey } = openKeys(options.dir, options.origin, isNew(db), options.secrets)
     const journal = openJournal(db, signer)
-    const meters = openMeters(db, options.runtime)
     const registry = openRegistry(db)
+    const meters = openMeters(db, options.runtime, { maxWOf: charger => ratedW(registry, charger) })
     const close = async () => {
       await meters.close()
       await registry.close()
