@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
-import { awaitsVerification, contentDigest, membersOf } from './core/apply.ts'
+import { contentDigest, membersOf } from './core/apply.ts'
 import { encode } from './core/codec.ts'
 import { decide, UnlawfulPlan } from './core/decide.ts'
 import { chargersOf, rangesOf } from './core/members.ts'
@@ -12,8 +12,7 @@ import { remaining } from './core/schedule.ts'
 import { newsOf } from './core/sessions.ts'
 import { digestOf, toBytes } from './core/snapshot.ts'
 import { isStanding } from './core/standing.ts'
-import { type EventState, firstS, lastS, mayHold, ownLastS, type State } from './core/state.ts'
-import { baselineWindow, settledWindow } from './core/verify/meterBefore.ts'
+import { type EventState, firstS, lastS, mayHold, type State } from './core/state.ts'
 import { bootedFact, drewAt } from './engine/boots.ts'
 import { fleetFact } from './engine/capabilities.ts'
 import { type Inbox, inputsOf, isEmpty, newInbox, putBack } from './engine/inbox.ts'
@@ -21,6 +20,7 @@ import { createProgress, isStep, markOf, type Told } from './engine/progress.ts'
 import { entries, recover } from './engine/recover.ts'
 import { createSources, type SourceHealth } from './engine/sources.ts'
 import { createSpots } from './engine/spots.ts'
+import { createVerifying } from './engine/verifying.ts'
 import { eventView, fleetFigures, observe, observeMembers } from './engine/views.ts'
 import type {
   Bridge,
@@ -53,10 +53,18 @@ export type EngineOptions = {
   readonly observeEveryMs: number
   /** How long after an event's end late readings are waited for before it is verified. */
   readonly graceMs: number
+  /** How long readings that come later still are gathered before they make the next revision of a verdict. */
+  readonly reviseAfterMs: number
   /** Leaves between snapshots. */
   readonly snapshotEvery: number
 }
-const defaults: EngineOptions = { freshMs: 180_000, observeEveryMs: 30_000, graceMs: 120_000, snapshotEvery: 50_000 }
+const defaults: EngineOptions = {
+  freshMs: 180_000,
+  observeEveryMs: 30_000,
+  graceMs: 120_000,
+  reviseAfterMs: 3_600_000,
+  snapshotEvery: 50_000,
+}
 
 export type { SourceHealth }
 export type Engine = {
@@ -111,8 +119,10 @@ type Waiting = { readonly inputs: readonly Input[]; resolve(facts: readonly Fact
  * until its facts are in the journal; effects follow the append, never precede it. Starting is recovering.
  */
 export function createEngine(world: World): Engine {
-  const { runtime, journal, meters, registry, chargers, signals, seedKey } = world
+  const { runtime, journal, registry, chargers, signals, seedKey } = world
   const options = { ...defaults, ...world.options }
+  const verifying = createVerifying(world, options, () => state, soon)
+  const { meters } = verifying
   const listeners = new Set<TurnListener>()
   const observeAt = new Map<number, Instant>()
   /** By event: end of the newest reading of each charger that an observation has used. */
@@ -190,7 +200,7 @@ export function createEngine(world: World): Engine {
       ...callers.flatMap(c => c.inputs),
     ]
     try {
-      const all = [...inputs, ...observations(inputs, nowMs), ...(await verifications(nowMs))]
+      const all = [...inputs, ...observations(inputs, nowMs), ...(await verifying.inputs(nowMs))]
       const facts = decide(state, all, nowMs)
       await append(facts, nowMs)
       appendTrouble = null
@@ -264,24 +274,11 @@ export function createEngine(world: World): Engine {
     const at = Math.max(first, observeAt.get(e.no) ?? 0)
     return at < end ? Math.max(at, after) : Infinity
   }
-  async function verifications(nowMs: Instant): Promise<Input[]> {
-    const out: Input[] = []
-    for (const e of state.events.values()) {
-      if (verifyAt(e) > nowMs) continue
-      const { fromS } = baselineWindow(state, e)
-      const { toS } = settledWindow(e)
-      out.push({ kind: 'metered', event: e.no, readings: await meters.range(membersOf(state, e), fromS * 1000, toS * 1000) })
-    }
-    return out
-  }
-  function verifyAt(e: EventState): Instant {
-    return awaitsVerification(e) ? ownLastS(e) * 1000 + options.graceMs : Infinity
-  }
   function nextLookAt(e: EventState): Instant {
     if (e.status !== 'accepted') return Infinity
     const nowMs = runtime.now()
     const edges = [firstS(e) * 1000, lastS(e) * 1000].filter(at => at > nowMs && at < NEVER_S * 1000)
-    return Math.min(verifyAt(e), e.event.test ? Infinity : nextObservation(e, nowMs), ...edges)
+    return Math.min(verifying.dueAt(e), e.event.test ? Infinity : nextObservation(e, nowMs), ...edges)
   }
 
   // ---- acting on what is recorded -----------------------------------------------------------------------------------
@@ -297,6 +294,7 @@ export function createEngine(world: World): Engine {
       if (fact.kind === 'lastResort' && fact.step !== 'zero') for (const i of fact.who) force(i, fact.step)
     }
     spots.afterTurn(facts, nowMs)
+    verifying.afterTurn(facts)
     for (const listener of listeners) listener(facts, nowMs)
     const isTold = progress.afterTurn(facts, nowMs) || journal.size() - markedSize > MARK_EVERY
     if (isTold && !progress.isHeld()) markTold(nowMs)
@@ -522,6 +520,7 @@ export function createEngine(world: World): Engine {
     snapshotSize = recoveredSize
     markedSize = mark?.size ?? recoveredSize
     sources.listenAfterStart(state)
+    verifying.recovered()
     await handle(...firstInputs())
     await chargers.start(sink)
     for (const charger of state.enabling.keys()) force(charger, 'enable')

@@ -3,12 +3,20 @@ import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, createMemoryStore } from '../../adapters/stores/memory/index.ts'
 import { createVirtualChargers, type VirtualCharger } from '../../simulations/virtual/chargers.ts'
 import { type ChargerSpec, everyoneEnrolled, fleetOf, testProgramme } from '../../simulations/virtual/fleet.ts'
-import { type Decline, type Fact, type GridEvent, outcomeKinds, type Programme, type ScheduleColumns } from '../../src/core/model.ts'
+import {
+  type Decline,
+  type Fact,
+  type GridEvent,
+  outcomeKinds,
+  type Programme,
+  type Readings,
+  type ScheduleColumns,
+} from '../../src/core/model.ts'
 import { stateDigest } from '../../src/core/snapshot.ts'
 import { emptyState } from '../../src/core/state.ts'
 import { entries, fold } from '../../src/engine/recover.ts'
 import { createEngine, type Engine, type EngineOptions } from '../../src/engine.ts'
-import type { Judgement, Runtime } from '../../src/ports.ts'
+import type { ChargerLink, Judgement, Runtime } from '../../src/ports.ts'
 
 /** 2023-11-14 17:00:00 UTC, an evening peak. */
 export const start = 1_699_981_200
@@ -22,6 +30,8 @@ type Setting = {
   readonly meterEveryS?: number
   /** Do chargers give a reading when asked for one? */
   readonly answersSpots?: boolean
+  /** Chargers whose meters send nothing. */
+  readonly silent?: readonly number[]
 }
 
 /**
@@ -49,6 +59,11 @@ export async function stage(setting: Setting) {
     meterEveryMs: (setting.meterEveryS ?? 60) * 1000,
     answersSpots: setting.answersSpots ?? false,
   })
+  const silent = new Set(setting.silent ?? [])
+  const link: ChargerLink = {
+    ...sim.link,
+    start: sink => sim.link.start(silent.size === 0 ? sink : { ...sink, readings: r => sink.readings(without(silent, r)) }),
+  }
   const lines: string[] = []
   const write = (text: string) => lines.push(`${clock(Math.floor(runtime.now() / 1000))}  ${text}`)
   let life = { alive: true }
@@ -68,7 +83,7 @@ export async function stage(setting: Setting) {
       journal,
       meters,
       registry,
-      chargers: sim.link,
+      chargers: link,
       signals: [],
       seedKey: new Uint8Array(32).fill(7),
       options: { snapshotEvery: 1_000, ...setting.options },
@@ -94,6 +109,7 @@ export async function stage(setting: Setting) {
     sim,
     chargers,
     journal,
+    meters,
     registry,
     engine: () => engine,
     write,
@@ -126,6 +142,17 @@ export async function stage(setting: Setting) {
       }
       return `${condensed(lines).join('\n')}\n`
     },
+  }
+}
+function without(silent: ReadonlySet<number>, r: Readings): Readings {
+  const heard = (_: number, k: number): boolean => !silent.has(r.charger[k]!)
+  return {
+    charger: r.charger.filter(heard),
+    fromMs: r.fromMs.filter(heard),
+    toMs: r.toMs.filter(heard),
+    powerW: r.powerW.filter(heard),
+    registerWh: r.registerWh.filter(heard),
+    quality: r.quality.filter(heard),
   }
 }
 export type Stage = Awaited<ReturnType<typeof stage>>

@@ -19,6 +19,9 @@ const NOT_COMMANDED = chargerVerdicts.indexOf('notCommanded')
 export type EventDays = Map<Day, Uint8Array>
 const has = (bits: Uint8Array | undefined, charger: number): boolean => ((bits?.[charger >> 3] ?? 0) & (1 << (charger & 7))) !== 0
 
+/** Was a charger in an event on that day? */
+export const isInEvent = (s: State, charger: number, day: Day): boolean => has(s.eventDays.get(day), charger)
+
 /** Who was commanded had an event on the days of its window. In place. */
 export function rememberEventDays(s: State, { verification, who, verdict, terms }: Verified): void {
   const { fromS, toS } = verification.window

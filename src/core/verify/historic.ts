@@ -7,7 +7,7 @@ import { DAY_S, type Day, localDay, offsetS } from './calendar.ts'
 import { rulesetOf } from './eventDays.ts'
 import type { Periods } from './periods.ts'
 import { type Rows, rowsBy } from './readingsRoot.ts'
-import type { History, SelectedDays, VerdictTerms } from './record.ts'
+import { type History, MISSING, type SelectedDays, type VerdictTerms } from './record.ts'
 
 /** Why a day was not selected; see `SelectedDays`. */
 export const dayReasons = exclusions.slice(1)
@@ -71,7 +71,10 @@ function viewOf(terms: VerdictTerms, history: History | undefined, event: EventS
     values.fill(Number.NaN)
     isEventDay.fill(0)
     for (let k = rows?.from ?? 0; k < (rows?.to ?? 0) && history!.slots === slotsPerDay; k++)
-      values.set(history!.wh.subarray(k * slotsPerDay, (k + 1) * slotsPerDay), (history!.day[k]! - firstDay) * slotsPerDay)
+      for (let slot = 0; slot < slotsPerDay; slot++) {
+        const milliWh = history!.milliWh[k * slotsPerDay + slot]!
+        values[(history!.day[k]! - firstDay) * slotsPerDay + slot] = milliWh === MISSING ? Number.NaN : milliWh / 1000
+      }
     eventDays.forEach((day, k) => {
       if (day >= firstDay && day < firstDay + days) isEventDay[day - firstDay] = inEvent[row * eventDays.length + k]!
     })

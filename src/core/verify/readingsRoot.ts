@@ -12,7 +12,7 @@ import type { History, ReadingMarks } from './record.ts'
  * - the charger's number, u32
  * - its readings in order of `fromMs`, then `toMs`: fromMs, toMs (f64, ms since the epoch), powerW, registerWh (f64, W and Wh, NaN as
  *   0x7ff8000000000000, no -0), quality (u8): 33 bytes each
- * - its days of history in order: day (i32), then Wh of each slot (f64)
+ * - its days of history in order: day (i32), then 1/1000 Wh of each slot (i32)
  *
  * A leaf for each reading instead would prove single readings, and cost twenty times as much while other events wait for their turn.
  */
@@ -71,7 +71,7 @@ export function leafOf(
   days: Rows,
 ): Uint8Array {
   const slots = history?.slots ?? 0
-  const bytes = new Uint8Array(32 + 4 + READING_BYTES * (rows.to - rows.from) + (4 + 8 * slots) * (days.to - days.from))
+  const bytes = new Uint8Array(32 + 4 + READING_BYTES * (rows.to - rows.from) + (4 + 4 * slots) * (days.to - days.from))
   const view = new DataView(bytes.buffer)
   view.setUint32(32, charger)
   bytes.set(createHmac('sha256', salt).update(bytes.subarray(32, 36)).digest())
@@ -86,7 +86,7 @@ export function leafOf(
   for (let k = days.from; k < days.to; k++) {
     view.setInt32(at, history!.day[k]!)
     at += 4
-    for (let slot = 0; slot < slots; slot++, at += 8) view.setFloat64(at, canonical(history!.wh[k * slots + slot]!))
+    for (let slot = 0; slot < slots; slot++, at += 4) view.setInt32(at, history!.milliWh[k * slots + slot]!)
   }
   return bytes
 }

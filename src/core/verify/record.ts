@@ -179,10 +179,11 @@ export type PeriodColumns = {
 /** Largest errors of meters whose class is known, in 1/10,000 of a reading; whoever is not in it is trusted to `UNKNOWN_ACCURACY`. */
 export type MeterErrors = { readonly who: Uint32Array; readonly errorBp: Uint16Array }
 /**
- * Days before the event, of chargers that a ruleset with history needs: row k is charger `who[k]` on day `day[k]` (as in baseline/), its
- * energy by slot at `k * slots + slot`, Wh; NaN where it is not known.
+ * Days of chargers that a ruleset with history needs, ordered by charger, then day: row k is charger `who[k]` on local day `day[k]` of the ruleset's zone,
+ * its energy by slot of the clock at `k * slots + slot`, in 1/1000 Wh; `MISSING` where it is not known, or not all of it.
  */
-export type History = { readonly who: Uint32Array; readonly day: Int32Array; readonly slots: number; readonly wh: Float64Array }
+export type History = { readonly who: Uint32Array; readonly day: Int32Array; readonly slots: number; readonly milliWh: Int32Array }
+export const MISSING = -0x80000000
 /**
  * The days that a baseline was made of, and those that were not and why. Chargers with the same days share a pattern: pattern p says of `day[k]` what
  * stands at `p * day.length + k`: 0 not looked at, 1 selected, else 2 + index in `dayReasons`.

@@ -10,7 +10,7 @@ import {
   type Verification,
   type Verified,
 } from './record.ts'
-import { verdictOn } from './verdict.ts'
+import { type Evidence, verdictOn } from './verdict.ts'
 
 /** So many rows of verdicts are kept for corrections, over all events; of the oldest events late data then change nothing any more. */
 const KEPT_ROWS = 1_000_000
@@ -95,4 +95,17 @@ function changedIn(before: Verification, kept: Kept, now: Verified): Changed {
     chargers: rows.length,
     named: named.slice(0, MOST_NAMED),
   }
+}
+
+/**
+ * The verdict made again by whoever has its fact and the readings (`metered` of the same turn; for a later revision the `verified` before it too): the same,
+ * to the last digit, in every column, or somebody has changed something. Undefined where the fact has no terms: a log of before.
+ */
+export function recomputed(verified: Verified, evidence: Evidence, before?: Verified): Verified | undefined {
+  const { who, terms, verification } = verified
+  if (!terms) return undefined
+  if ((verification.verdictRevision ?? 1) === 1)
+    return verdictOn({ event: verification.event, revision: verification.revision, who, terms }, evidence)
+  const kept = before ? keptOf(before, evidence.salt ?? new Uint8Array(0)) : null
+  return before && kept ? revised(before.verification, { ...kept, terms }, evidence) : undefined
 }

@@ -1,0 +1,85 @@
+import type { EventState, State } from '../core/state.ts'
+import { candidateDays, historyOf } from '../core/verify/baseline/index.ts'
+import type { Ruleset } from '../core/verify/baseline/ruleset.ts'
+import { type Day, localDay, midnightS } from '../core/verify/calendar.ts'
+import { isInEvent, rulesetOf } from '../core/verify/eventDays.ts'
+import { type History, MISSING, type RulesetRef } from '../core/verify/record.ts'
+import { flaw } from '../core/verify/series.ts'
+import { rulesOf } from '../core/verify/terms.ts'
+import type { Window } from '../core/verify/window.ts'
+import { type Meters, type RollupStep, rollupSteps } from '../ports.ts'
+
+/** Of a slot that lacks a part, what is there is not the energy of the slot. */
+const INCOMPLETE = flaw.partial | flaw.gap
+
+/**
+ * Reads the days that a ruleset with history needs, for each charger the most recent first until it has enough of them: complete, and without an
+ * event. With them the days of the event and the day before, which adjust the baseline. Undefined where the ruleset needs none.
+ */
+export function createHistoryReader(meters: Meters) {
+  return async (s: State, e: EventState, who: Uint32Array, window: Window, ref: RulesetRef): Promise<History | undefined> => {
+    const ruleset = rulesetOf(ref)
+    const stepS = rollupSteps.find(step => step === rulesOf(s, e).periodS)
+    if (!ruleset || !stepS || (ruleset.method.kind !== 'likeDays' && ruleset.method.kind !== 'meterBefore')) return undefined
+    const today = localDay(ruleset.zone, window.fromS)
+    const last = localDay(ruleset.zone, Math.max(window.fromS, window.toS - 1))
+    const days = gathered(who.length)
+    for (let day = today - 1; day <= last; day++) await days.add(meters, ruleset, day, who, allOf(who), stepS)
+    let open = allOf(who)
+    const enough = enoughOf(ruleset)
+    const found = new Uint16Array(who.length)
+    for (const day of candidateDays(ruleset, today)) {
+      if (open.length === 0) break
+      const complete = await days.add(meters, ruleset, day, who, open, stepS)
+      open.forEach((row, k) => {
+        if (complete[k] && !isInEvent(s, who[row]!, day)) found[row]!++
+      })
+      open = open.filter(row => found[row]! < enough)
+    }
+    return days.history(who, 86_400 / stepS)
+  }
+}
+const allOf = (who: Uint32Array): Uint32Array => Uint32Array.from(who, (_, row) => row)
+
+/** How many complete days end the search; a rule that passes over days of little use, or looks for days alike, is given all there are. */
+function enoughOf({ method: m }: Ruleset): number {
+  if (m.kind !== 'likeDays') return 0
+  const pools = Object.values(m.pools)
+  const takesAny = m.lowUsage !== undefined || pools.some(pool => pool.keep.by === 'nearest')
+  return takesAny ? Number.POSITIVE_INFINITY : Math.max(...pools.map(pool => pool.target))
+}
+
+type OneDay = { readonly day: Day; readonly milliWh: Int32Array }
+function gathered(rows: number) {
+  const byRow: OneDay[][] = Array.from({ length: rows }, () => [])
+  return {
+    /** By place in `open`: was the day complete? A day that a row has already is not read again. */
+    async add(meters: Meters, { zone }: Ruleset, day: Day, who: Uint32Array, open: Uint32Array, stepS: RollupStep): Promise<boolean[]> {
+      const known = open.map(row => (byRow[row]!.some(x => x.day === day) ? 1 : 0))
+      const chargers = Uint32Array.from(open, row => who[row]!)
+      const columns = await meters.history(chargers, { fromS: midnightS(zone, day), toS: midnightS(zone, day + 1), stepS })
+      return Array.from(open, (row, k) => {
+        const wh = columns.wh.slice(k * columns.count, (k + 1) * columns.count)
+        for (let t = 0; t < columns.count; t++) if ((columns.flaws[k * columns.count + t]! & INCOMPLETE) !== 0) wh[t] = Number.NaN
+        const { values } = historyOf([{ fromS: columns.fromS, stepS, wh }], { zone, firstDay: day, days: 1, slotsPerDay: 86_400 / stepS })
+        const milliWh = Int32Array.from(values, x => (Number.isNaN(x) ? MISSING : Math.round(x * 1000)))
+        if (known[k] === 0 && milliWh.some(x => x !== MISSING)) byRow[row]!.push({ day, milliWh })
+        return !milliWh.includes(MISSING)
+      })
+    },
+    history(who: Uint32Array, slots: number): History {
+      const order = allOf(who).sort((a, b) => who[a]! - who[b]!)
+      const all = Array.from(order, row => ({ charger: who[row]!, days: byRow[row]!.toSorted((a, b) => a.day - b.day) }))
+      const count = all.reduce((n, x) => n + x.days.length, 0)
+      const out = { who: new Uint32Array(count), day: new Int32Array(count), slots, milliWh: new Int32Array(count * slots) }
+      let k = 0
+      for (const { charger, days } of all)
+        for (const { day, milliWh } of days) {
+          out.who[k] = charger
+          out.day[k] = day
+          out.milliWh.set(milliWh, k++ * slots)
+        }
+      return out
+    },
+  }
+}
