@@ -21,6 +21,8 @@ export type ChargerSpec = {
   /** False: it is told its least power instead of a pause. */
   readonly pauses?: boolean
   readonly stepW?: number
+  /** Bit k: it may load phase k + 1. */
+  readonly gridPhases?: number
   /** It waits by chance, up to so long, before it follows. */
   readonly ownDelayS?: number
 }
@@ -80,6 +82,7 @@ function chargersOf(specs: readonly ChargerSpec[], station: readonly number[]): 
     limitsAtStation: Uint8Array.from(specs, s => (s.limitsAtStation ? 1 : 0)),
     leastW: Int32Array.from(specs, (s, i) => (s.pauses === false ? 6 * phases[i]! * VOLTAGE_V : 0)),
     stepW: Int32Array.from(specs, s => s.stepW ?? 0),
+    ...(specs.some(s => s.gridPhases) ? { gridPhases: Uint8Array.from(specs, s => s.gridPhases ?? 0) } : {}),
     ...(specs.some(s => s.ownDelayS) ? { ownDelayS: Uint16Array.from(specs, s => s.ownDelayS ?? 0) } : {}),
     reliability: Uint16Array.from(specs, s => s.reliability ?? 1000),
   }

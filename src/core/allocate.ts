@@ -4,6 +4,7 @@ import { APART, HELD, keep, TOLD } from './keep.ts'
 import { taking } from './members.ts'
 import type { AllocationPolicy, Interval, Programme } from './model.ts'
 import { givingOrder, servingOrder } from './order.ts'
+import { isAbovePhases, type Outside, withinPhases } from './phases.ts'
 import { drawnShare, pick } from './pick.ts'
 import { commonOf } from './reliability.ts'
 import { limitThrough, NONE, UNKNOWN } from './rows.ts'
@@ -47,7 +48,7 @@ function byAsk(
   const { ask } = interval
   switch (ask.kind) {
     case 'cap':
-      return cap(s, e, interval, ask.totalW, members, takes, p, bounds)
+      return cap(s, e, interval, ask, members, takes, p, bounds)
     case 'shed':
       return shed(s, e, ask.totalW, members, takes, p)
     case 'keep':
@@ -88,7 +89,7 @@ function cap(
   s: State,
   e: EventState,
   interval: Interval,
-  totalW: number,
+  { totalW, phaseA }: CapAsk,
   members: Uint32Array,
   takes: Uint8Array,
   p: Programme | undefined,
@@ -115,7 +116,10 @@ function cap(
     sharers.maxW[m] = bounds ? Math.min(f.maxW[i]!, bounds[m]!) : f.maxW[i]!
     sharers.stepW[m] = f.stepW[i]!
   }
-  const { watts, shortW } = share(availableW, sharers, sharingOf[policy])
+  const total = share(availableW, sharers, sharingOf[policy])
+  const outside = phaseA ? outsideOf(s, e, members, part) : []
+  const phased = phaseA ? withinPhases(f, members, total.watts, sharers, sharingOf[policy], phaseA, outside) : total
+  const { watts } = phased
   const asked = new Uint8Array(n)
   for (let m = 0; m < n; m++) {
     const kind = part.kind[m]!
@@ -126,8 +130,19 @@ function cap(
     else if (kind === HOLDING) watts[m] = part.heldW!.get(m)!
     else if (kind === IGNORING) watts[m] = f.leastW[i]!
   }
-  return { watts: keep(s, e, interval, members, asked, watts, availableW, sharers.maxW), missingW: shortW }
+  const kept = keep(s, e, interval, members, asked, watts, availableW, sharers.maxW)
+  const isAbove = phaseA !== undefined && isAbovePhases(f, members, kept, sharers.maxW, phaseA, outside)
+  return { watts: isAbove ? watts : kept, missingW: Math.max(total.shortW, phased.shortW) }
 }
+type CapAsk = Extract<Interval['ask'], { kind: 'cap' }>
+/** Those whose load a ceiling cannot share out. */
+const outsideOf = ({ fleet: f }: State, e: EventState, members: Uint32Array, { kind, heldW }: Parts): Outside[] =>
+  Array.from(kind.entries()).flatMap(([m, of]) => {
+    if (of === STEERED) return []
+    const knownToW = of === HOLDING ? heldW?.get(m) : undefined
+    const drawsW = knownW(e, members[m]!)
+    return { m, w: knownToW ?? drawsW ?? f.maxW[members[m]!]!, metered: knownToW === undefined && drawsW !== undefined }
+  })
 
 const sharingOf: Record<AllocationPolicy, Sharing> = {
   proRata: 'proRata',

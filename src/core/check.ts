@@ -152,6 +152,11 @@ function checkAsk(s: State, e: EventState, nowS: Second, missingW: number): stri
     if (ask.kind === 'cap') {
       const excessW = worstLoadW(s, e, interval, settledS, untilS) - ask.totalW - missingW
       if (excessW > 0) return `event ${e.no}: the cap of ${ask.totalW} W is exceeded by ${excessW} W`
+      for (const [k, limitA] of ask.phaseA?.entries() ?? []) {
+        const worstA = worstLoadW(s, e, interval, settledS, untilS, (i, w, metered) => ampsOn(s, k, i, w, metered))
+        const aboveA = worstA - limitA - missingW / leastVoltage(s, e)
+        if (aboveA > 1e-3) return `event ${e.no}: its ${limitA} A on L${k + 1} are exceeded by ${aboveA.toFixed(1)} A`
+      }
     }
     if (interval.failsafe && ask.kind === 'limitEach') {
       const i = aboveFailsafe(s, e, interval, Math.max(nowS, fromS + (e.spread.endFollowsStart ? e.spread.startS : e.spread.endS)), untilS)
@@ -181,21 +186,29 @@ function aboveFailsafe(s: State, e: EventState, interval: Interval, fromS: Secon
 }
 
 /** Greatest load of the targets in [settledS, untilS) if everyone draws what they may: those not commanded at metered power, or else at their maximum. */
-function worstLoadW(s: State, e: EventState, interval: Interval, settledS: Second, untilS: Second): number {
+function worstLoadW(
+  s: State,
+  e: EventState,
+  interval: Interval,
+  settledS: Second,
+  untilS: Second,
+  loadOf: (i: ChargerNo, w: number, metered: boolean) => number = (_, w) => w,
+): number {
   const { fleet: f, rows } = s
   const members = chargersOf(f, rangesOf(f, e.event.targets))
   const takes = taking(s, e, members, interval)
   const change = new Float64Array(untilS - settledS + 1)
   let constantW = 0
   let box = -1
-  const limited = (row: number, fullW: number) => {
+  const limited = (i: ChargerNo, row: number, fullW: number, metered: boolean) => {
     if (row === UNKNOWN) return
     for (let k = rowStart(rows, row); k < rowEnd(rows, row); k++) {
       const from = Math.max(rows.fromS[k]!, settledS)
       const to = Math.min(rows.toS[k]!, untilS)
       if (from >= to || rows.limitW[k]! >= fullW) continue
-      change[from - settledS]! -= fullW - rows.limitW[k]!
-      change[to - settledS]! += fullW - rows.limitW[k]!
+      const less = Math.max(0, loadOf(i, fullW, metered) - loadOf(i, rows.limitW[k]!, false))
+      change[from - settledS]! -= less
+      change[to - settledS]! += less
     }
   }
   for (let m = 0; m < members.length; m++) {
@@ -203,15 +216,16 @@ function worstLoadW(s: State, e: EventState, interval: Interval, settledS: Secon
     const isUp = s.up[f.station[i]!] === 1
     const obeys = takes[m] === 1 && !(i < e.unmoved.length && e.unmoved[i] === 1)
     const meteredW = i < e.basisW.length ? e.basisW[i]! : -1
-    const fullW = (obeys && isUp) || meteredW < 0 ? f.maxW[i]! : meteredW
-    constantW += fullW
+    const metered = !(obeys && isUp) && meteredW >= 0
+    const fullW = metered ? meteredW : f.maxW[i]!
+    constantW += loadOf(i, fullW, metered)
     if (f.limitsAtStation[i] === 1) {
       // a station's sum hangs on its first charger, under the targets or not
-      if (isUp && box !== f.station[i]) limited(s.want[firstOf(s, f.station[i]!)]!, stationMaxW(s, i))
+      if (isUp && box !== f.station[i]) limited(i, s.want[firstOf(s, f.station[i]!)]!, stationMaxW(s, i), false)
       box = f.station[i]!
-    } else if (obeys && isUp) limited(s.want[i]!, fullW)
+    } else if (obeys && isUp) limited(i, s.want[i]!, fullW, metered)
     // offline with the limit that it was sent last
-    else if (obeys && f.onLinkLoss[i] === HOLDS) limited(s.pending[i] === NONE ? s.holds[i]! : s.pending[i]!, fullW)
+    else if (obeys && f.onLinkLoss[i] === HOLDS) limited(i, s.pending[i] === NONE ? s.holds[i]! : s.pending[i]!, fullW, metered)
   }
   let loadW = constantW
   let worstW = 0
@@ -221,6 +235,17 @@ function worstLoadW(s: State, e: EventState, interval: Interval, settledS: Secon
   }
   return worstW
 }
+
+/** What a charger may load one phase with, A: in full on each where its phases are not known; a metered sum may be of one phase, up to what the box has there. */
+function ampsOn({ fleet: f }: State, k: number, i: ChargerNo, w: number, metered: boolean): number {
+  const station = f.station[i]!
+  const mates = f.limitsAtStation[i] === 0 ? [i] : Array.from(f.order.subarray(f.nodeFrom[station]!, f.nodeTo[station]!))
+  if (!mates.some(j => f.gridPhases[j] === 0 || ((f.gridPhases[j]! >> k) & 1) === 1)) return 0
+  const evenA = (x: number) => x / (f.phases[i]! * f.voltageV[i]!)
+  return metered ? Math.min(w / f.voltageV[i]!, Math.max(evenA(f.maxW[i]!), evenA(w))) : evenA(w)
+}
+const leastVoltage = ({ fleet: f }: State, e: EventState): number =>
+  chargersOf(f, rangesOf(f, e.event.targets)).reduce((v, i) => Math.min(v, f.voltageV[i]!), Number.POSITIVE_INFINITY)
 
 const HOLDS = linkLossTraits.indexOf('holds')
 function firstOf({ fleet: f }: State, station: NodeNo): ChargerNo {

@@ -28,6 +28,7 @@ export function withChanges(f: Fleet, nodes: NodeColumns, chargers: ChargerColum
     stepW: grown(f.stepW, chargerCount).slice(0, chargerCount),
     reliability: grown(f.reliability, chargerCount).slice(0, chargerCount),
     group: grown(f.group, chargerCount).slice(0, chargerCount),
+    gridPhases: grown(f.gridPhases, chargerCount).slice(0, chargerCount),
     ownDelayS: grown(f.ownDelayS, chargerCount).slice(0, chargerCount),
   }
   nodes.no.forEach((no, k) => {
@@ -37,7 +38,7 @@ export function withChanges(f: Fleet, nodes: NodeColumns, chargers: ChargerColum
   })
   const columns = ['station', 'minW', 'maxW', 'phases', 'voltageV', 'depth', 'onLinkLoss', 'limitsAtStation', 'reliability'] as const
   for (const column of columns) chargers.no.forEach((no, k) => (out[column][no] = chargers[column][k]!))
-  for (const column of ['leastW', 'stepW', 'group', 'ownDelayS'] as const) {
+  for (const column of ['leastW', 'stepW', 'group', 'ownDelayS', 'gridPhases'] as const) {
     const told = chargers[column]
     if (told) chargers.no.forEach((no, k) => (out[column][no] = told[k]!))
   }

@@ -31,9 +31,11 @@ export type HashHex = string
 /** No end: a consent withdrawn, an open-ended event. Fits an unsigned 32-bit column. */
 export const NEVER_S = 0xffffffff
 
+/** On L1, L2 and L3, A. */
+export type PhaseAmps = readonly [l1: number, l2: number, l3: number]
 export type Ask =
-  /** Aggregate ceiling on the load of the targets, those not commanded included. */
-  | { readonly kind: 'cap'; readonly totalW: number }
+  /** Aggregate ceiling on the load of the targets, those not commanded included; `phaseA` besides: on each phase, A. */
+  | { readonly kind: 'cap'; readonly totalW: number; readonly phaseA?: PhaseAmps }
   /** Reduction below the baseline of the targets. */
   | { readonly kind: 'shed'; readonly totalW: number }
   /** Each charger keeps this share (0..1) of its own maximum. */
@@ -222,6 +224,8 @@ export type ChargerColumns = {
   readonly reliability: Uint16Array
   /** Number of what fails together with others of the same: maker or backend. Absent or 0: not known. */
   readonly group?: Uint16Array
+  /** Phases of the grid that it may load: bit k is phase k + 1. Absent or 0: not known, so it counts on each. */
+  readonly gridPhases?: Uint8Array
   /** The box's own random delay, up to so many S, before any change of its limit (SI 2021/1467 reg. 11). All 0 where absent. */
   readonly ownDelayS?: Uint16Array
 }

@@ -62,6 +62,7 @@ export function fromBytes(bytes: Uint8Array): State {
   s.fleet.stepW ??= new Int32Array(s.fleet.chargers)
   s.gaveS ??= new Uint32Array(s.want.length)
   s.fleet.group ??= new Uint16Array(s.fleet.chargers)
+  s.fleet.gridPhases ??= new Uint8Array(s.fleet.chargers)
   s.fleet.ownDelayS ??= new Uint16Array(s.fleet.chargers)
   s.learned ??= { ...emptyLearned(), prior: s.fleet.reliability.slice() }
   s.silences ??= new Map()

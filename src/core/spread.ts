@@ -1,4 +1,4 @@
-import type { GridEvent, Interval, Programme, RestoreRule, Second, Spread } from './model.ts'
+import type { GridEvent, Interval, PhaseAmps, Programme, RestoreRule, Second, Spread } from './model.ts'
 
 /** Hard bound of a random delay (SI 2021/1467 reg. 11: capable of up to 1,800 s) and what it is by default. */
 export const MAX_SPREAD_S = 1_800
@@ -46,11 +46,14 @@ function tightens({ ask: was, toS }: Interval, { ask, fromS }: Interval): boolea
   if (toS < fromS) return false
   if (ask.kind === 'off') return true
   if (ask.kind === 'shed') return was.kind === 'shed' && ask.totalW >= was.totalW
-  if (ask.kind === 'cap') return was.kind === 'cap' && ask.totalW <= was.totalW
+  if (ask.kind === 'cap') return was.kind === 'cap' && ask.totalW <= was.totalW && tightensPhases(was.phaseA, ask.phaseA)
   if (ask.kind === 'keep') return was.kind === 'keep' && ask.fraction <= was.fraction
   if (was.kind !== 'limitEach') return false
   return 'limitW' in ask ? 'limitW' in was && ask.limitW <= was.limitW : 'limitA' in was && ask.limitA <= was.limitA
 }
+
+const tightensPhases = (was: PhaseAmps | undefined, is: PhaseAmps | undefined): boolean =>
+  !was || (is?.every((a, k) => a <= was[k]!) ?? false)
 
 /** A level cap lets load back by its own rule; its window is what is spread where that rule lets go. */
 function restoreS({ restore, endSpreadS }: Programme, rated: Rated): number {

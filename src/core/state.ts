@@ -41,6 +41,8 @@ export type Fleet = {
   reliability: Uint16Array
   /** What fails together (maker, backend); 0: not known. */
   group: Uint16Array
+  /** Phases of the grid that it may load: bit k is phase k + 1; 0: not known. */
+  gridPhases: Uint8Array
   /** The box's own random delay before any change of its limit, up to this; 0: none. */
   ownDelayS: Uint16Array
   nodes: number
@@ -243,6 +245,7 @@ export const emptyFleet = (): Fleet => ({
   reliability: new Uint16Array(0),
   group: new Uint16Array(0),
   ownDelayS: new Uint16Array(0),
+  gridPhases: new Uint8Array(0),
   nodes: 0,
   parent: new Int32Array(0),
   nodeKind: new Uint8Array(0),
