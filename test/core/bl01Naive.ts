@@ -2,7 +2,7 @@
  * Elexon BL01 once more, written from the words of the rule (VERIFICATION.md 1.1) and from nothing else: dates are text, days are Maps from clock time to
  * kWh, and every step is a filter over all days. Slow on purpose. It exists to disagree with the product.
  *
- * Where the rule is silent, both were given the same answer before they were compared: days of equal energy rank most recent first; a window that begins
+ * Where the rule is silent, both were given the same answer before they were compared: days of equal energy (to the milliwatt-hour) rank most recent first; a window that begins
  * before midnight takes its readings from the evening before and its unadjusted baseline from the same clock times of the chosen days; a window that lacks a
  * reading gives no adjustment.
  */
@@ -23,7 +23,8 @@ const shifted = (date: string, days: number): string => {
 }
 const weekday = (date: string): number => new Date(`${date}T12:00:00Z`).getUTCDay()
 const mean = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0) / xs.length
-const whole = (day: Reading): number => clockTimes.reduce((sum, t) => sum + day.get(t)!, 0)
+/** In whole milliwatt-hours: 10.8 kWh and 10.799999999999997 kWh are the same day's energy. */
+const whole = (day: Reading): number => Math.round(clockTimes.reduce((sum, t) => sum + day.get(t)!, 0) * 1e6)
 
 /** The last Sunday of March and of October. */
 function clocksChange(date: string): boolean {

@@ -51,7 +51,7 @@ export type Compared = Accuracy & {
   readonly ruleset: string
   readonly size: number
   readonly groups: number
-  /** Placebo days on which at least one meter had a baseline. */
+  /** Placebo days on which at least one group had a baseline and readings. */
   readonly days: number
   /** Meter-days on which the ruleset lacked what it needs: they do not count. */
   readonly without: number
@@ -71,17 +71,18 @@ export function compare(
 function comparedOn(r: Ruleset, h: History, s: Parameters<typeof compare>[2], sizes: readonly number[]): Compared[] {
   const baseline = new Float64Array(h.meters * s.slots)
   const status = new Uint8Array(h.meters)
-  const tallies = sizes.map(size => ({ size, groups: Math.floor(h.meters / size), ...tally() }))
+  const tallies = sizes.map(size => ({ size, groups: Math.floor(h.meters / size), days: 0, ...tally() }))
   let without = 0
-  let days = 0
   for (const day of s.days) {
     baselinesOf(prepare(r, { day, startSlot: s.startSlot, slots: s.slots }, h.slotsPerDay), h, baseline, status)
-    const lacking = status.reduce((n, x) => n + (x === 0 ? 0 : 1), 0)
-    without += lacking
-    if (lacking < h.meters) days++
-    for (const t of tallies) addDay(t, h, day, s, baseline, status)
+    without += status.reduce((n, x) => n + (x === 0 ? 0 : 1), 0)
+    for (const t of tallies) {
+      const before = t.n
+      addDay(t, h, day, s, baseline, status)
+      if (t.n > before) t.days++
+    }
   }
-  return tallies.map(t => ({ ruleset: pinOf(r), size: t.size, groups: t.groups, days, without, ...figures(t) }))
+  return tallies.map(t => ({ ruleset: pinOf(r), size: t.size, groups: t.groups, days: t.days, without, ...figures(t) }))
 }
 function addDay(
   t: Tally & { size: number; groups: number },

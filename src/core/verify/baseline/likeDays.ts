@@ -142,11 +142,16 @@ function rankByKey(w: Work): Int32Array {
   const ranked = w.kept
   for (let i = 0; i < w.pooled; i++) {
     let at = i
-    for (; at > 0 && w.keys[ranked[at - 1]!]! < w.keys[i]!; at--) ranked[at] = ranked[at - 1]!
+    for (; at > 0 && isLess(w.keys[ranked[at - 1]!]!, w.keys[i]!); at--) ranked[at] = ranked[at - 1]!
     ranked[at] = i
   }
   return ranked.slice(0, w.pooled)
 }
+/**
+ * Sums of the same decimals differ in their last digits by unit and order: 10.8 kWh is 10.799999999999997 on another day. A meter's resolution is far coarser than
+ * one part in 10^9, so what is nearer than that is equal.
+ */
+const isLess = (a: number, b: number): boolean => a < b && !(b - a <= 1e-9 * Math.max(Math.abs(a), Math.abs(b)))
 /** Days are then ranked by how near they are to the event day: the key is minus the distance. A day that lacks a reading in the window is furthest. */
 function measureDistance(p: Prepared, window: Window | undefined, h: History, meter: number, w: Work): boolean {
   const { day } = p.event
