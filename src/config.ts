@@ -5,7 +5,9 @@ import { z } from 'zod'
 import type { Scope } from './api/auth.ts'
 import { allocationPolicies, ramps } from './core/model.ts'
 import { envPath, type Leaf, leavesOf, merge, nearest, type Origin, type Path, pathText, redacted, secretOfFile } from './layers.ts'
+import { meters, strangersIn } from './metersConfig.ts'
 import { authorize, name, ocpp, port, seconds } from './ocppConfig.ts'
+import { verification } from './verificationConfig.ts'
 
 export { DEFAULT_OCPP_PORT } from './ocppConfig.ts'
 
@@ -81,6 +83,8 @@ const programme = z.strictObject({
   holdOut: z.number().min(0).max(0.5).default(0),
   /** Share delivered below which more is asked of the fleet in mid-event. */
   shortfallBelow: z.number().min(0).max(1).default(0.95),
+  /** How its events are verified, and what that is worth. */
+  verification: verification.optional(),
   /** Who may start a session: drivers whose tokens are known (in `ocpp.tokens` or the registry), or all. A programme may differ; the strictest of a charger's counts. */
   authorize: authorize.optional(),
 })
@@ -94,6 +98,7 @@ export const tokenScopes = [
   'fleet:write',
   'audit:read',
   'optout:write',
+  'meter:write',
 ] as const satisfies readonly Scope[]
 const api = z.strictObject({
   /** Beyond this machine only with `tls`, or with `allowPlain`. */
@@ -140,6 +145,7 @@ export const schemaFor = <S extends readonly [z.ZodObject, ...z.ZodObject[]]>(si
     keys: keys.prefault({}),
     retention: retention.prefault({}),
     ocpp: ocpp.prefault({}),
+    meters: meters.prefault({}),
     api: api.prefault({}),
     signals: z.array(z.discriminatedUnion('kind', signals as never) as unknown as S[number]).default([]),
     programmes: z
@@ -158,6 +164,14 @@ export const schemaFor = <S extends readonly [z.ZodObject, ...z.ZodObject[]]>(si
         observeEveryS: z.int().min(1).max(3600).default(30),
         /** How long late readings are waited for before an event is verified. */
         graceS: seconds(86_400).default(120),
+      })
+      .prefault({}),
+    witnesses: z
+      .strictObject({
+        /** Whose cosignatures the log's checkpoints need (C2SP tlog-policy: log, witness, group, quorum lines). Witnesses with a URL are asked. */
+        policyFile: z.string().optional(),
+        /** Checkpoints that stay without the quorum for longer are an alarm. */
+        quorumWithinS: z.int().min(1).max(86_400).default(300),
       })
       .prefault({}),
     notices: z
@@ -421,6 +435,12 @@ function contradictions(config: ConfigOf<SignalSchemas>): ConfigFault[] {
     'api.tokens',
     config.api.tokens.map(t => t.name),
   )
+  twice(
+    'meters.witnesses',
+    config.meters.witnesses.map(m => m.name),
+  )
+  for (const { path, meter } of strangersIn(config.meters))
+    faults.push(fault('GB-1008', path, meter, 'no such meter', 'declare it in meters.witnesses'))
   const { host, tls, allowPlain } = config.api
   if (!tls && !allowPlain && !isLoopback(host))
     faults.push(

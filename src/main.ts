@@ -3,19 +3,23 @@ import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { awaitedPeers, type ListeningSource, makeSignal, type SignalConfig, signalSchemas } from '../adapters/index.ts'
+import { awaitedPeers, type ListeningSource, makeSignal, makeWitnessSource, type SignalConfig, signalSchemas } from '../adapters/index.ts'
 import type { Api } from './api/context.ts'
 import type { NoticesOptions } from './api/notices.ts'
+import { cosignedKey } from './audit/cosigned.ts'
+import { atOnce } from './audit/crypto.ts'
+import { type Policy, policyOf } from './audit/policy.ts'
 import type { LogReader } from './audit/verify.ts'
-import { type ConfigOf, type Loaded, loadConfig, type ProgrammeConfig, type Sources } from './config.ts'
+import { ConfigError, type ConfigOf, type Loaded, loadConfig, type ProgrammeConfig, type Sources } from './config.ts'
 import type { Programme } from './core/model.ts'
 import type { State } from './core/state.ts'
 import type { Engine } from './engine.ts'
+import type { Cosigning } from './operations/cosign.ts'
 import type { Scrub } from './operations/erasure.ts'
 import type { Operations } from './operations/index.ts'
 import type { createNetworkBounds } from './operations/networkBounds.ts'
 import { keepEvidence } from './operations/retention.ts'
-import type { ChargerLink, Journal, Meters, Registry, Runtime, SignalSource } from './ports.ts'
+import type { ChargerLink, Journal, Meters, Registry, Runtime, SignalSource, Witnesses } from './ports.ts'
 import { packageVersion } from './version.ts'
 
 /** The composition root: the only part of the product that knows everything. What is heavy is loaded when a bridge is made. */
@@ -52,6 +56,7 @@ export function secretsOf({ keys: { signingSecret, signingCommand, seedSecret } 
 export type Store = {
   readonly journal: Journal
   readonly meters: Meters
+  readonly witnesses: Witnesses
   readonly registry: Registry
   readonly seedKey: Uint8Array
   readonly scrub?: Scrub
@@ -159,7 +164,13 @@ async function assemble(
     hash: (password: string) => hashPassword(password, password.length >= RANDOM_KEY_CHARS ? 'sha256' : 'scrypt'),
     matches: (hash: string, password: string) => checkPassword(hash, Buffer.from(password)),
   }
-  const operations = createOperations({ engine, passwords, freshMs: config.fleet.staleAfterS * 1000, scrub: store.scrub })
+  const operations = createOperations({
+    engine,
+    passwords,
+    freshMs: config.fleet.staleAfterS * 1000,
+    scrub: store.scrub,
+    readings: { retention: config.meters, runtime, witnesses: store.witnesses, configured: config.meters.witnesses },
+  })
   const post: Pick<NoticesOptions, 'fetch' | 'wait'> = {
     fetch: (url, init) => fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(NOTICE_TIMEOUT_MS) }),
     wait: ms => new Promise(resolve => setTimeout(resolve, ms).unref()),
@@ -171,6 +182,7 @@ async function assemble(
     ...post,
   })
   const alarms = createAlarmNotices({ engine, endpoints: config.notices.endpoints, ...post })
+  const cosigning = await cosigningOf(config, engine)
   const api = await createApi({
     engine,
     operations,
@@ -180,7 +192,8 @@ async function assemble(
     version: packageVersion(),
     ...(config.api.tls && { tls: { cert: readFileSync(config.api.tls.certFile), key: readFileSync(config.api.tls.keyFile) } }),
     logger: errorLog(line => process.stderr.write(`${line}\n`)),
-    checks: { ocpp: () => ocppCheck(portOf(chargers)) },
+    cosigning,
+    checks: { ocpp: () => ocppCheck(portOf(chargers)), ...(cosigning && { witnesses: cosigning.check }) },
     awaited: (config.signals as readonly SignalConfig[]).flatMap(s => awaitedPeers(s).map(peer => ({ adapter: s.kind, peer }))),
   })
   closers.push(() => notices.stop())
@@ -188,6 +201,9 @@ async function assemble(
   closers.push(() => engine.stop())
   await engine.start()
   keepEvidence(engine, runtime, config.retention)
+  operations.readings.start()
+  closers.push(() => operations.readings.stop())
+  await followMeters(config, operations, closers)
   closers.push(() => api.close())
   await api.listen({ host: config.api.host, port: config.api.port })
   const [ocppPort, apiPort] = [portOf(chargers) ?? config.ocpp.port, (api.server.address() as AddressInfo).port]
@@ -203,6 +219,39 @@ async function assemble(
     },
     stop: close,
   }
+}
+
+/** Undefined where nobody is asked to cosign; what witnesses cosigned before is then shown no more. */
+async function cosigningOf({ witnesses }: Config, engine: Engine): Promise<Cosigning | undefined> {
+  const { policyFile, quorumWithinS } = witnesses
+  if (policyFile === undefined) {
+    if (engine.registry.get(cosignedKey) !== undefined) await engine.registry.set(cosignedKey, null)
+    return undefined
+  }
+  const { createCosigning } = await import('./operations/cosign.ts')
+  return createCosigning({
+    engine,
+    policy: readPolicy(policyFile),
+    fetch: (url, init) => fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(NOTICE_TIMEOUT_MS) }),
+    wait: ms => new Promise(resolve => setTimeout(resolve, ms).unref()),
+    missingMs: quorumWithinS * 1000,
+  })
+}
+
+function readPolicy(file: string): Policy {
+  try {
+    return atOnce(policyOf(readFileSync(file, 'utf8')))
+  } catch (error) {
+    const hint = 'lines "log VKEY", "witness NAME VKEY URL", "group NAME 2 A B C" and "quorum NAME" (C2SP tlog-policy)'
+    throw new ConfigError([{ code: 'GB-1004', path: 'witnesses.policyFile', value: file, message: (error as Error).message, hint }])
+  }
+}
+
+async function followMeters({ meters: { mqtt } }: Config, { witnesses }: Operations, closers: (() => unknown)[]): Promise<void> {
+  if (mqtt === undefined) return
+  const source = await makeWitnessSource(mqtt)
+  closers.push(() => source.stop())
+  await witnesses.follow(source)
 }
 
 /** The port listened on; undefined where the link does not listen, or not yet. */

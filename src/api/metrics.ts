@@ -7,6 +7,7 @@ import { FREE, limitAt, rowEnd, rowStart, UNKNOWN } from '../core/rows.ts'
 import { isUp } from '../core/state.ts'
 import { dataAge } from '../core/views.ts'
 import type { Engine } from '../engine.ts'
+import type { Cosigning } from '../operations/cosign.ts'
 import type { Api } from './context.ts'
 import type { Notices } from './notices.ts'
 
@@ -15,12 +16,13 @@ export type MetricsOptions = {
   readonly version: string
   /** For `gridbridge_webhook_deliveries_total`. */
   readonly notices?: Pick<Notices, 'counts'> | undefined
+  readonly cosigning?: Pick<Cosigning, 'health'> | undefined
   readonly ocppVersion?: ((charger: ChargerNo) => string) | undefined
 }
 const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900]
 
 /** Prometheus metrics from the facts of each turn and from the state when asked. Never a charger or an event as a label: they are without number. */
-export function createMetrics({ engine, version, notices, ocppVersion = () => 'any' }: MetricsOptions) {
+export function createMetrics({ engine, version, notices, cosigning, ocppVersion = () => 'any' }: MetricsOptions) {
   const registers = [new Registry()]
   const [registry] = registers as [Registry]
   const counter = (name: string, help: string, labelNames: string[] = []) => new Counter({ name, help, labelNames, registers })
@@ -59,6 +61,16 @@ export function createMetrics({ engine, version, notices, ocppVersion = () => 'a
   })
   gauge('gridbridge_build_info', 'Version', ['version'], g => g.set({ version }, 1))
   gauge('gridbridge_audit_tree_size', 'Entries in the log', [], g => g.set(engine.journal.size()))
+  gauge('gridbridge_audit_cosigned_size', 'Entries that enough witnesses have cosigned', [], g => {
+    if (cosigning) g.set(cosigning.health().cosignedSize)
+  })
+  gauge('gridbridge_audit_uncosigned_seconds', 'How long the oldest checkpoint has waited for the quorum of witnesses', [], g => {
+    const since = cosigning?.health().sinceMs
+    if (cosigning) g.set(since == null ? 0 : (engine.now() - since) / 1000)
+  })
+  gauge('gridbridge_audit_split_views', 'Witnesses that refuse the log as another history', [], g => {
+    if (cosigning) g.set(cosigning.health().splits.length)
+  })
   gauge('gridbridge_event_active', 'Events that limit chargers now', ['programme', 'kind'], g => {
     for (const e of engine.bridge.events())
       if (e.state === 'active' || e.state === 'restoring') g.inc({ programme: e.programme, kind: e.class })

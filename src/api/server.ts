@@ -1,6 +1,7 @@
 import Fastify, { type FastifyBaseLogger, type FastifyReply, type FastifyRequest } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Engine } from '../engine.ts'
+import type { Cosigning } from '../operations/cosign.ts'
 import type { Operations } from '../operations/index.ts'
 import { accepts, createPaths } from './accept.ts'
 import { createAuthenticate, demand, type TokenSetting } from './auth.ts'
@@ -21,7 +22,9 @@ import { limitRoutes } from './routes/limits.ts'
 import { logRoutes } from './routes/log.ts'
 import { optOutRoutes } from './routes/optOuts.ts'
 import { orderRoutes } from './routes/orders.ts'
+import { readingRoutes } from './routes/readings.ts'
 import { registerRoutes } from './routes/register.ts'
+import { reportRoutes } from './routes/report.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { settlementRoutes } from './routes/settlement.ts'
@@ -49,6 +52,8 @@ export type ApiOptions = {
   readonly publicRegister?: boolean
   /** Whose deliveries `/metrics` counts. */
   readonly notices?: Pick<Notices, 'counts'>
+  /** What witnesses have cosigned, for `/metrics`. */
+  readonly cosigning?: Pick<Cosigning, 'health'> | undefined
   /** OCPP version of a charger, for the label of `gridbridge_commands_total`. */
   readonly ocppVersion?: (charger: number) => string
 }
@@ -122,7 +127,13 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     return answer(new ApiProblem(405, 'method-not-allowed', `${path} takes ${allow}`, { headers: { allow } }), request, reply)
   })
 
-  const metrics = createMetrics({ engine, version, notices: options.notices, ocppVersion: options.ocppVersion })
+  const metrics = createMetrics({
+    engine,
+    version,
+    notices: options.notices,
+    cosigning: options.cosigning,
+    ocppVersion: options.ocppVersion,
+  })
   app.addHook('onClose', async () => metrics.stop())
   const context: Context = {
     engine,
@@ -141,12 +152,14 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       serviceRoutes,
       eventRoutes,
       settlementRoutes,
+      reportRoutes,
       submissionRoutes,
       fleetRoutes,
       enrolmentTestRoutes,
       limitRoutes,
       optOutRoutes,
       sessionRoutes,
+      readingRoutes,
       subjectRoutes,
       orderRoutes,
       registerRoutes,

@@ -20,8 +20,7 @@ export type { OpenedNote }
 
 const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex')
 
-/** A public key that can be written down. */
-export type Verifier = NoteKey & { readonly vkey: string }
+export type Verifier = NoteKey
 /** `signatureLine` gives the whole line for `text`, with its newline. */
 export type Signer = { readonly verifier: Verifier; signatureLine(text: string): string }
 /** `atS` is the time of the cosignature, POSIX seconds; `text` the body of the checkpoint. */
@@ -35,17 +34,14 @@ function checkName(name: string): string {
     throw new AuditError('key-name', `a key name must have no spaces and no "+": ${JSON.stringify(name)}`)
   return name
 }
-const written = (key: NoteKey): Verifier => ({
-  ...key,
-  vkey: `${key.name}+${key.keyId}+${Buffer.concat([Buffer.of(keyTypes[key.type]), key.publicKey]).toString('base64')}`,
-})
 
 /** From the 32 raw bytes of an Ed25519 public key. */
 export function verifierOf(name: string, publicKey: Uint8Array, type: KeyType = 'note'): Verifier {
   checkName(name)
   if (publicKey.length !== 32) throw new AuditError('key-malformed', `an Ed25519 public key has 32 bytes, not ${publicKey.length}`)
   const keyId = toHex(sha256(keyIdInput(type, name, publicKey)).subarray(0, 4))
-  return written({ type, name, keyId, publicKey })
+  const vkey = `${name}+${keyId}+${Buffer.concat([Buffer.of(keyTypes[type]), publicKey]).toString('base64')}`
+  return { type, name, keyId, publicKey, vkey }
 }
 
 function keyPair(name: string, seed: Uint8Array, type: KeyType) {
@@ -83,7 +79,7 @@ function rawPublicKey(key: KeyObject): Buffer {
 export function parseVkey(vkey: string): Verifier {
   const key = atOnce(vkeyOf(vkey))
   if (key.type !== 'note') throw new AuditError('key-malformed', `${key.name} is the key of a witness, not of a log`)
-  return written(key)
+  return key
 }
 
 const skeyPrefix = 'PRIVATE+KEY+'

@@ -7,8 +7,17 @@ import { isSigned, type Steps, sha256Of } from './steps.ts'
 /** Type bytes of keys: who signs a note, and who cosigns a checkpoint (C2SP tlog-cosignature). Others (0x06 ML-DSA-44) are not known here. */
 export const keyTypes = { note: 0x01, cosignature: 0x04 } as const
 export type KeyType = keyof typeof keyTypes
-/** A public Ed25519 key with its name. `keyId` are the four bytes before each of its signatures, as lower-case hex. */
-export type NoteKey = { readonly type: KeyType; readonly name: string; readonly keyId: string; readonly publicKey: Uint8Array }
+/**
+ * A public Ed25519 key with its name. `keyId` are the four bytes before each of its signatures, as lower-case hex; `vkey` is how it is written down:
+ * `name+hex8+base64(type || key)`.
+ */
+export type NoteKey = {
+  readonly type: KeyType
+  readonly name: string
+  readonly keyId: string
+  readonly publicKey: Uint8Array
+  readonly vkey: string
+}
 
 const maxSignatures = 100
 const timeBytes = 8
@@ -17,12 +26,13 @@ const timeBytes = 8
 export const keyIdInput = (type: KeyType, name: string, publicKey: Uint8Array): Uint8Array =>
   concat(utf8(`${name}\n`), Uint8Array.of(keyTypes[type]), publicKey)
 
-/** Reads `name+hex8+base64(type || key)`. @throws AuditError `key-malformed` */
+/** Reads a vkey. @throws AuditError `key-malformed` */
 export function* vkeyOf(text: string): Steps<NoteKey> {
-  const { name, keyId, type, key: publicKey } = splitKey(text.trim(), 'vkey')
+  const vkey = text.trim()
+  const { name, keyId, type, key: publicKey } = splitKey(vkey, 'vkey')
   const own = toHex((yield* sha256Of(keyIdInput(type, name, publicKey))).subarray(0, 4))
   if (own !== keyId) throw new AuditError('key-malformed', `the vkey says key id ${keyId}, but its key has ${own}`)
-  return { type, name, keyId, publicKey }
+  return { type, name, keyId, publicKey, vkey }
 }
 
 /** The parts of a vkey, or of a secret key behind its prefix. @throws AuditError `key-malformed` */

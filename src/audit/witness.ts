@@ -1,9 +1,8 @@
 /** A witness (C2SP tlog-witness): it cosigns what a log signs as long as the log only grows, so that no two people can be shown two histories. */
 import { parseSize, toBase64 } from './bytes.ts'
-import { openCheckpoint } from './checkpoint.ts'
 import { checkpointIn } from './log.ts'
 import { emptyRoot, sameHash, verifyConsistency } from './merkle.ts'
-import type { Cosigner, Verifier } from './note.ts'
+import { type Cosigner, openNote, type Verifier } from './note.ts'
 import { type Checkpoint, hashesOf } from './signed.ts'
 
 export type WitnessStore = {
@@ -26,6 +25,7 @@ const maxProof = 63
 /** Answers the body of a POST to `add-checkpoint`. Requests for one log are taken one after another: what is held may not change between look and keep. */
 export function createWitness(options: {
   readonly cosigner: Cosigner
+  /** Keys of the logs that are watched, each named for its log; several of one name are one log that changed its key. */
   readonly logs: readonly Verifier[]
   readonly store: WitnessStore
   readonly nowS: () => number
@@ -33,33 +33,35 @@ export function createWitness(options: {
   const { cosigner, logs, store, nowS } = options
   const queues = new Map<string, Promise<unknown>>()
 
-  async function add(asked: Asked, log: Verifier): Promise<WitnessAnswer> {
+  async function add(asked: Asked, keys: readonly Verifier[]): Promise<WitnessAnswer> {
     const { old, proof, note, checkpoint } = asked
-    const opened = openCheckpoint(note, log)
-    if (opened.kind !== 'verified') return text(403, `not signed by ${log.name} ${log.keyId} (${opened.kind})`)
+    const { origin } = checkpoint
+    const opened = openNote(note, keys)
+    if (opened.kind !== 'verified') return text(403, `not signed by ${keys.map(k => `${k.name} ${k.keyId}`).join(' or ')} (${opened.kind})`)
     if (old > checkpoint.size) return text(400, `a tree of ${checkpoint.size} does not extend one of ${old}`)
-    const heldNote = await store.held(log.name)
+    const heldNote = await store.held(origin)
     const held = heldNote === undefined ? undefined : checkpointIn(heldNote)
-    if (heldNote !== undefined && held === undefined) throw new Error(`what is held of ${log.name} cannot be read`)
+    if (heldNote !== undefined && held === undefined) throw new Error(`what is held of ${origin} cannot be read`)
     if (old !== (held?.size ?? 0)) return { status: 409, type: 'text/x.tlog.size', body: `${held?.size ?? 0}\n` }
     const refusal = extendsHeld(held, checkpoint, proof)
     if (refusal !== undefined) {
-      if (heldNote !== undefined) await store.suspect(log.name, refusal.body.trimEnd(), heldNote, note)
+      if (heldNote !== undefined) await store.suspect(origin, refusal.body.trimEnd(), heldNote, note)
       return refusal
     }
     const line = cosigner.cosignatureLine(opened.text, nowS())
-    await store.keep(log.name, `${note}${line}`)
+    await store.keep(origin, `${note}${line}`)
     return { status: 200, type: 'text/plain; charset=utf-8', body: line }
   }
   return async body => {
     const asked = parseRequest(body)
     if (typeof asked === 'string') return text(400, asked)
-    const log = logs.find(l => l.name === asked.checkpoint.origin)
-    if (log === undefined) return text(404, `the log ${asked.checkpoint.origin} is not known here`)
-    const before = queues.get(log.name) ?? Promise.resolve()
-    const mine = before.then(() => add(asked, log))
+    const { origin } = asked.checkpoint
+    const keys = logs.filter(log => log.name === origin)
+    if (keys.length === 0) return text(404, `the log ${origin} is not known here`)
+    const before = queues.get(origin) ?? Promise.resolve()
+    const mine = before.then(() => add(asked, keys))
     queues.set(
-      log.name,
+      origin,
       mine.catch(() => undefined),
     )
     return mine

@@ -28,13 +28,15 @@ export async function verifyFile(
     return unusable(messageOf(error))
   }
   try {
-    const verifiers = verifiersFor(reader, keyText)
-    return typeof verifiers === 'string'
-      ? unusable(verifiers)
-      : answer(await verifyLog(reader, verifiers, sinceText && wholeNote(sinceText)))
+    return await verifyReader(reader, keyText, sinceText)
   } finally {
     reader.close()
   }
+}
+/** The same of a log that is open; `trusted` is the text of a key file, or keys. */
+export async function verifyReader(reader: LogReader, trusted: string | readonly Verifier[], sinceText?: string): Promise<VerifyAnswer> {
+  const verifiers = typeof trusted === 'string' ? verifiersFor(reader, trusted) : trusted
+  return typeof verifiers === 'string' ? unusable(verifiers) : answer(await verifyLog(reader, verifiers, sinceText && wholeNote(sinceText)))
 }
 
 /** Several vkeys stand one a line, e.g. of a log that has changed its key; one is enough, because rotations lead to all others. A PEM has no name of its own, so it takes the origin that the head claims; a wrong claim then fails as an unknown key. */
@@ -61,7 +63,7 @@ function answer(result: AuditResult): VerifyAnswer {
   if (!result.ok) {
     return { ok: false, exitCode: 3, json: result, lines: result.findings.map(f => `${f.code}: ${f.line}`) }
   }
-  const { size, root, origin, keyId, rotations, checkedBlobs, absentBlobs, since } = result
+  const { size, root, origin, keyId, rotations, checkedBlobs, absentBlobs, checkedTiles, since } = result
   return {
     ok: true,
     exitCode: 0,
@@ -72,6 +74,7 @@ function answer(result: AuditResult): VerifyAnswer {
         ? []
         : [`keys: changed ${rotations === 1 ? 'once' : `${rotations} times`}, each time signed by the old and the new one`]),
       `blobs: ${checkedBlobs} right, ${absentBlobs} erased or expired`,
+      ...(checkedTiles === 0 ? [] : [`tiles: ${checkedTiles} right`]),
       ...(since === null ? [] : [`since: the log extends the checkpoint of ${since} entries`]),
       `not proven: ${result.notProven}`,
     ],

@@ -3,10 +3,11 @@ import { type LimitRequest, parseLimit } from '../operations/limit.ts'
 import { createClient } from './client.ts'
 import { type Context, findPeer } from './context.ts'
 import { type ExitCode, exitCodes } from './exit.ts'
+import { type Does, examples, integer, type Run } from './flags.ts'
 import { createOutput, type GlobalOptions, type Streams } from './output.ts'
+import { auditCommands } from './programAudit.ts'
 
 export type Process = Streams & { readonly cwd: string; exit(code: ExitCode): void }
-type Run<O extends object> = (context: Context<O>, ...args: string[]) => Promise<ExitCode | undefined>
 
 /**
  * The whole command line. What a command does stands in its own file and is loaded when it runs, so that `--help` stays quick. Unknown flags and
@@ -25,7 +26,7 @@ export function createProgram(proc: Process, version: string): Command {
     .configureHelp({ showGlobalOptions: true })
     .helpCommand(false)
 
-  const does =
+  const does: Does =
     <O extends object>(load: () => Promise<Run<O>>) =>
     async (...args: unknown[]) => {
       const command = args.at(-1) as Command
@@ -119,6 +120,7 @@ export function createProgram(proc: Process, version: string): Command {
       )
       .option('--price <gbp>', 'GBP per MWh (default: that of the programme)', pounds)
       .addOption(new Option('--amount <gbp>', 'GBP that the buyer has paid, instead of a price').argParser(pounds).conflicts('price'))
+      .option('--db <file>', 'from the file of a bridge instead of the running one')
       .option('--csv', 'the settlement file: a line per participant')
       .option('--out <file>', 'where to; stdout without it; a name in .csv gives the settlement file'),
   )
@@ -127,6 +129,20 @@ export function createProgram(proc: Process, version: string): Command {
       examples('gridbridge settle EVENT --scheme dfs --price 300', 'gridbridge settle EVENT --amount 1250 --by group --out may.csv'),
     )
     .action(does(async () => (await import('./settle.ts')).settle))
+
+  remote(
+    program
+      .command('report')
+      .description('everything about one event as files: a page that needs nothing else, CSV and Parquet')
+      .argument('<event>', 'its id or number')
+      .option('--out <dir>', 'where to (default: report-NUMBER)')
+      .option('--format <formats>', 'which of html, csv, parquet', reportFormatsOf, ['html', 'csv', 'parquet'])
+      .option('--with-names', 'with external ids of chargers and names of sites, which are personal')
+      .option('--time-zone <name>', 'of the times on the page, such as Europe/London', timeZone, 'UTC')
+      .option('--db <file>', "from a bridge's file instead of the bridge, running or not"),
+  )
+    .addHelpText('before', examples('gridbridge report 7', 'gridbridge report 7 --db gridbridge-data/gridbridge.db --format html'))
+    .action(does(async () => (await import('./report.ts')).report))
 
   const submission = program.command('submission').description('baselines and availability that a buyer wants before an event')
   remote(submission.command('list').description('by deadline: draft, due, sent or late')).action(
@@ -194,14 +210,7 @@ export function createProgram(proc: Process, version: string): Command {
       .option('--programme <id>', 'where they are in more than one'),
   ).action(does(async () => (await import('./fleetTest.ts')).test))
 
-  const audit = program.command('audit').description('the log that outsiders can check')
-  audit
-    .command('verify')
-    .description('recompute the whole log from its file')
-    .argument('[db]', 'journal file', 'gridbridge-data/gridbridge.db')
-    .requiredOption('--key <file>', 'public key (vkey) of the log')
-    .option('--since <checkpoint>', 'a checkpoint kept from before: the log must only have grown since')
-    .action(does(async () => (await import('./audit.ts')).verify))
+  auditCommands(program, does)
 
   const config = program.command('config').description('the configuration in force')
   config
@@ -402,7 +411,6 @@ function strict(command: Command): Command {
   return command
 }
 
-const examples = (...lines: string[]): string => `Examples:\n${lines.map(l => `  $ ${l}`).join('\n')}\n`
 const configOption = () => new Option('-c, --config <file>', 'configuration file (default: ./gridbridge.yaml, then XDG, then /etc)')
 /** Options of a command that speaks to a running bridge. */
 const remote = (command: Command): Command =>
@@ -411,11 +419,6 @@ const remote = (command: Command): Command =>
     .option('--url <url>', 'the bridge (or GRIDBRIDGE_URL, or from the configuration)')
     .option('--token <token>', 'bearer token (or GRIDBRIDGE_TOKEN, or from the configuration)')
 
-const integer = (min: number, max: number) => (text: string) => {
-  const n = Number(text)
-  if (!Number.isInteger(n) || n < min || n > max) throw new InvalidArgumentError(`wanted a whole number from ${min} to ${max}`)
-  return n
-}
 /** `50` or `50kW`, as it is passed on: kW. */
 export function kilowatts(text: string): string {
   const [, n] = /^(\d+(?:\.\d+)?)\s*(?:kW)?$/.exec(text) ?? []
@@ -432,6 +435,21 @@ export function share(text: string): number {
   const n = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text)
   if (text.trim() === '' || !(n >= 0 && n <= 1)) throw new InvalidArgumentError('wanted a share such as 30%')
   return n
+}
+/** `html,csv` -> a list. */
+export function reportFormatsOf(text: string): string[] {
+  const formats = text.split(',').map(f => f.trim())
+  if (formats.some(f => !['html', 'csv', 'parquet'].includes(f))) throw new InvalidArgumentError('wanted some of html,csv,parquet')
+  return formats
+}
+/** A zone that this machine's tables have. */
+function timeZone(name: string): string {
+  try {
+    new Intl.DateTimeFormat('en-GB', { timeZone: name })
+    return name
+  } catch {
+    throw new InvalidArgumentError('wanted a time zone such as Europe/London')
+  }
 }
 /** `90s`, `30m`, `2h`, `7d` -> seconds. A number without a unit is refused: nobody can tell what it means. */
 export function durationS(text: string): number {
