@@ -121,7 +121,7 @@ Flags win over environment variables, these over the file, the file over default
 
 ## Bridge
 
-${table(head, rowsOf({ ...schema, properties: rest }, commentsOf(read('src/config.ts') + read('src/ocppConfig.ts'))))}
+${table(head, rowsOf({ ...schema, properties: rest }, commentsOf(['config', 'ocppConfig', 'programmeConfig', 'verificationConfig'].map(f => read(`src/${f}.ts`)).join(''))))}
 
 ${kinds.join('\n')}
 ## Asks

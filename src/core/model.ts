@@ -162,7 +162,7 @@ export type Programme = {
   /** Share delivered below which a mid-event shortfall is declared, e.g. 0.95. */
   readonly shortfallBelow: number
   /** How its events are verified; what is left out is as in `verificationDefaults`. */
-  readonly verification?: Partial<VerificationRules>
+  readonly verification?: Partial<VerificationRules> | undefined
 }
 
 export type Segment = { readonly fromS: Second; readonly toS: Second; readonly limitW: number; readonly because: EventNo }
