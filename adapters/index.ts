@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import type { Runtime, SignalSource } from '../src/ports.ts'
+import type { Runtime, SignalSource, WitnessSource } from '../src/ports.ts'
 import { optionsSchema as openadr2bOptions } from './signals/openadr2b/options.ts'
 import { optionsSchema as webhookOptions } from './signals/webhook/options.ts'
+import { optionsSchema as mqttOptions } from './witnesses/mqtt/options.ts'
 
 /**
  * The registry: which kinds of signal source there are. A new one is its folder and one line in each of these two lists. Options are checked with
@@ -30,3 +31,8 @@ export const awaitedPeers = (signal: SignalConfig): readonly string[] =>
 export function makeSignal({ kind, ...options }: SignalConfig, runtime: Runtime): Promise<ListeningSource> {
   return (makers[kind] as Make<SignalKind>)(options as never, runtime)
 }
+
+/** Brokers that publish the series of a network operator's meters. */
+export const witnessSourceSchema = mqttOptions
+export const makeWitnessSource = async (options: z.output<typeof mqttOptions>): Promise<WitnessSource> =>
+  (await import('./witnesses/mqtt/index.ts')).mqttWitness(options)

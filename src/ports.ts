@@ -139,7 +139,7 @@ export type WitnessMeter = {
   /** What its wire says: a power is the mean over the interval. */
   readonly unit: (typeof witnessUnits)[number]
   /** What is positive on its wire. */
-  readonly sign: 'import' | 'export'
+  readonly sign: 'consumption' | 'generation'
   /** Which end of the interval its wire names. */
   readonly stamp: 'start' | 'end'
 }
@@ -196,6 +196,8 @@ export type Capabilities = {
   /** Where 0 A is refused or never resumed from, the least that is sent is `minA`. */
   readonly takesZero: boolean
   readonly meterClass: string
+  /** Phases of the grid on its own first, second and third, as `L1`, `L2L3`, `L2L3L1`. Absent: not known, so a limit per phase counts it on each. */
+  readonly gridPhases?: string
   /** The box waits by chance, up to so many seconds, before it follows a change of its limit. Absent: it does not. */
   readonly ownRandomDelayS?: number
   /** What fails together with others of the same name: its maker, or the backend that it is reached through. Absent: not known (yet). */

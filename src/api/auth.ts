@@ -1,7 +1,16 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { ApiProblem } from './problem.ts'
 
-export const scopes = ['event:read', 'event:write', 'dispatch', 'fleet:read', 'fleet:write', 'audit:read', 'optout:write'] as const
+export const scopes = [
+  'event:read',
+  'event:write',
+  'dispatch',
+  'fleet:read',
+  'fleet:write',
+  'audit:read',
+  'optout:write',
+  'meter:write',
+] as const
 export type Scope = (typeof scopes)[number]
 /** `hash` is the lower-case hex SHA-256 of the token; one of `hash` and `token` is given. */
 export type TokenSetting = {

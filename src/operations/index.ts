@@ -12,12 +12,15 @@ import { createLimits } from './limits.ts'
 import { createLog, type LogFiles } from './log.ts'
 import { createNodeLimits, type NodeLimits } from './nodeLimits.ts'
 import { createOptOuts, type OptOuts } from './optOuts.ts'
+import { createReadings, type ReadingOperations, type ReadingsSetup } from './readings.ts'
 import { createRegister, type Register } from './register.ts'
+import { createReports, type Reports } from './report.ts'
 import type { By } from './result.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { createSettle, type Settle } from './settle.ts'
 import { exportSubject } from './subject.ts'
 import { createSubmissions, type Submissions } from './submissions.ts'
+import { createWitnesses, type WitnessOperations } from './witnesses.ts'
 
 /** What people do with the bridge, whatever they do it through. */
 export type Operations = {
@@ -31,10 +34,13 @@ export type Operations = {
   readonly optOuts: OptOuts
   readonly limits: ReturnType<typeof createLimits>
   readonly nodeLimits: NodeLimits
+  readonly readings: ReadingOperations
   readonly register: Register
+  readonly reports: Reports
   readonly sessions: Sessions
   readonly settle: Settle
   readonly submissions: Submissions
+  readonly witnesses: WitnessOperations
   readonly audit: Audit
   readonly log: LogFiles
   readonly subject: Subjects
@@ -50,6 +56,7 @@ export type OperationsSetup = ImportSetup & {
   readonly decodeLeaf?: LeafDecoder | undefined
   /** Absent: what is deleted is gone, as in memory. */
   readonly scrub?: Scrub | undefined
+  readonly readings: ReadingsSetup
 }
 
 export function createOperations({
@@ -57,6 +64,7 @@ export function createOperations({
   freshMs = engine.options.freshMs,
   decodeLeaf,
   scrub = async () => ({ isGone: true }),
+  readings,
   ...setup
 }: OperationsSetup): Operations {
   const history = createHistory(engine)
@@ -73,10 +81,13 @@ export function createOperations({
     optOuts: createOptOuts(engine),
     limits: createLimits(engine, emergency.reasonOf),
     nodeLimits: createNodeLimits(engine),
+    readings: createReadings(engine, readings),
     register: createRegister(engine),
+    reports: createReports(engine),
     sessions: createSessions(engine),
     settle: createSettle(engine, history),
     submissions: createSubmissions(engine),
+    witnesses: createWitnesses(engine, readings.witnesses, readings.configured),
     audit: createAudit(engine, decodeLeaf),
     log: createLog(engine),
     subject: {

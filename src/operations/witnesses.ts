@@ -2,10 +2,11 @@ import type { Instant, NodeNo, Readings } from '../core/model.ts'
 import { energyOf, type Steps } from '../core/verify/energy.ts'
 import { type EnergySeries, flaw } from '../core/verify/series.ts'
 import type { Engine } from '../engine.ts'
-import type { Witnesses, WitnessMeter, WitnessPoint, WitnessRows } from '../ports.ts'
+import type { Witnesses, WitnessMeter, WitnessPoint, WitnessRows, WitnessSource } from '../ports.ts'
 import { type EnergyUnit, MeterFileError, type MeterRowError, readMeterCsv } from './meterCsv.ts'
 import { findNode, pathName } from './names.ts'
-import { type By, done, invalid, type Result, refuse } from './result.ts'
+import { type EnergyPoint, MOST_STEPS, pointsOfSeries } from './readings.ts'
+import { type By, done, invalid, isoS, type Result, refuse } from './result.ts'
 
 /** A meter as people declare it; the node by number, path or name. */
 export type WitnessDeclaration = Omit<WitnessMeter, 'no' | 'node'> & { readonly node: string }
@@ -28,8 +29,10 @@ export const isPower = (unit: WitnessMeter['unit']): boolean => !unit.endsWith('
 /** Energy of one interval as its wire says it, in Wh with import positive. */
 export function witnessWh({ unit, sign, stepS }: Pick<WitnessMeter, 'unit' | 'sign' | 'stepS'>, value: number): number {
   const wh = value * factors[unit] * (isPower(unit) ? stepS / 3600 : 1)
-  return sign === 'export' ? -wh || 0 : wh
+  return sign === 'generation' ? -wh || 0 : wh
 }
+/** Kinds of refusals that are put on record, until the next start. */
+const MOST_NOTED = 200
 /** Beyond what any substation carries: a unit that was mixed up. */
 const MOST_W = 2e9
 /** A wire's clock may be this far ahead of ours. */
@@ -84,19 +87,27 @@ export function witnessSeries(rows: WitnessRows, steps: Steps): EnergySeries {
 }
 
 /** Meters of the network operator as second witnesses of what the chargers' own meters say. */
-export function createWitnesses(engine: Engine, store: Witnesses) {
+export function createWitnesses(engine: Engine, store: Witnesses, configured: readonly WitnessDeclaration[] = []) {
+  const told = new Set<string>()
   const viewOf = ({ node, ...meter }: WitnessMeter): WitnessView => ({
     ...meter,
     node: { no: node, path: pathName(engine.registry, node) },
   })
-  const find = (name: string): Result<WitnessMeter> => {
-    const meter = store.byName(name)
-    if (meter) return done(meter)
+  /** One that is configured becomes known when it is first asked for: its node may have been imported since the start. */
+  async function find(name: string): Promise<Result<WitnessMeter>> {
+    const declaration = configured.find(d => d.name === name)
+    const known = store.byName(name)
+    if (declaration && !told.has(name)) {
+      const declared = await declare(declaration)
+      if (declared.ok) told.add(name)
+      return declared
+    }
+    if (known) return done(known)
     return refuse(
       'notFound',
       'meter-not-found',
       `no meter is called ${JSON.stringify(name)}`,
-      'declare it in witnesses.meters, or with its first import',
+      'declare it in meters.witnesses, or with its first import',
     )
   }
   async function declare({ node, ...rest }: WitnessDeclaration): Promise<Result<WitnessMeter>> {
@@ -104,17 +115,39 @@ export function createWitnesses(engine: Engine, store: Witnesses) {
     return found.ok ? done(await store.declare({ ...rest, node: found.value })) : found
   }
   async function take(name: string, points: readonly WitnessPoint[]): Promise<Result<Taken>> {
-    const found = find(name)
+    const found = await find(name)
     if (!found.ok) return found
     const { rows, errors } = witnessRows(found.value, points, engine.now())
     if (rows.wh.length > 0) await store.put(found.value.no, rows)
     return done({ taken: rows.wh.length, errors })
   }
 
+  /** What a source sends and cannot be taken is on record, each kind of it once. */
+  const noted = new Set<string>()
+  async function note(about: { readonly meter: string; readonly why: string }): Promise<void> {
+    const key = `${about.meter} ${about.why}`
+    if (noted.has(key) || noted.size > MOST_NOTED) return
+    noted.add(key)
+    await engine.bridge.note('meterRefused', about)
+  }
+  async function takeOrNote(meter: string, points: readonly WitnessPoint[]): Promise<void> {
+    const taken = await take(meter, points)
+    if (!taken.ok) await note({ meter, why: taken.refusal.message })
+    else if (taken.value.errors[0]) await note({ meter, why: taken.value.errors[0].message })
+  }
+  const series = async (meter: WitnessMeter, steps: Steps): Promise<EnergySeries> =>
+    witnessSeries(await store.range(meter.no, steps.fromS * 1000, steps.toS * 1000), steps)
+
   return {
     list: (): WitnessView[] => store.meters().map(viewOf),
     declare,
     take,
+    /** Takes what a source gives for as long as it runs. */
+    follow: (source: WitnessSource): Promise<void> =>
+      source.start(
+        (meter, points) => void takeOrNote(meter, points),
+        why => void note({ meter: '', why }),
+      ),
     /** Every row of the file that can be used; a dry run unless `apply`. The file's column of meters, or else `name`, says whose it is. */
     async importCsv(text: string, declaration: WitnessDeclaration, apply: boolean, by: By): Promise<Result<WitnessImport>> {
       if (isPower(declaration.unit))
@@ -156,12 +189,15 @@ export function createWitnesses(engine: Engine, store: Witnesses) {
         throw error
       }
     },
-    /** Of the meters at these nodes. */
-    async series(name: string, steps: Steps): Promise<Result<EnergySeries>> {
-      const found = find(name)
+    async energy(name: string, steps: Steps): Promise<Result<readonly EnergyPoint[]>> {
+      const found = await find(name)
       if (!found.ok) return found
-      return done(witnessSeries(await store.range(found.value.no, steps.fromS * 1000, steps.toS * 1000), steps))
+      if (!(steps.toS > steps.fromS) || (steps.toS - steps.fromS) / steps.stepS > MOST_STEPS)
+        return invalid('bad-span', '#/until', isoS(steps.toS), `ask for at least one and at most ${MOST_STEPS} steps`)
+      return done(pointsOfSeries(await series(found.value, steps)))
     },
+    series,
+    /** Meters of a node, and not of those above or below it. */
     at: (node: NodeNo): readonly WitnessMeter[] => store.meters().filter(m => m.node === node),
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, type MemoryJournal } from '../../adapters/stores/memory/index.ts'
+import { createMemoryWitnesses } from '../../adapters/stores/memory/witnesses.ts'
 import { type ApiOptions, createApi } from '../../src/api/server.ts'
 import type { Command, GridEvent, Programme } from '../../src/core/model.ts'
 import { programmeDefaults } from '../../src/core/programme.ts'
@@ -11,7 +12,7 @@ import type { ChargerLink, ChargerSink, Journal, Meters, Registry } from '../../
 
 export const startMs = 1_700_000_000_000
 export const startS = startMs / 1000
-const allScopes = ['event:read', 'event:write', 'dispatch', 'fleet:read', 'fleet:write', 'audit:read', 'optout:write']
+const allScopes = ['event:read', 'event:write', 'dispatch', 'fleet:read', 'fleet:write', 'audit:read', 'optout:write', 'meter:write']
 export const tokens = [
   { name: 'ana', token: 'ana-has-every-scope-there-is', scopes: allScopes },
   { name: 'ben', token: 'ben-may-dispatch-as-well-as-ana', scopes: ['dispatch'] },
@@ -94,7 +95,14 @@ export async function startBridge(
     seedKey: new Uint8Array(32).fill(3),
   })
   const passwords = { hash: async (p: string) => `hash of ${p}`, matches: async (h: string, p: string) => h === `hash of ${p}` }
-  const operations = createOperations({ engine, passwords, scrub })
+  const retention = { readingsDays: 0, minuteDays: 0, fiveMinuteDays: 0, halfHourDays: 0, sessionDays: 0, disputeDays: 90 }
+  const readings = { retention, runtime, witnesses: createMemoryWitnesses() }
+  const operations = createOperations({
+    engine,
+    passwords,
+    scrub,
+    readings,
+  })
   await engine.start()
   await engine.handle({ kind: 'programme', programme: programme(change.programme) })
   const api = await createApi({ engine, operations, tokens, version: '0.0.0-test', ...change.api })
@@ -128,7 +136,7 @@ export async function startBridge(
   engine.listen(facts => {
     for (const f of facts) if (f.kind === 'noted') notes.push({ what: f.what, about: f.about })
   })
-  return { runtime, journal: journal as MemoryJournal, engine, operations, api, link, seconds, meter, online, get, send, notes }
+  return { runtime, journal: journal as MemoryJournal, engine, operations, api, link, seconds, meter, online, get, send, notes, readings }
 }
 
 /** An event of a VTN on node `node`, from `inS` from now. */

@@ -110,7 +110,11 @@ describe('events', () => {
     expect(results.find((r: { charger: string }) => r.charger === 'c2')).toMatchObject({ verdict: 'notCompliant' })
     expect((await b.get(`${url}/chargers?from=5&limit=10`)).json()).toMatchObject({ total: 6, results: [{}] })
     // after a restart nobody remembers, but the journal does
-    const later = createOperations({ engine: b.engine, passwords: { hash: async p => p, matches: async () => false } })
+    const later = createOperations({
+      engine: b.engine,
+      passwords: { hash: async p => p, matches: async () => false },
+      readings: b.readings,
+    })
     expect(await later.events.results(id, 0, 1000)).toEqual({ ok: true, value: { total, results } })
   })
 

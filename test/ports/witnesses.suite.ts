@@ -21,7 +21,7 @@ export function witnessesSuite(name: string, make: () => Promise<WitnessesHarnes
     let harness: WitnessesHarness
     let witnesses: Witnesses
     const t = 1_700_000_000_000
-    const feeder = { name: 'feeder 7', node: 3, kind: 'feeder', stepS: 1800, unit: 'kWh', sign: 'import', stamp: 'start' } as const
+    const feeder = { name: 'feeder 7', node: 3, kind: 'feeder', stepS: 1800, unit: 'kWh', sign: 'consumption', stamp: 'start' } as const
     beforeEach(async () => {
       harness = await make()
       witnesses = harness.open()

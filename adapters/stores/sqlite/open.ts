@@ -1,5 +1,5 @@
 import type { Signer } from '../../../src/audit/note.ts'
-import type { Journal, Registry, Runtime } from '../../../src/ports.ts'
+import type { Journal, Registry, Runtime, Witnesses } from '../../../src/ports.ts'
 import { type Db, openDatabase } from './db.ts'
 import { type Scrubbed, scrubTexts } from './erase.ts'
 import { openJournal } from './journal.ts'
@@ -13,6 +13,7 @@ export type SqliteStore = {
   readonly path: string
   readonly journal: Journal
   readonly meters: SqliteMeters
+  readonly witnesses: Witnesses
   readonly registry: Registry
   readonly signer: Signer
   /** 32 secret bytes; see `Keys`. */
@@ -45,12 +46,29 @@ export function openStore(options: {
       await registry.close()
       db.close()
     }
-    return { path: db.path, journal, meters, registry, signer, seedKey, scrub: texts => scrubTexts(db, texts), close }
+    return {
+      path: db.path,
+      journal,
+      meters,
+      witnesses: openWitnesses(db),
+      registry,
+      signer,
+      seedKey,
+      scrub: texts => scrubTexts(db, texts),
+      close,
+    }
   } catch (error) {
     db.close()
     throw error
   }
 }
+
+/** A charger that nobody knows may draw what any charger may. */
+function ratedW(registry: Registry, charger: number): number {
+  const capabilities = registry.charger(charger)?.station.capabilities
+  return capabilities ? capabilities.maxA * capabilities.phases * capabilities.voltageV : MOST_W
+}
+const MOST_W = 1_000_000
 
 /** Only a log without entries may get a new key. */
 const isNew = (db: Db): boolean => db.prepare('SELECT 1 FROM entry LIMIT 1').get([]) === undefined

@@ -3,7 +3,8 @@ import { createServer, type Server } from 'node:net'
 import { Aedes } from 'aedes'
 import { connectAsync } from 'mqtt'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { mqttWitness, optionsSchema, parse } from '../../../adapters/witnesses/mqtt.ts'
+import { mqttWitness, parse } from '../../../adapters/witnesses/mqtt/index.ts'
+import { optionsSchema } from '../../../adapters/witnesses/mqtt/options.ts'
 import type { WitnessPoint, WitnessSource } from '../../../src/ports.ts'
 
 describe('a message of a meter', () => {
