@@ -1,53 +1,71 @@
 import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Refusal } from '../operations/result.ts'
+import type { SettleRequest, settlementShape } from '../operations/settle.ts'
 import type { Context } from './context.ts'
+import { Fault } from './exit.ts'
 import { percent, table, wattHours } from './output.ts'
 
 export type SettleOptions = {
-  readonly split: string
-  readonly by: string
+  readonly split: SettleRequest['split']
+  readonly by: SettleRequest['by']
+  readonly db?: string
   readonly scheme: string
   readonly price?: string
   readonly amount?: string
   readonly csv?: boolean
   readonly out?: string
 }
-type Settled = {
-  event: string
-  verdict: string
-  verdictRevision: number
-  baselineRule: string
-  scheme: string
-  exact: boolean
-  split: string
-  gbpPerMWh: number | null
-  askedWh: number
-  deliveredWh: number
-  ratio: number | null
-  floors: { none: number; perMeterSP: number; perUnitSP: number }
-  coverage: number
-  gbp: number
-  periods: { from: string; until: string; askedWh: number; deliveredWh: number | null; factor: number | null; gbp: number | null }[]
-  statements: { participant: string; chargers: number; deliveredWh: number; coverage: number; gbp: number }[]
-}
+type Settled = ReturnType<typeof settlementShape>
 
-/** Statements per participant of a verified event: as a text, JSON, or the settlement file. */
+/** Statements per participant of a verified event: as a text, JSON, or the settlement file. From the running bridge, or with `--db` from its file. */
 export async function settle(context: Context<SettleOptions>, id: string): Promise<undefined> {
   const { out, options, cwd } = context
+  const isFile = options.csv || (options.out?.endsWith('.csv') ?? false)
+  const settled = options.db === undefined ? await fromBridge(context, id, isFile) : await fromFile(context, resolve(cwd, options.db), id)
+  if (options.out !== undefined) {
+    writeFileSync(resolve(cwd, options.out), isFile ? settled.csv : `${JSON.stringify(settled.json, null, 2)}\n`)
+    return void out.note(`written: ${options.out}`)
+  }
+  out.result(settled.json, isFile ? settled.csv : settledText(settled.json))
+}
+type Answer = { readonly json: Settled; readonly csv: string }
+
+async function fromBridge({ client, options }: Context<SettleOptions>, id: string, isFile: boolean): Promise<Answer> {
   const { split, by, scheme, price, amount } = options
   const query = new URLSearchParams({ split, by, scheme, ...(price ? { price } : {}), ...(amount ? { amount } : {}) })
-  const client = await context.client()
   const path = `/v1/events/${encodeURIComponent(id)}/settlement?${query}`
-  const isFile = options.csv || options.out?.endsWith('.csv')
-  const { body } = await client(path, isFile ? { headers: { accept: 'text/csv, application/problem+json' } } : {})
-  if (options.out !== undefined) {
-    writeFileSync(resolve(cwd, options.out), isFile ? String(body) : `${JSON.stringify(body, null, 2)}\n`)
-    return out.note(`written: ${options.out}`) as undefined
-  }
-  out.result(body, isFile ? String(body) : settledText(body as Settled))
+  const ask = await client()
+  const { body } = await ask(path, { timeoutMs: 300_000, ...(isFile ? { headers: { accept: 'text/csv, application/problem+json' } } : {}) })
+  return { json: body as Settled, csv: String(body) }
 }
 
+async function fromFile({ options }: Context<SettleOptions>, db: string, id: string): Promise<Answer> {
+  const [{ recordReader }, { settleRecorded, settlementShape, statementsCsv }] = await Promise.all([
+    import('../main.ts'),
+    import('../operations/settle.ts'),
+  ])
+  const from = (await recordReader())(db)
+  try {
+    const { split, by, scheme, price, amount } = options
+    const found = await settleRecorded(from, id, {
+      ...{ split, by, scheme },
+      ...(price ? { gbpPerMWh: Number(price) } : {}),
+      ...(amount ? { amountGbp: Number(amount) } : {}),
+    })
+    if (!found.ok) throw refused(found.refusal)
+    return { json: settlementShape(found.value), csv: statementsCsv(found.value) }
+  } finally {
+    from.close()
+  }
+}
+const refused = ({ kind, code, message, hint }: Refusal): Fault =>
+  kind === 'invalid'
+    ? new Fault(2, 'GB-1305', `${message} [${code}]`, hint)
+    : new Fault(5, kind === 'notFound' ? 'GB-1303' : 'GB-1304', `${message} [${code}]`, hint)
+
 const gbp = (pounds: number | null): string => (pounds === null ? '-' : `GBP ${pounds.toFixed(2)}`)
+const perTexts = { minute: 'minute', SP: 'settlement period', event: 'event' } as const
 /** Pure. */
 export function settledText(x: Settled): string {
   const { none, perUnitSP, perMeterSP } = x.floors
@@ -58,7 +76,7 @@ export function settledText(x: Settled): string {
     `  floors: none ${wattHours(none)}, per unit ${wattHours(perUnitSP)}, per meter ${wattHours(perMeterSP)}`,
     x.gbpPerMWh === null
       ? '  the amount was given'
-      : `  scheme ${x.scheme} at GBP ${x.gbpPerMWh}/MWh${x.exact ? '' : ' ▲ a band, not a contract: an estimate'}`,
+      : `  scheme ${x.scheme} at GBP ${x.gbpPerMWh}/MWh by ${perTexts[x.per]}${x.exact ? '' : ' ▲ a band, not a contract: an estimate'}`,
     ...x.periods.map(
       p =>
         `    ${p.from} to ${p.until}: asked ${wattHours(p.askedWh)}, delivered ${wattHours(p.deliveredWh)}${p.factor === null ? '' : `, factor ${p.factor.toFixed(3)}, ${gbp(p.gbp)}`}`,

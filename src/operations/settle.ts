@@ -1,8 +1,8 @@
-import { NO_GROUP } from '../core/verify/load.ts'
+import { energyOfEach } from '../core/verify/energy.ts'
+import type { Load } from '../core/verify/load.ts'
 import { penceOf } from '../core/verify/payment.ts'
-import { groupingOf } from '../core/verify/performance.ts'
 import { schemes } from '../core/verify/schemes.ts'
-import { loadOf, poundsText, type Settlement, type Statement, settlementOf } from '../core/verify/settlement.ts'
+import { loadOf, minutesOf, poundsText, type Settlement, type Statement, settlementOf, type Terms } from '../core/verify/settlement.ts'
 import type { SplitRule } from '../core/verify/split.ts'
 import type { Engine } from '../engine.ts'
 import type { Registry } from '../ports.ts'
@@ -10,7 +10,9 @@ import { csvText } from './csv.ts'
 import { verifiedFactOf } from './events.ts'
 import type { History, VerifiedFact } from './history.ts'
 import { nameOfCharger, pathName } from './names.ts'
-import { done, invalid, type Result, refuse } from './result.ts'
+import type { Recorded } from './report.ts'
+import { factsOf } from './reportFacts.ts'
+import { done, invalid, isoS, type Result, refuse } from './result.ts'
 
 /** Who gets a statement: each site, each charger, or each group of the outside (an alias of the scheme `groupID`: an aggregator's customer, a fleet). */
 export const participantKinds = ['site', 'charger', 'group'] as const
@@ -38,70 +40,108 @@ export type EventSettlement = Settlement & {
 const NOBODY = '(none)'
 
 /**
- * What an event comes to and who gets what of it: from the recorded verdict alone, so it says the same each time until late readings make another
- * revision. It pays nobody.
+ * What an event comes to and who gets what of it: from the recorded verdict, so it says the same each time until late readings make another revision.
+ * It pays nobody, and changes nothing.
  */
 export const createSettle = (engine: Engine, history: History) => ({
-  /** @returns `event-not-found`, `no-results`, `no-energy`, `not-settleable`, `group-overlap`, or what is wrong with the request */
+  /** @returns `event-not-found`, `no-results`, or what `settleVerdict` does */
   async settle(id: string, request: SettleRequest): Promise<Result<EventSettlement>> {
-    const scheme = schemes[request.scheme]
-    if (!scheme) return invalid('bad-scheme', '#/scheme', request.scheme, `scheme must be one of ${Object.keys(schemes).join(', ')}`)
     const found = await verifiedFactOf(engine, history, id)
-    if (!found.ok) return found
-    const { view, fact } = found.value
-    const { verification, terms } = fact
-    if (verification.unsettleable !== undefined)
-      return refuse(
-        'conflict',
-        'not-settleable',
-        `the verdict is not to be settled on: ${verification.unsettleable}`,
-        whyNot[verification.unsettleable],
-      )
-    const load = loadOf(fact)
-    if (!load)
-      return refuse(
-        'gone',
-        'no-energy',
-        'the record has no energy by charger of this event',
-        'it was verified by an older version, or its readings have expired',
-      )
-    const gbpPerMWh = request.gbpPerMWh ?? terms?.rules.gbpPerMWh ?? null
-    const amount = request.amountGbp
-    if (amount === undefined && gbpPerMWh === null)
-      return invalid(
+    return found.ok ? settleVerdict(engine, found.value.view.id, found.value.fact, request) : found
+  },
+})
+export type Settle = ReturnType<typeof createSettle>
+
+/** The same from the file of a bridge, running or not. @returns `event-not-found`, `no-results`, or what `settleVerdict` does */
+export async function settleRecorded(from: Recorded, id: string, request: SettleRequest): Promise<Result<EventSettlement>> {
+  const facts = await factsOf(from.journal, id)
+  if (!facts) return refuse('notFound', 'event-not-found', `no event ${JSON.stringify(id)}`, 'use its id or its number')
+  const fact = facts.verdicts.at(-1)?.fact
+  return fact ? settleVerdict(from, facts.event.id, fact, request) : refuse('notFound', 'no-results', 'the event is not verified')
+}
+
+/** @returns `no-energy`, `not-settleable`, `group-overlap`, or what is wrong with the request */
+async function settleVerdict(
+  from: Pick<Recorded, 'registry' | 'meters'>,
+  event: string,
+  fact: VerifiedFact,
+  request: SettleRequest,
+): Promise<Result<EventSettlement>> {
+  const terms = termsOf(request, fact)
+  if (!terms.ok) return terms
+  const { verification } = fact
+  if (verification.unsettleable !== undefined)
+    return refuse(
+      'conflict',
+      'not-settleable',
+      `the verdict is not to be settled on: ${verification.unsettleable}`,
+      whyNot[verification.unsettleable],
+    )
+  const load = loadOf(fact)
+  if (!load)
+    return refuse(
+      'gone',
+      'no-energy',
+      'the record has no energy by charger of this event',
+      'it was verified by an older version, or its readings have expired',
+    )
+  const participants = participantsOf(from.registry, fact, request.by)
+  if (!participants.ok) return participants
+  const { of, names } = inOrder(participants.value)
+  const minutes = terms.value.scheme.payFactor.per === 'minute' ? await minutesFrom(from.meters, fact) : undefined
+  return done({
+    ...settlementOf(fact, load, of, names, terms.value, minutes),
+    event,
+    verdict: verification.verdict,
+    verdictRevision: verification.verdictRevision ?? 1,
+    baselineRule: verification.baselineRule,
+    by: request.by,
+    gbpPerMWh: 'poundsPerMWh' in terms.value.money ? terms.value.money.poundsPerMWh : null,
+  })
+}
+
+function termsOf({ scheme: id, split, amountGbp, gbpPerMWh }: SettleRequest, { terms }: VerifiedFact): Result<Terms> {
+  const scheme = schemes[id]
+  if (!scheme) return invalid('bad-scheme', '#/scheme', id, `scheme must be one of ${Object.keys(schemes).join(', ')}`)
+  if (amountGbp !== undefined) return done({ scheme, split, money: { amountPence: penceOf(amountGbp) } })
+  const price = gbpPerMWh ?? terms?.rules.gbpPerMWh ?? null
+  return price === null
+    ? invalid(
         'no-price',
         '#/gbpPerMWh',
         null,
         'there is no price',
         'give --price GBP/MWh, or --amount GBP, or set the price of the programme',
       )
-    const names = participantsOf(engine.registry, fact, request.by)
-    if (!names.ok) return names
-    const { of, names: unsorted } = groupingOf(names.value)
-    const order = unsorted.map((_, g) => g).sort((a, b) => (unsorted[a]! < unsorted[b]! ? -1 : 1))
-    const rank = Int32Array.from(order, () => 0)
-    order.forEach((g, k) => {
-      rank[g] = k
-    })
-    const settlement = settlementOf(
-      fact,
-      load,
-      of.map(g => (g === NO_GROUP ? NO_GROUP : rank[g]!)),
-      order.map(g => unsorted[g]!),
-      { scheme, split: request.split, money: amount === undefined ? { poundsPerMWh: gbpPerMWh! } : { amountPence: penceOf(amount) } },
-    )
-    return done({
-      ...settlement,
-      event: view.id,
-      verdict: verification.verdict,
-      verdictRevision: verification.verdictRevision ?? 1,
-      baselineRule: verification.baselineRule,
-      by: request.by,
-      gbpPerMWh: amount === undefined ? gbpPerMWh : null,
-    })
-  },
-})
-export type Settle = ReturnType<typeof createSettle>
+    : done({ scheme, split, money: { poundsPerMWh: price } })
+}
+
+/** Participants by name, so that who gets the odd penny does not hang on the order of chargers. */
+function inOrder(participants: readonly string[]): { of: Int32Array; names: string[] } {
+  const names = [...new Set(participants)].sort()
+  const numbers = new Map(names.map((name, g) => [name, g]))
+  return { of: Int32Array.from(participants, name => numbers.get(name)!), names }
+}
+
+const CHUNK = 1000
+/** Minute by minute from the beginning of what is settled, of the readings themselves as long as they are kept; undefined after that. */
+async function minutesFrom(meters: Recorded['meters'], fact: VerifiedFact): Promise<Load | undefined> {
+  const { startS, endS } = fact.periods!
+  const fromS = startS[0]!
+  const minutes = Math.ceil((endS.at(-1)! - fromS) / 60)
+  const steps = { fromS, toS: fromS + minutes * 60, stepS: 60 }
+  const rows = new Map(Array.from(fact.who, (charger, row) => [charger, row]))
+  const wh = new Float64Array(fact.who.length * minutes).fill(Number.NaN)
+  const sorted = fact.who.slice().sort()
+  let isKnown = false
+  for (let at = 0; at < sorted.length; at += CHUNK) {
+    const readings = await meters.range(sorted.subarray(at, at + CHUNK), fromS * 1000, steps.toS * 1000)
+    const energy = energyOfEach(readings, steps, charger => ({ maxW: fact.terms?.maxW[rows.get(charger)!] ?? Number.POSITIVE_INFINITY }))
+    for (const [charger, { series }] of energy) wh.set(series.wh, rows.get(charger)! * minutes)
+    isKnown ||= energy.size > 0
+  }
+  return isKnown ? minutesOf(fact, fromS, minutes, wh) : undefined
+}
 
 const whyNot: Readonly<Record<string, string>> = {
   noWindow: 'it asked for nothing over any time',
@@ -166,3 +206,11 @@ export const statementsCsv = ({ statements }: Pick<Settlement, 'statements'>): s
       gbp: poundsText(s.pence),
     })),
   )
+
+/** As it is told outside: instants, and pounds instead of pence. */
+export const settlementShape = ({ periods, statements, pence, ...rest }: EventSettlement) => ({
+  ...rest,
+  gbp: pence / 100,
+  periods: periods.map(({ fromS, toS, pounds, ...p }) => ({ ...p, from: isoS(fromS), until: isoS(toS), gbp: pounds })),
+  statements: statements.map(({ pence: own, ...x }) => ({ ...x, gbp: own / 100 })),
+})

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { settlementShape, settleRecorded } from '../../src/operations/settle.ts'
 import { ana, type Bridge, eve, gridEvent, startBridge } from './bridge.ts'
 
 let b: Bridge
@@ -81,6 +82,15 @@ describe('gridbridge settles an event', () => {
       dfs.periods.map(() => expect.closeTo(0, 6)),
     )
     expect(ssen.exact).toBe(false)
+    // three quarters of the ask in every minute: 20 points below the grace, 3 % each
+    expect(await paid('flexiblePower')).toMatchObject({ per: 'minute', gbp: expect.closeTo(dfs.askedWh * 1e-3 * 0.4, 2) })
+  })
+  test('the same from what is stored, without a running bridge', async () => {
+    await anEvent()
+    const request = { split: 'delivered', by: 'site', scheme: 'flexiblePower', gbpPerMWh: 300 } as const
+    const stored = await settleRecorded(b.engine, id, request)
+    expect(stored.ok && settlementShape(stored.value)).toEqual((await b.get(url('price=300&scheme=flexiblePower'))).json())
+    expect(await settleRecorded(b.engine, 'nope', request)).toMatchObject({ ok: false, refusal: { code: 'event-not-found' } })
   })
   test('the price of the programme is the default', async () => {
     b = await startBridge({ programme: { endSpreadS: 0, verification: { gbpPerMWh: 200 } } })

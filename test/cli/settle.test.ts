@@ -14,7 +14,9 @@ const settled = {
   baselineRule: 'meterBefore-1',
   scheme: 'ssen',
   exact: false,
-  split: 'delivered',
+  per: 'SP' as const,
+  split: 'delivered' as const,
+  by: 'site' as const,
   gbpPerMWh: 300,
   askedWh: 6000,
   deliveredWh: 4500,
@@ -23,11 +25,19 @@ const settled = {
   coverage: 1,
   gbp: 1.35,
   periods: [
-    { from: '2026-05-12T17:00:00.000Z', until: '2026-05-12T17:30:00.000Z', askedWh: 6000, deliveredWh: 4500, factor: 0.75, gbp: 1.35 },
+    {
+      from: '2026-05-12T17:00:00.000Z',
+      until: '2026-05-12T17:30:00.000Z',
+      askedWh: 6000,
+      deliveredWh: 4500,
+      ratio: 0.75,
+      factor: 0.75,
+      gbp: 1.35,
+    },
   ],
   statements: [
-    { participant: 'BATH/site-1', chargers: 2, deliveredWh: 3000, coverage: 1, gbp: 0.9 },
-    { participant: 'BATH/site-2', chargers: 1, deliveredWh: 1500, coverage: 1, gbp: 0.45 },
+    { participant: 'BATH/site-1', chargers: 2, baselineWh: 5000, actualWh: 2000, deliveredWh: 3000, coverage: 1, weight: 3000, gbp: 0.9 },
+    { participant: 'BATH/site-2', chargers: 1, baselineWh: 2500, actualWh: 1000, deliveredWh: 1500, coverage: 1, weight: 1500, gbp: 0.45 },
   ],
 }
 const file = 'participant,gbp\r\nBATH/site-1,0.90\r\n'
@@ -64,7 +74,7 @@ describe('gridbridge settle', () => {
         '  verdict partial (revision 2), baseline meterBefore-1, 100.0 % metered',
         '  asked 6.0 kWh, delivered 4.5 kWh, ratio 75.0 %',
         '  floors: none 4.5 kWh, per unit 4.6 kWh, per meter 4.8 kWh',
-        '  scheme ssen at GBP 300/MWh ▲ a band, not a contract: an estimate',
+        '  scheme ssen at GBP 300/MWh by settlement period ▲ a band, not a contract: an estimate',
         '    2026-05-12T17:00:00.000Z to 2026-05-12T17:30:00.000Z: asked 6.0 kWh, delivered 4.5 kWh, factor 0.750, GBP 1.35',
         '',
         'PARTICIPANT  CHARGERS  DELIVERED  METERED   GBP',

@@ -10,7 +10,6 @@ import {
   performanceOf,
   persistenceSlope,
 } from '../../src/core/verify/performance.ts'
-import { phantomDelivery } from '../../src/core/verify/placebo.ts'
 import { reboundOf } from '../../src/core/verify/rebound.ts'
 import { responseTime, worstRamp } from '../../src/core/verify/responseTime.ts'
 import { type EnergySeries, flaw } from '../../src/core/verify/series.ts'
@@ -243,19 +242,6 @@ describe('over many events', () => {
   test('free riders are credited with nothing to curtail', () => {
     expect(freeRiders([300, 100, -50, 0], [7000, 0, 0, 0])).toEqual({ count: 1, shareWh: 0.25 })
     expect(freeRiders([], [])).toEqual({ count: 0, shareWh: 0 })
-  })
-  test('phantom delivery on placebo days is what a floor would have paid', () => {
-    const placebo = load([
-      [
-        [1000, 1000],
-        [900, 1100],
-      ],
-      [
-        [1000, 1000],
-        [1200, 700],
-      ],
-    ])
-    expect(phantomDelivery(placebo)).toEqual({ phantomWh: 400, netWh: 100, shareOfBaseline: 0.1 })
   })
 })
 

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { nonResponses } from '../../src/core/model.ts'
 import type { Verified } from '../../src/core/verify/record.ts'
-import { dfs, proportional, ssen } from '../../src/core/verify/schemes.ts'
-import { loadOf, poundsText, settlementOf } from '../../src/core/verify/settlement.ts'
+import { dfs, flexiblePower, proportional, ssen } from '../../src/core/verify/schemes.ts'
+import { loadOf, minutesOf, poundsText, settlementOf } from '../../src/core/verify/settlement.ts'
 import { splitRules } from '../../src/core/verify/split.ts'
 
 const T0 = Date.UTC(2026, 4, 12, 17) / 1000
@@ -107,6 +107,31 @@ describe('what it comes to', () => {
   })
   test('DFS: load that goes up costs money', () => {
     expect(settled(verdict([[1_000_000, 1_500_000]], 1_000_000), ['a'], [0], { scheme: dfs }).pence).toBe(-30_000)
+  })
+  test('Flexible Power: by the minute what half hours would make up for is not paid', () => {
+    const v = verdict([[1000, 0]], 1000)
+    // nothing in the first quarter of an hour, all of it twice in the second
+    const wh = Float64Array.from({ length: 60 }, (_, k) => (k % 30 < 15 ? 1000 / 30 : -1000 / 30))
+    const terms = { scheme: flexiblePower(), split: 'equal', money: { poundsPerMWh: 1000 } } as const
+    const x = settlementOf(v, loadOf(v)!, Int32Array.of(0), ['a'], terms, minutesOf(v, T0, 60, wh))
+    expect(x).toMatchObject({
+      per: 'minute',
+      ratio: 1,
+      pence: 100,
+      periods: [{ factor: expect.closeTo(0.5, 9), pounds: expect.closeTo(0.5, 9) }, {}],
+    })
+    expect(settlementOf(v, loadOf(v)!, Int32Array.of(0), ['a'], terms)).toMatchObject({ per: 'SP', pence: 200 })
+  })
+  test('a window that cuts its first period, and so its last minute, is asked and paid its part', () => {
+    const v = verdict([[900, 0]], 900)
+    const cut = { ...v, periods: { ...v.periods!, startS: Uint32Array.of(T0 + 190, T0 + 1800) } }
+    const minutes = minutesOf(cut, T0 + 190, 57, new Float64Array(57))
+    expect(minutes.baselineWh[56]).toBeCloseTo((900 * 50) / 1800, 9)
+    expect(minutes.baselineWh.reduce((sum, b) => sum + b, 0)).toBeCloseTo(1800, 9)
+    const terms = { scheme: flexiblePower(), split: 'equal', money: { poundsPerMWh: 1000 } } as const
+    const x = settlementOf(cut, loadOf(cut)!, Int32Array.of(0), ['a'], terms, minutes)
+    expect(x.periods.map(p => [p.fromS - T0, p.toS - T0, p.pounds])).toEqual([[190, 1800, expect.closeTo(0.905, 9)], [1800, 3600, expect.closeTo(0.895, 9)]]) // biome-ignore format: a table
+    expect(x.pence).toBe(180)
   })
   test('an amount that was paid needs no scheme', () => {
     expect(settled(three, ['a'], [0, 0, 0], { money: { amountPence: 1250 } })).toMatchObject({

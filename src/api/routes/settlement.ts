@@ -2,8 +2,7 @@ import { z } from 'zod'
 import { floors } from '../../core/verify/floors.ts'
 import { schemes } from '../../core/verify/schemes.ts'
 import { splitRules } from '../../core/verify/split.ts'
-import { isoS } from '../../operations/result.ts'
-import { type EventSettlement, participantKinds, statementsCsv } from '../../operations/settle.ts'
+import { participantKinds, settlementShape, statementsCsv } from '../../operations/settle.ts'
 import type { Api, Context } from '../context.ts'
 import { unwrap } from '../problem.ts'
 import * as s from '../schemas.ts'
@@ -26,6 +25,7 @@ const settlement = s.named(
     baselineRule: z.string(),
     scheme: z.string(),
     exact: z.boolean().describe('false: the scheme is a band to be set to the contract, and the sum an estimate'),
+    per: z.enum(['minute', 'SP', 'event']).describe('what ratios were taken over'),
     split: z.enum(splitRules),
     by: z.enum(participantKinds),
     gbpPerMWh: z.number().nullable().describe('null: the amount was given'),
@@ -79,15 +79,9 @@ export function settlementRoutes(app: Api, { operations }: Context): void {
     async (request, reply) => {
       const { price, amount, ...rest } = request.query
       const found = unwrap(await operations.settle.settle(request.params.id, { ...rest, gbpPerMWh: price, amountGbp: amount }))
-      if (!/^text\/csv\b/.test(request.headers.accept ?? '')) return shapeOf(found)
+      if (!/^text\/csv\b/.test(request.headers.accept ?? '')) return settlementShape(found)
       reply.type('text/csv; charset=utf-8').serializer(String)
       return statementsCsv(found) as never
     },
   )
 }
-const shapeOf = ({ periods, statements, pence, ...found }: EventSettlement): z.output<typeof settlement> => ({
-  ...found,
-  gbp: pence / 100,
-  periods: periods.map(({ fromS, toS, pounds, ...p }) => ({ ...p, from: isoS(fromS), until: isoS(toS), gbp: pounds })),
-  statements: statements.map(({ pence: own, ...x }) => ({ ...x, gbp: own / 100 })),
-})

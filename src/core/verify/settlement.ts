@@ -1,8 +1,9 @@
 import { type NonResponse, nonResponses, type Second } from '../model.ts'
 import { type Floored, floored, totalWh } from './floors.ts'
-import { coverageOf, type Load, rowOf, sumBy, withoutUnknown } from './load.ts'
+import { coverageOf, type Grid, type Load, rowOf, sumBy, withoutUnknown } from './load.ts'
+import type { PayFactor } from './payFactor.ts'
 import { type Payment, paymentOf } from './payment.ts'
-import { performanceOf } from './performance.ts'
+import { askedByPeriod, type Performance, performanceOf } from './performance.ts'
 import type { PeriodColumns, Verified } from './record.ts'
 import type { Scheme } from './schemes.ts'
 import { type SplitRule, splitPence } from './split.ts'
@@ -38,6 +39,8 @@ export type Settlement = {
   readonly scheme: string
   /** Its numbers were read in the published terms; else they are bands, and the sum an estimate. */
   readonly exact: boolean
+  /** What ratios were taken over. A scheme of minutes is settled by the periods of the verdict where the minutes are not known any more. */
+  readonly per: PayFactor['per']
   readonly split: SplitRule
   readonly askedWh: number
   /** After the floor of the scheme. */
@@ -60,15 +63,48 @@ export function loadOf({ energy, periods, who }: Verified): Load | undefined {
 }
 
 /**
- * Who gets what for an event. `participant` is the row in `names` of each charger of the verdict: a participant is a unit, where a floor is per unit.
- * Schemes that look at minutes are settled by the periods of the verdict.
+ * The same minute by minute from `fromS`, the beginning of the verdict's first period: the baseline of a period lies evenly over it, the actual is what
+ * the meters say of each minute (`wh`, row by row). Of a last minute that the window cuts its part counts, evenly.
  */
-export function settlementOf(verified: Verified, load: Load, participant: Int32Array, names: readonly string[], terms: Terms): Settlement {
+export function minutesOf(verified: Verified, fromS: Second, minutes: number, wh: Float64Array): Load {
+  const { startS, endS } = verified.periods!
+  const { baselineWh } = verified.energy!
+  const rows = verified.who.length
+  const baseline = new Float64Array(rows * minutes)
+  const partS = new Float64Array(minutes)
+  for (let t = 0; t < startS.length; t++)
+    for (let k = Math.max(0, Math.floor((startS[t]! - fromS) / 60)); k < minutes && fromS + 60 * k < endS[t]!; k++) {
+      const ownS = Math.min(endS[t]!, fromS + 60 * (k + 1)) - Math.max(startS[t]!, fromS + 60 * k)
+      partS[k]! += ownS
+      for (let r = 0; r < rows; r++) baseline[r * minutes + k]! += (baselineWh[r * startS.length + t]! * ownS) / (endS[t]! - startS[t]!)
+    }
+  const actual = baseline.map((_, cell) => (wh[cell]! * partS[cell % minutes]!) / 60)
+  return withoutUnknown({ fromS, stepS: 60, periods: minutes }, rows, { baselineWh: baseline, actualWh: actual })
+}
+function askedByMinute({ startS, endS, askedWh }: PeriodColumns, grid: Grid): Float64Array {
+  const asks = Array.from(startS, (from, t) => ({ fromS: from, toS: endS[t]!, askedW: (askedWh[t]! * 3600) / (endS[t]! - from) }))
+  return askedByPeriod(grid, asks)
+}
+
+/**
+ * Who gets what for an event. `participant` is the row in `names` of each charger of the verdict: a participant is a unit, where a floor is per unit.
+ * `minutes` (of `minutesOf`) is looked at by schemes that pay by the minute.
+ */
+export function settlementOf(
+  verified: Verified,
+  load: Load,
+  participant: Int32Array,
+  names: readonly string[],
+  terms: Terms,
+  minutes?: Load,
+): Settlement {
   const { scheme, split, money } = terms
-  const asked = verified.periods!.askedWh
+  const columns = verified.periods!
   const byFloor = floored(load, participant, names.length)
-  const performance = performanceOf(load, byFloor[scheme.floor], asked)
-  const payment: Payment | null = 'poundsPerMWh' in money ? paymentOf(scheme, performance, money.poundsPerMWh) : null
+  const performance = performanceOf(load, byFloor[scheme.floor], columns.askedWh)
+  const isByMinute = scheme.payFactor.per === 'minute' && minutes !== undefined
+  const paidFor = isByMinute ? performanceByMinute(verified, minutes, participant, names.length, scheme) : performance
+  const payment: Payment | null = 'poundsPerMWh' in money ? paymentOf(scheme, paidFor, money.poundsPerMWh) : null
   const pence = payment ? payment.pence : (money as { amountPence: number }).amountPence
   const sums = sumBy(load, participant, names.length)
   const weights = weightsOf(split, verified, load, participant, sums)
@@ -76,6 +112,7 @@ export function settlementOf(verified: Verified, load: Load, participant: Int32A
   return {
     scheme: scheme.id,
     exact: scheme.exact,
+    per: scheme.payFactor.per === 'minute' && !isByMinute ? 'SP' : scheme.payFactor.per,
     split,
     askedWh: performance.askedWh,
     deliveredWh: performance.deliveredWh,
@@ -83,23 +120,31 @@ export function settlementOf(verified: Verified, load: Load, participant: Int32A
     floors: { none: totalWh(byFloor.none), perMeterSP: totalWh(byFloor.perMeterSP), perUnitSP: totalWh(byFloor.perUnitSP) },
     coverage: coverageOf(load),
     periods: performance.periods.map((p, t) => ({
-      ...spanOf(verified.periods!, t),
-      askedWh: p.askedWh,
-      deliveredWh: p.deliveredWh,
-      ratio: p.ratio,
-      factor: payment?.periods[t]?.factor ?? null,
-      pounds: payment?.periods[t]?.pounds ?? null,
+      ...{ fromS: columns.startS[t]!, toS: columns.endS[t]! },
+      ...{ askedWh: p.askedWh, deliveredWh: p.deliveredWh, ratio: p.ratio },
+      ...(payment ? paidIn(payment, t, columns, isByMinute) : { factor: null, pounds: null }),
     })),
     pence,
-    statements: names.map((name, g) => statementOf(name, g, participant, rowOf(sums, g), weights[g]!, shares[g]!)),
+    statements: names.map((participant, g) => ({ participant, ...sumsOf(rowOf(sums, g)), weight: weights[g]!, pence: shares[g]! })),
   }
 }
-const spanOf = (periods: PeriodColumns, t: number) => ({ fromS: periods.startS[t]!, toS: periods.endS[t]! })
+const performanceByMinute = (verified: Verified, minutes: Load, participant: Int32Array, units: number, { floor }: Scheme): Performance =>
+  performanceOf(minutes, floored(minutes, participant, units)[floor], askedByMinute(verified.periods!, minutes))
 
-function statementOf(name: string, g: number, participant: Int32Array, own: Load, weight: number, pence: number): Statement {
+/** What was paid within period t of the verdict, and the factor that it comes to. A minute that two periods share is of the one in which it begins. */
+function paidIn({ periods }: Payment, t: number, { startS, endS }: PeriodColumns, isByMinute: boolean) {
+  if (!isByMinute) return { factor: periods[t]!.factor, pounds: periods[t]!.pounds }
+  const own = periods.filter(p => p.fromS >= startS[t]! && p.fromS < endS[t]!)
+  const askedWh = own.reduce((sum, p) => sum + p.askedWh, 0)
+  return {
+    factor: askedWh > 0 ? own.reduce((sum, p) => sum + p.factor * p.askedWh, 0) / askedWh : 0,
+    pounds: own.reduce((sum, p) => sum + p.pounds, 0),
+  }
+}
+
+function sumsOf(own: Load) {
   const [baselineWh, actualWh] = [totalWh(own.baselineWh), totalWh(own.actualWh)]
-  const chargers = participant.reduce((n, p) => (p === g ? n + 1 : n), 0)
-  return { participant: name, chargers, baselineWh, actualWh, deliveredWh: baselineWh - actualWh, coverage: coverageOf(own), weight, pence }
+  return { chargers: own.wanted[0] ?? 0, baselineWh, actualWh, deliveredWh: baselineWh - actualWh, coverage: coverageOf(own) }
 }
 
 /** Who could not have given anything was not available, whatever its meter says. */
