@@ -1,0 +1,191 @@
+import { describe, expect, test } from 'vitest'
+import { testProgramme } from '../../simulations/virtual/fleet.ts'
+import type { Input, Programme, Readings } from '../../src/core/model.ts'
+import { fromBytes, stateDigest, toBytes } from '../../src/core/snapshot.ts'
+import type { EventState } from '../../src/core/state.ts'
+import { dayText, parseDay } from '../../src/core/verify/calendar.ts'
+import { dayReasons } from '../../src/core/verify/historic.ts'
+import { pinnedFor } from '../../src/core/verify/pinned.ts'
+import type { History, Metered, Verified } from '../../src/core/verify/record.ts'
+import { recomputed } from '../../src/core/verify/revision.ts'
+import { at, bed, during, fleetOfN, one } from './bed.ts'
+
+/** A verdict by a ruleset with history, within what the meters can tell. Days and figures of VERIFICATION.md 1.8 (a), in Wh. */
+const from = Date.UTC(2024, 1, 15, 17) / 1000
+const to = from + 3_600
+const off = { kind: 'off' } as const
+const flat: Record<string, number> = {
+  '2024-02-14': 1_000,
+  '2024-02-13': 1_200,
+  '2024-02-12': 800,
+  '2024-02-09': 1_400,
+  '2024-02-08': 1_100,
+  '2024-02-07': 900,
+  '2024-02-06': 2_000,
+  '2024-02-05': 400,
+  '2024-02-02': 1_000,
+  '2024-02-01': 1_200,
+  '2024-01-31': 3_000,
+}
+/** The event day: 13:00-16:00 at 1.3 kWh a half hour, unless said otherwise. */
+const eventDay = (windowWh = 1_300): number[] => Array.from({ length: 48 }, (_, slot) => (slot >= 26 && slot < 32 ? windowWh : 500))
+function historyOf(chargers: number, days: Record<string, number | readonly number[]>): History {
+  const rows = Object.entries(days)
+    .map(([text, wh]) => ({ day: parseDay(text)!, wh: typeof wh === 'number' ? new Array<number>(48).fill(wh) : wh }))
+    .sort((a, b) => a.day - b.day)
+  const all = Array.from({ length: chargers }, (_, who) => rows.map(row => ({ who, ...row }))).flat()
+  return {
+    who: Uint32Array.from(all, x => x.who),
+    day: Int32Array.from(all, x => x.day),
+    slots: 48,
+    milliWh: Int32Array.from(all.flatMap(x => x.wh.map(wh => (Number.isNaN(wh) ? -0x80000000 : wh * 1_000)))),
+  }
+}
+/** One reading a minute from five minutes before to the end, 600 W each: 0.3 kWh a half hour. */
+function readingsOf(chargers: number, powerW: (charger: number) => number | undefined = () => 600): Readings {
+  const rows: number[][] = []
+  for (let i = 0; i < chargers; i++)
+    for (let s = from - 300; s < to; s += 60) if (powerW(i) !== undefined) rows.push([i, s, s < from ? 7_000 : powerW(i)!])
+  return {
+    charger: Uint32Array.from(rows, r => r[0]!),
+    fromMs: Float64Array.from(rows, r => r[1]! * 1000),
+    toMs: Float64Array.from(rows, r => (r[1]! + 60) * 1000),
+    powerW: Float64Array.from(rows, r => r[2]!),
+    registerWh: new Float64Array(rows.length).fill(Number.NaN),
+    quality: new Uint8Array(rows.length),
+  }
+}
+type Rules = NonNullable<Programme['verification']>
+function verified(rules: Rules, metered: Partial<Metered>, change: { ask?: Parameters<typeof during>[2]; n?: number; later?: Rules } = {}) {
+  const n = change.n ?? 2
+  const b = bed(fleetOfN(n), { verification: rules })
+  b.until(from - 7_200)
+  b.signal({ ...during(from, to, change.ask ?? off), spread: at })
+  b.observed(fleetOfN(n).map(() => 7_000))
+  if (change.later) b.turn({ kind: 'programme', programme: { ...b.s.programmes.get('flex')!, version: 2, verification: change.later } })
+  b.until(from - 60)
+  b.answer('accepted')
+  b.until(to + 120)
+  const input: Input = {
+    kind: 'metered',
+    event: 0,
+    readings: readingsOf(n),
+    history: historyOf(n, { ...flat, '2024-02-15': eventDay() }),
+    ...metered,
+  }
+  const fact = one(b.turn(input), 'verified')!
+  return { b, fact, input, v: fact.verification }
+}
+const daysOf = ({ days }: Verified, row: number): Record<string, string> => {
+  const pattern = days!.patternOf[row]!
+  const codes = days!.patterns.subarray(pattern * days!.day.length, (pattern + 1) * days!.day.length)
+  return Object.fromEntries(
+    Array.from(days!.day, (day, k) => [dayText(day), codes[k] === 1 ? 'selected' : (dayReasons[codes[k]! - 2] ?? '')]),
+  )
+}
+
+describe('a verdict by a ruleset with history', () => {
+  test.each([
+    ['elexon-bl01', 1_300, 1_000],
+    ['elexon-bl01-unadjusted', 1_100, 800],
+    ['mid-8-in-10', 1_075, 775],
+    ['high-5-of-10', 1_380, 1_080],
+  ] as const)('%s: baseline %i Wh, delivered %i Wh in each settlement period of each charger', (ruleset, baseline, delivered) => {
+    const { v, fact } = verified({ ruleset }, {})
+    expect(v.baselineRule).toBe(`${ruleset}@1`)
+    expect(v.window).toMatchObject({ fromS: from, toS: to })
+    expect([...fact.periods!.baselineWh]).toEqual([expect.closeTo(2 * baseline), expect.closeTo(2 * baseline)])
+    expect([...fact.periods!.deliveredWh]).toEqual([expect.closeTo(2 * delivered), expect.closeTo(2 * delivered)])
+    expect(v.deliveredWh).toBeCloseTo(4 * delivered)
+  })
+  test('names the days that it took and those that it did not, and why', () => {
+    const { fact, v } = verified(
+      { ruleset: 'elexon-bl01' },
+      { history: historyOf(2, { ...flat, '2024-02-13': eventDay(Number.NaN), '2024-02-15': eventDay() }) },
+    )
+    expect(daysOf(fact, 1)).toMatchObject({ '2024-02-14': 'selected', '2024-02-13': 'incomplete', '2024-01-31': 'selected' })
+    expect(v.baseline).toEqual({ insufficient: 0, adjusted: 2, capped: 0 })
+    expect(fact.days!.patterns).toHaveLength(fact.days!.day.length)
+  })
+  test('a day on which the charger was in another event does not count', () => {
+    const b = bed(fleetOfN(1), { verification: { ruleset: 'elexon-bl01' } })
+    const hour = (day: string): number => parseDay(day)! * 86_400 + 12 * 3_600
+    for (const [no, day] of ['2024-02-12', '2024-02-15'].entries()) {
+      const s = hour(day)
+      b.until(s - 7_200)
+      b.signal({ id: day, upstreamRef: day, ...during(s, s + 3_600, off), spread: at })
+      b.observed([7_000], no)
+      b.until(s - 60)
+      b.answer('accepted')
+      b.until(s + 3_720)
+      const fact = one(b.turn({ kind: 'metered', event: no, readings: readingsOf(0), history: historyOf(1, flat) }), 'verified')!
+      if (no === 1) expect(daysOf(fact, 0)).toMatchObject({ '2024-02-12': 'eventDay', '2024-02-13': 'selected' })
+    }
+  })
+  test('too few days: what was measured stands for the baseline, nothing is delivered, and nobody is to be paid by it', () => {
+    const { v } = verified({ ruleset: 'elexon-bl01' }, { history: historyOf(2, { '2024-02-14': 1_000, '2024-02-15': eventDay() }) })
+    expect(v).toMatchObject({ deliveredWh: 0, unsettleable: 'baseline', baseline: { insufficient: 2 } })
+    expect(v.baselineWh).toBe(v.actualWh)
+  })
+  test('a published profile stands for the fleet where the buyer says so', () => {
+    const { v } = verified({ ruleset: 'fixed-reference', profileWh: new Array(48).fill(415) }, {})
+    expect(v.baselineWh).toBeCloseTo(4 * 415)
+  })
+  test('is made again by an outsider, to the last digit', () => {
+    const { fact, input } = verified({ ruleset: 'elexon-bl01' }, { salt: new Uint8Array(16).fill(3) })
+    expect(recomputed(fact, input as Metered)).toEqual(fact)
+    const other = input as Metered
+    other.history!.milliWh[5]!++
+    expect(recomputed(fact, other)!.verification.readings!.root).not.toBe(fact.verification.readings!.root)
+  })
+})
+
+describe('the rules of an event are those of the day on which it was accepted', () => {
+  test('a programme that changes its ruleset, its price or its meters changes later events only', () => {
+    const { v, fact } = verified(
+      { ruleset: 'elexon-bl01', gbpPerMWh: 300 },
+      {},
+      { later: { ruleset: 'zero', gbpPerMWh: 1, meterErrorAtMost: 0 } },
+    )
+    expect(v.baselineRule).toBe('elexon-bl01@1')
+    expect(v.gbp).toBeCloseTo((v.deliveredWh * 300) / 1e6)
+    expect(v.unsettleable).toBe(undefined)
+    expect(fact.terms!.ruleset).toEqual({ id: 'elexon-bl01', version: 1 })
+  })
+  test.each([
+    ['2023-10-26', 1],
+    ['2023-10-27', 2],
+  ])('an event of %s runs under version %i of the ruleset that was in force', (day, version) => {
+    const s = parseDay(day)! * 86_400 + 17 * 3_600
+    const e = { event: during(s, s + 3_600, off) } as EventState
+    expect(pinnedFor(e, testProgramme({ verification: { ruleset: 'dfs-domestic' } }))).toEqual({ id: 'dfs-domestic', version })
+    expect(pinnedFor(e, testProgramme({ verification: { ruleset: 'dfs-domestic', version: 1 } }))!.version).toBe(1)
+  })
+})
+
+describe("within the meters' own error", () => {
+  const errors = (bp: number): Partial<Metered> => ({ meters: { who: Uint32Array.of(0, 1), errorBp: Uint16Array.of(bp, bp) } })
+  test.each([
+    ['all that was asked, beyond doubt', 3_900, 100, 'pass'],
+    ['as much as was asked, as far as meters can tell', 4_000, 100, 'withinMeasurementError'],
+    ['less, and no meter error explains it', 4_300, 100, 'fail'],
+    ['less, but meters of unknown class might have missed it', 4_200, 1_000, 'withinMeasurementError'],
+  ] as const)('%s', (_, totalWh, bp, result) => {
+    const { v } = verified({ ruleset: 'elexon-bl01' }, errors(bp), { ask: { kind: 'shed', totalW: totalWh } })
+    expect(v.measured).toMatchObject({ result })
+    expect(v.measured!.highWh - v.deliveredWh).toBeCloseTo((bp / 10_000) * Math.SQRT2 * (v.deliveredWh / 2))
+  })
+  test('a scheme that wants better meters than there are gets a result that is not to be settled on', () => {
+    expect(verified({ meterErrorAtMost: 0.02 }, errors(100)).v.unsettleable).toBe(undefined)
+    expect(verified({ meterErrorAtMost: 0.02 }, errors(1_000)).v.unsettleable).toBe('meterClass')
+    expect(verified({ meterErrorAtMost: 0.02 }, {}).v.unsettleable).toBe('meterClass')
+  })
+})
+
+test('what late readings need is kept in the state until they can change nothing any more, and a snapshot has it', () => {
+  const { b } = verified({ ruleset: 'elexon-bl01', correctionS: 86_400 }, {})
+  expect(b.event().kept!.who).toHaveLength(2)
+  expect(stateDigest(fromBytes(toBytes(b.s)))).toBe(stateDigest(b.s))
+  b.until(to + 3 * 86_400)
+  expect(b.event().kept).toBe(null)
+})
