@@ -97,11 +97,10 @@ export function createMarks() {
     },
     /** As it was stored. */
     recall: (hour: number, block: number): void => void markHour(hour, block),
-    /** Marks since the last call, as hour, block, hour, block. */
-    takeFresh(): readonly number[] {
-      const taken = fresh
+    /** Marks that are not stored yet, as hour, block, hour, block. */
+    fresh: (): readonly number[] => fresh,
+    stored(): void {
       fresh = []
-      return taken
     },
     clear(hour: number, block: number): void {
       const own = hours.get(hour)

@@ -3,9 +3,10 @@ import { type LimitRequest, parseLimit } from '../operations/limit.ts'
 import { createClient } from './client.ts'
 import { type Context, findPeer } from './context.ts'
 import { type ExitCode, exitCodes } from './exit.ts'
-import { type Does, examples, integer, type Run } from './flags.ts'
+import { type Does, examples, integer, parseAmps, type Run } from './flags.ts'
 import { createOutput, type GlobalOptions, type Streams } from './output.ts'
 import { auditCommands } from './programAudit.ts'
+import { meterCommands } from './programMeter.ts'
 
 export type Process = Streams & { readonly cwd: string; exit(code: ExitCode): void }
 
@@ -210,6 +211,7 @@ export function createProgram(proc: Process, version: string): Command {
       .option('--programme <id>', 'where they are in more than one'),
   ).action(does(async () => (await import('./fleetTest.ts')).test))
 
+  meterCommands(program, does, remote)
   auditCommands(program, does)
 
   const config = program.command('config').description('the configuration in force')
@@ -268,10 +270,18 @@ export function createProgram(proc: Process, version: string): Command {
       .command('set')
       .description('the load under a node may not pass this; a limit that is there is replaced')
       .argument('<node>')
-      .argument('<kw>', 'kW, e.g. 50', kilowatts)
+      .argument('[kw]', 'kW, e.g. 50', kilowatts)
+      .option('--amps <amps>', 'on each phase, e.g. 63, or L1=63,L2=50,L3=63', parseAmps)
       .option('--programme <id>', 'where the chargers of the node are in more than one'),
   )
-    .addHelpText('before', examples('gridbridge limit set BATH/BATH-11 50', 'gridbridge limit clear BATH/BATH-11'))
+    .addHelpText(
+      'before',
+      examples(
+        'gridbridge limit set BATH/BATH-11 50',
+        'gridbridge limit set BATH/BATH-11 --amps 63',
+        'gridbridge limit clear BATH/BATH-11',
+      ),
+    )
     .action(does(async () => (await import('./limit.ts')).set))
   remote(nodeLimit.command('list').description('those in force')).action(does(async () => (await import('./limit.ts')).list))
   remote(nodeLimit.command('clear').description('take it back: load returns over the restore window').argument('<node>')).action(

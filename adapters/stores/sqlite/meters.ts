@@ -10,6 +10,7 @@ import { openSessionRecords } from './sessionRecords.ts'
 const slotMs = 300_000
 const flushAfterMs = 1000
 const flushRows = 5000
+const mostFlushesKept = 100
 const rowsPerInsert = 25
 const columns = 7
 /** Above this many chargers a slot is read whole and filtered: one scan is cheaper than that many seeks. */
@@ -57,6 +58,7 @@ export function openMeters(db: Db, runtime: Pick<Runtime, 'now' | 'at'>, { maxWO
   let longestMs = db.prepare('SELECT longest_ms FROM reading_span').get([])?.[0] as number
   let longestSeenMs = longestMs
   let pending: Value[] = []
+  let failures = 0
   let closed = false
   let rollArmed = false
   const rollups = openRollups({ db, between, maxWOf })
@@ -95,17 +97,29 @@ export function openMeters(db: Db, runtime: Pick<Runtime, 'now' | 'at'>, { maxWO
       for (; i + whole <= pending.length; i += whole) insertMany.run(pending.slice(i, i + whole))
       for (; i < pending.length; i += columns) insertOne.run(pending.slice(i, i + columns))
     })
+    rollups.marksStored()
     longestMs = longestSeenMs
     pending = []
     armRoll()
+  }
+  const armFlush = () => runtime.at('meters.flush', runtime.now() + flushAfterMs, () => (closed ? undefined : tryFlush()))
+  /** A disk that is full or read-only costs readings, never the bridge: they are kept and tried again, and beyond a bound the oldest go. */
+  function tryFlush() {
+    try {
+      flush()
+      failures = 0
+    } catch {
+      failures = Math.min(failures + 1, mostFlushesKept)
+      pending = pending.slice(Math.max(0, pending.length - mostFlushesKept * flushRows * columns))
+      armFlush()
+    }
   }
   return {
     flush,
     put(readings) {
       latest.see(readings)
       const { charger, fromMs, toMs, powerW, registerWh, quality } = readings
-      if (charger.length > 0 && pending.length === 0)
-        runtime.at('meters.flush', runtime.now() + flushAfterMs, () => (closed ? undefined : flush()))
+      if (charger.length > 0 && pending.length === 0) armFlush()
       for (let i = 0; i < charger.length; i++) {
         const from = Math.round(fromMs[i]!)
         const forMs = Math.round(toMs[i]!) - from
@@ -113,7 +127,7 @@ export function openMeters(db: Db, runtime: Pick<Runtime, 'now' | 'at'>, { maxWO
         if (forMs > longestSeenMs) longestSeenMs = forMs
         rollups.mark(charger[i]!, from, from + forMs)
         pending.push(slot, charger[i]!, from - slot * slotMs, forMs, thousandths(powerW[i]!), thousandths(registerWh[i]!), quality[i]!)
-        if (pending.length >= flushRows * columns) flush()
+        if (pending.length >= flushRows * columns * (failures + 1)) tryFlush()
       }
     },
     async range(who, fromMs, toMs) {

@@ -96,9 +96,11 @@ export function openRollups({ db, between, maxWOf }: Part) {
   return {
     mark: marks.mark,
     isDue: marks.isAny,
+    /** To be called once that transaction is committed. */
+    marksStored: marks.stored,
     /** To be called in the transaction that stores the readings. */
     writeMarks(): void {
-      const fresh = marks.takeFresh()
+      const fresh = marks.fresh()
       for (let i = 0; i < fresh.length; i += 2) addMark.run([fresh[i]!, fresh[i + 1]!])
     },
     /** Rolls up some that are over; were there more? */
