@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import {
-  accuracyOf,
   baselineOf,
   baselineParts,
   candidateDays,
   compare,
   controlGroup,
+  errorFigures,
   type Groups,
   groupSize,
   type History,
@@ -318,7 +318,7 @@ describe('chargers held out by draw', () => {
 describe('how good a ruleset is on days without an event', () => {
   test('by hand', () => {
     // errors +1, -1, +2, 0 on 2, 4, 2, 8
-    expect(accuracyOf([2, 4, 2, 8, Number.NaN], [3, 3, 4, 8, 1])).toEqual({
+    expect(errorFigures([2, 4, 2, 8, Number.NaN], [3, 3, 4, 8, 1])).toEqual({
       n: 4,
       mpe: 2 / 16,
       mae: 1,

@@ -90,26 +90,50 @@ export function baselinesOf(
   }
 }
 
+/** What of an event that may run past midnight does not depend on a meter: make it once, for all meters. */
+export type PreparedParts = readonly { readonly prepared: Prepared; readonly work: Work }[]
+export function preparedParts(ruleset: Ruleset, event: EventSlots, slotsPerDay = 48): PreparedParts {
+  return partsOf(event, slotsPerDay).map((part, i) => {
+    const prepared = prepare(i === 0 ? ruleset : laterRuleset(ruleset, part.day - event.day), part, slotsPerDay)
+    return { prepared, work: workFor(prepared) }
+  })
+}
+/** The adjustment is that of the event's start, and the days of the event itself are no history of its later ones. */
+function laterRuleset(ruleset: Ruleset, daysBefore: number): Ruleset {
+  const m = ruleset.method
+  if (m.kind !== 'likeDays') return ruleset
+  return { ...ruleset, method: { ...m, fromDaysBack: m.fromDaysBack + daysBefore, adjustment: { kind: 'none' } } }
+}
+
 /**
  * An event that may run past midnight: one part a day, each with its own like days (the days of the event itself are event days and never among them). The
  * adjustment is read once, before the event's start, and holds for all of it.
  */
-export function baselineParts(ruleset: Ruleset, event: EventSlots, h: History, meter = 0, given: Given = {}): Baseline[] {
-  const [first, ...later] = partsOf(event, h.slotsPerDay)
-  if (!first) return []
-  const head = baselineOf(prepare(ruleset, first, h.slotsPerDay), h, meter, given)
-  return [head, ...later.map((part, i) => laterPart(ruleset, part, head, h, meter, givenFor(given, event, later, i)))]
+export function baselineParts(
+  ruleset: Ruleset,
+  event: EventSlots,
+  h: History,
+  meter = 0,
+  given: Given = {},
+  parts: PreparedParts = preparedParts(ruleset, event, h.slotsPerDay),
+): Baseline[] {
+  const out: Baseline[] = []
+  let from = 0
+  for (const { prepared, work } of parts) {
+    const { slots } = prepared.event
+    const own = given.nominated ? { ...given, nominated: Array.from(given.nominated).slice(from, from + slots) } : given
+    const [head] = out
+    const one =
+      ruleset.method.kind === 'meterBefore' && head ? sameAsHead(prepared.event, head, h, meter) : baselineOf(prepared, h, meter, own, work)
+    out.push(head && one.shortage === undefined && head.shortage === undefined ? adjustedAs(head, one) : one)
+    from += slots
+  }
+  return out
 }
-function laterPart(ruleset: Ruleset, part: EventSlots, head: Baseline, h: History, meter: number, given: Given): Baseline {
-  const m = ruleset.method
-  if (m.kind === 'meterBefore') return sameAsHead(part, head, h, meter)
-  if (m.kind !== 'likeDays') return baselineOf(prepare(ruleset, part, h.slotsPerDay), h, meter, given)
-  const before = part.day - head.event.day
-  const plain: Ruleset = { ...ruleset, method: { ...m, fromDaysBack: m.fromDaysBack + before, adjustment: { kind: 'none' } } }
-  const own = baselineOf(prepare(plain, part, h.slotsPerDay), h, meter)
-  if (own.shortage !== undefined || head.shortage !== undefined) return own
-  const { kind, value } = head.adjustment
-  return { ...own, adjustment: head.adjustment, baseline: own.unadjusted.map(u => (kind === 'ratio' ? u * value : u + value)) }
+function adjustedAs({ adjustment }: Baseline, part: Baseline): Baseline {
+  const { kind, value } = adjustment
+  if (kind === 'none') return part
+  return { ...part, adjustment, baseline: part.unadjusted.map(u => (kind === 'ratio' ? u * value : u + value)) }
 }
 function sameAsHead(part: EventSlots, head: Baseline, h: History, meter: number): Baseline {
   const baseline = Float64Array.from({ length: part.slots }, (_, k) =>
@@ -117,12 +141,6 @@ function sameAsHead(part: EventSlots, head: Baseline, h: History, meter: number)
   )
   return { ...head, event: part, baseline, unadjusted: new Float64Array(part.slots).fill(head.unadjusted[0]!) }
 }
-function givenFor(given: Given, event: EventSlots, later: readonly EventSlots[], i: number): Given {
-  if (!given.nominated) return given
-  const from = event.slots - later.slice(i).reduce((n, x) => n + x.slots, 0)
-  return { ...given, nominated: Array.from(given.nominated).slice(from, from + later[i]!.slots) }
-}
-
 /** Baseline of one meter into `w.baseline`. */
 function compute(p: Prepared, h: History, meter: number, given: Given, w: Work): void {
   const m = p.ruleset.method

@@ -9,7 +9,8 @@
  *   const p = prepare(ruleset, event, 48)                                     // once per event
  *   const b = baselineOf(p, h, meter)                                         // one meter, with selected and excluded days, U, adjustment, flags
  *   baselinesOf(p, h, baseline, status)                                       // all meters, numbers only: baseline[meter * slots + k]
- *   baselineParts(ruleset, { ...event, slots: 20 }, h, meter)                 // an event past midnight, one part a day
+ *   baselineParts(ruleset, { ...event, slots: 20 }, h, meter)                 // an event past midnight, one part a day; for many meters with
+ *   baselineParts(ruleset, event, h, meter, {}, preparedParts(ruleset, event)) //   preparedParts made once
  *
  * Energy is in the unit of the history and per slot; kW is energy (kWh) / hours of a slot. Turned down: D = baseline - measured. `shortage` set means the ruleset
  * lacks what it needs; if `isOutTurn`, the out-turn stands for the baseline (delivered 0), otherwise it is NaN (nothing can be said).
@@ -17,8 +18,8 @@
  * day reads. `controlGroup(rule, groups)` compares chargers with chargers and needs no history of days; `compare` says how good rulesets are on days without an event;
  * `withValues` makes a ruleset of one's own.
  */
-export { type Accuracy, accuracyOf, type Compared, compare } from './accuracy.ts'
-export { type Baseline, baselineOf, baselineParts, baselinesOf, type Shortage } from './baseline.ts'
+export { type Baseline, baselineOf, baselineParts, baselinesOf, preparedParts, type Shortage } from './baseline.ts'
+export { type Compared, compare, type ErrorFigures, errorFigures } from './compare.ts'
 export { controlGroup, type Effect, type Groups, groupSize } from './controlGroup.ts'
 export type { Given, History } from './history.ts'
 export { statuses, type Work, workFor } from './likeDays.ts'

@@ -12,7 +12,7 @@ import { pinOf } from './rulesets.ts'
  * - cvrmse: sqrt(mean (B - A)^2) / mean A. PJM's RRMSE is the same figure, and `rrmse` it is.
  * - phantom: sum of (B - A) where it is above 0: what a settlement that floors at zero would have paid for. `phantomShare`: of sum A.
  */
-export type Accuracy = {
+export type ErrorFigures = {
   readonly n: number
   readonly mpe: number
   readonly mae: number
@@ -22,7 +22,7 @@ export type Accuracy = {
   readonly phantomShare: number
 }
 /** Pairs of which one is missing do not count. */
-export function accuracyOf(actual: ArrayLike<number>, baseline: ArrayLike<number>): Accuracy {
+export function errorFigures(actual: ArrayLike<number>, baseline: ArrayLike<number>): ErrorFigures {
   const t = tally()
   for (let i = 0; i < actual.length; i++) count(t, actual[i]!, baseline[i]!)
   return figures(t)
@@ -40,14 +40,14 @@ function count(t: Tally, actual: number, baseline: number): void {
   t.squares += error * error
   t.phantom += Math.max(0, error)
 }
-function figures(t: Tally): Accuracy {
+function figures(t: Tally): ErrorFigures {
   const cvrmse = Math.sqrt(t.squares / t.n) / (t.actual / t.n)
   const shares = { mpe: t.error / t.actual, cvrmse, rrmse: cvrmse, phantomShare: t.phantom / t.actual }
   return { n: t.n, mae: t.absolute / t.n, phantom: t.phantom, ...shares }
 }
 
 /** One ruleset over one size of aggregation: meters are taken in groups of `size` as they come, and what is left over is left out. */
-export type Compared = Accuracy & {
+export type Compared = ErrorFigures & {
   readonly ruleset: string
   readonly size: number
   readonly groups: number
