@@ -191,14 +191,16 @@ function seriesOf(readings: readonly Reading[], columns: Columns, errors: MeterR
   }
   return { series: { fromS, stepS, wh, flaws }, duplicates }
 }
+/** Intervals that fill half hours or hours. */
+const steps = [300, 600, 900, 1_800, 3_600]
+/** Half hours where nothing says otherwise: rows that begin none are then named one by one. */
 function stepOf(sorted: readonly Reading[]): number {
-  const apart = new Map<number, number>()
+  const times = new Map(steps.map(step => [step, 0]))
   for (let i = 1; i < sorted.length; i++) {
-    const step = sorted[i]!.atS - sorted[i - 1]!.atS
-    if (step > 0) apart.set(step, (apart.get(step) ?? 0) + 1)
+    const apart = sorted[i]!.atS - sorted[i - 1]!.atS
+    if (times.has(apart)) times.set(apart, times.get(apart)! + 1)
   }
-  const [step = 1_800] = [...apart].reduce<[number, number]>((best, x) => (x[1] > best[1] ? x : best), [1_800, 0])
-  return step
+  return [...times].reduce((best, x) => (x[1] > best[1] ? x : best), [1_800, 0])[0]
 }
 
 /** The local days that series have readings of: the first, and how many. */

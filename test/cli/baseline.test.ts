@@ -173,6 +173,16 @@ describe('a meter file', () => {
     expect([...other.meters.get('')!.wh]).toEqual([Number.NaN, 2000])
     expect(other.errors).toMatchObject([{ line: 3, column: 'value', value: '3', code: 'contradicts' }])
   })
+  test('rows that are no interval apart are named, each, and take no other meter with them', () => {
+    const { meters, errors } = readMeterCsv(
+      'id,start,kwh\nA,2024-01-01 00:00,1\nA,2024-01-01 00:07,1\nA,2024-01-01 00:14,1\nB,2024-01-01 00:00,1\n',
+    )
+    expect([...meters.values()].map(s => [...s.wh])).toEqual([[1000], [1000]])
+    expect(errors.map(e => [e.line, e.code])).toEqual([
+      [3, 'off-grid'],
+      [4, 'off-grid'],
+    ])
+  })
   test('several meters; one with nothing but rubbish takes no other with it', () => {
     const { meters, errors } = readMeterCsv('mpan,start,kwh\nA,2024-01-01 00:00,1\nB,2024-01-01 00:00,x\nA,2024-01-01 00:30,1\n')
     expect([...meters.keys()]).toEqual(['A'])

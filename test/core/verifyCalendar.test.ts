@@ -57,6 +57,20 @@ describe('settlement periods of a day in Great Britain', () => {
   })
 })
 
+test.each<[Zone, string]>([
+  ['Europe/London', '2024-03-31'],
+  ['Europe/London', '2024-10-27'],
+  ['Europe/Paris', '2024-10-27'],
+  ['America/New_York', '2024-03-10'],
+  ['America/Los_Angeles', '2024-11-03'],
+  ['Australia/Brisbane', '2024-03-31'],
+])('%s on %s: each clock time is the first period that has it', (zone, text) => {
+  const d = day(text)
+  const first = new Map<number, number>()
+  for (let p = periodsOf(zone, d) - 1; p >= 0; p--) first.set(slotOfPeriod(zone, d, p), midnightS(zone, d) + p * 1_800)
+  for (const [slot, atS] of first) expect([slot, slotS(zone, d, slot)]).toEqual([slot, atS])
+})
+
 describe('the table of zones says what the tz database says, 2007 to 2035', () => {
   test.each(zoneNames)('%s', zone => {
     const format = new Intl.DateTimeFormat('en-GB', { timeZone: zone, hourCycle: 'h23', dateStyle: 'short', timeStyle: 'medium' })

@@ -96,8 +96,9 @@ export function slotOfPeriod(zone: Zone, day: Day, period: number, slotsPerDay =
 /** The instant of a clock time; of the hour that comes twice the first, of the hour that is left out the instant an hour later on the clock. */
 export function slotS(zone: Zone, day: Day, slot: number, slotsPerDay = 48): Second {
   const clockS = day * DAY_S + (slot * DAY_S) / slotsPerDay
-  // with the offset that held before any change of this day
+  const readsRight = (atS: Second) => atS + offsetS(zone, atS) === clockS
+  // with the offset that holds at midnight, then with that after the change
   const early = clockS - offsetS(zone, midnightS(zone, day))
   const late = clockS - offsetS(zone, early)
-  return late + offsetS(zone, late) === clockS ? Math.min(late, early + offsetS(zone, early) === clockS ? early : late) : early
+  return readsRight(early) || !readsRight(late) ? early : late
 }
