@@ -40,7 +40,8 @@ export const flag = z
 const eventStates = ['scheduled', 'active', 'restoring', 'ended', 'cancelled', 'declined', 'verified'] as const
 export const eventState = z.enum(eventStates)
 export const ask = z.union([
-  z.object({ kind: z.enum(['cap', 'shed']), totalW: watts }),
+  z.object({ kind: z.literal('cap'), totalW: watts, phaseA: z.tuple([z.number(), z.number(), z.number()]).readonly().optional().describe('on L1, L2 and L3, A') }),
+  z.object({ kind: z.literal('shed'), totalW: watts }),
   z.object({ kind: z.literal('keep'), fraction: z.number() }),
   z.object({ kind: z.literal('limitEach'), limitW: watts }),
   z.object({ kind: z.literal('limitEach'), limitA: z.number() }),
@@ -200,6 +201,7 @@ export const chargerDetail = named(
       onLinkLoss: z.enum(linkLossTraits),
       takesZero: z.boolean(),
       meterClass: z.string(),
+      gridPhases: z.string().optional().describe('phases of the grid on its own first, second and third; absent: not known'),
       ownRandomDelayS: count.optional().describe('the box waits by chance, up to so many seconds, before it follows a change'),
     }),
   }),

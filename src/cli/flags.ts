@@ -13,3 +13,15 @@ export const integer = (min: number, max: number) => (text: string) => {
   if (!Number.isInteger(n) || n < min || n > max) throw new InvalidArgumentError(`wanted a whole number from ${min} to ${max}`)
   return n
 }
+
+export type Amps = { readonly L1: number; readonly L2: number; readonly L3: number }
+/** `63` is each phase, `L1=63,L2=50,L3=63` each by name. */
+export function parseAmps(text: string): Amps {
+  if (/^\d+(\.\d+)?$/.test(text)) return { L1: Number(text), L2: Number(text), L3: Number(text) }
+  const named = new Map(text.split(',').map(part => part.trim().toUpperCase().split('=') as [string, string]))
+  const of = (name: string) => (/^\d+(\.\d+)?$/.test(named.get(name) ?? '') ? Number(named.get(name)) : Number.NaN)
+  const amps = { L1: of('L1'), L2: of('L2'), L3: of('L3') }
+  if (named.size !== 3 || Object.values(amps).some(Number.isNaN))
+    throw new InvalidArgumentError('write 63 for each phase, or L1=63,L2=50,L3=63')
+  return amps
+}

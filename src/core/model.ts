@@ -35,7 +35,7 @@ export const NEVER_S = 0xffffffff
 export type PhaseAmps = readonly [l1: number, l2: number, l3: number]
 export type Ask =
   /** Aggregate ceiling on the load of the targets, those not commanded included; `phaseA` besides: on each phase, A. */
-  | { readonly kind: 'cap'; readonly totalW: number; readonly phaseA?: PhaseAmps }
+  | { readonly kind: 'cap'; readonly totalW: number; readonly phaseA?: PhaseAmps | undefined }
   /** Reduction below the baseline of the targets. */
   | { readonly kind: 'shed'; readonly totalW: number }
   /** Each charger keeps this share (0..1) of its own maximum. */

@@ -1,4 +1,4 @@
-import { type ChargerNo, type Input, linkLossTraits, type NodeNo } from '../core/model.ts'
+import { type ChargerColumns, type ChargerNo, type Input, linkLossTraits, type NodeNo } from '../core/model.ts'
 import { groupOf } from '../core/reliability.ts'
 import type { Fleet } from '../core/state.ts'
 import type { Capabilities, Registry } from '../ports.ts'
@@ -27,7 +27,7 @@ export function fleetFact(f: Fleet, registry: Registry, discovered: Discovered):
       stepW: Int32Array.from(rows, r => r.stepW),
       reliability: Uint16Array.from(rows, r => f.reliability[r.no]!),
       group: Uint16Array.from(rows, r => r.group ?? f.group[r.no]!),
-      ...ownDelayColumn(f, rows),
+      ...optionalColumns(f, rows),
     },
   }
 }
@@ -46,11 +46,19 @@ export const told = (c: Capabilities) => ({
   onLinkLoss: linkLossTraits.indexOf(c.onLinkLoss),
   limitsAtStation: c.limitsAt === 'station' ? 1 : 0,
   ownDelayS: c.ownRandomDelayS ?? 0,
+  gridPhases: phaseBits(c.gridPhases ?? ''),
   ...(c.group === undefined ? {} : { group: groupOf(c.group) }),
 })
 /** Left out of the record where nobody has one, or had. */
-export const ownDelayColumn = (f: Fleet, rows: readonly { readonly no: ChargerNo; readonly ownDelayS: number }[]) =>
-  rows.some(r => r.ownDelayS > 0 || (f.ownDelayS[r.no] ?? 0) > 0) ? { ownDelayS: Uint16Array.from(rows, r => r.ownDelayS) } : {}
+export const optionalColumns = (f: Fleet, rows: readonly (Optional & { readonly no: ChargerNo })[]): Partial<ChargerColumns> => ({
+  ...(isTold(f, rows, 'ownDelayS') ? { ownDelayS: Uint16Array.from(rows, r => r.ownDelayS) } : {}),
+  ...(isTold(f, rows, 'gridPhases') ? { gridPhases: Uint8Array.from(rows, r => r.gridPhases) } : {}),
+})
+type Optional = { readonly ownDelayS: number; readonly gridPhases: number }
+const isTold = (f: Fleet, rows: readonly (Optional & { readonly no: ChargerNo })[], column: keyof Optional): boolean =>
+  rows.some(r => r[column] > 0 || (f[column][r.no] ?? 0) > 0)
+/** `L2L3` as bits. */
+const phaseBits = (text: string): number => ['L1', 'L2', 'L3'].reduce((bits, name, k) => bits | (text.includes(name) ? 1 << k : 0), 0)
 const leastRunningW = ({ minA, stepA, phases, voltageV }: Capabilities): number =>
   Math.ceil((stepA > FINEST_A ? Math.ceil(minA / stepA - 1e-9) * stepA : minA) * phases * voltageV)
 type Row = ReturnType<typeof told> & { no: ChargerNo; station: NodeNo }

@@ -1,7 +1,7 @@
 import { type ChargerColumns, type ChargerNo, type NodeColumns, nodeKinds } from '../core/model.ts'
 import { groupOf } from '../core/reliability.ts'
 import type { State } from '../core/state.ts'
-import { ownDelayColumn, told } from '../engine/capabilities.ts'
+import { optionalColumns, told } from '../engine/capabilities.ts'
 import type { Capabilities, NodeRecord } from '../ports.ts'
 
 export type ChargerRecord = { readonly no: ChargerNo; readonly station: number; readonly capabilities: Capabilities }
@@ -28,7 +28,7 @@ export function chargerColumns(records: readonly ChargerRecord[], state: State):
     group: Uint16Array.from(
       from(r => (r.capabilities.group === undefined ? (state.fleet.group[r.no] ?? 0) : groupOf(r.capabilities.group))),
     ),
-    ...ownDelayColumn(state.fleet, facts),
+    ...optionalColumns(state.fleet, facts),
     reliability: Uint16Array.from(from(r => (r.no < state.fleet.chargers ? state.fleet.reliability[r.no]! : UNTESTED))),
   }
 }

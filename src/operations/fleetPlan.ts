@@ -296,6 +296,7 @@ const stationCells = (a: FleetRow, b: FleetRow): readonly (readonly [Column, unk
   ['max_power_w', a.maxW, b.maxW],
   ['min_power_w', a.minW, b.minW],
   ['phases', a.phases, b.phases],
+  ['phase', a.gridPhases, b.gridPhases],
   ['voltage_v', a.voltageV, b.voltageV],
   ['min_current_a', a.minA, b.minA],
   ['max_current_a', a.maxA, b.maxA],
@@ -335,6 +336,7 @@ const filled = (row: FleetRow, known: Capabilities): Capabilities => ({
   limitsAt: row.limitsAt ?? known.limitsAt,
   meterClass: row.meterClass ?? known.meterClass,
   onLinkLoss: row.onLinkLoss ?? known.onLinkLoss,
+  ...(row.gridPhases === undefined ? {} : { gridPhases: row.gridPhases }),
   ...(row.ownRandomDelayS === undefined ? {} : { ownRandomDelayS: row.ownRandomDelayS }),
 })
 const childKey = (parent: NodeNo | -1, kind: NodeKind, name: string): string => `${parent}\0${kind}\0${name}`

@@ -25,6 +25,8 @@ export type FleetRow = {
   readonly maxW: number | undefined
   readonly minW: number | undefined
   readonly phases: 1 | 2 | 3 | undefined
+  /** Phases of the grid on the box's own, in their order: `L1`, `L2L3L1`. */
+  readonly gridPhases: string | undefined
   readonly voltageV: number | undefined
   /** Limits go in steps of this. */
   readonly stepA: number | undefined
@@ -109,14 +111,35 @@ const profile: Read<0 | 1 | 2 | 3> = text => number(0, 3, true)(text) as 0 | 1 |
 const current = oneOf({ ac: 'AC', dc: 'DC' } as const)
 const phases: Read<1 | 2 | 3> = text => number(1, 3, true)(text) as 1 | 2 | 3 | Fault
 
+/** L1, L2, L3 or R, S, T, each once, in the order of the box's own phases. */
+const gridPhases: Read<string> = text => {
+  const named = text
+    .toUpperCase()
+    .replace(/[^A-Z0-9]/g, '')
+    .replace(/R/g, 'L1')
+    .replace(/S/g, 'L2')
+    .replace(/T/g, 'L3')
+  const list = named.match(/L[123]/g) ?? []
+  return list.join('') === named && list.length > 0 && new Set(list).size === list.length
+    ? named
+    : {
+        code: 'unknown-value',
+        message: `${shown(text)} is no phase of the grid`,
+        hint: 'write L1, L2 or L3; all three in their order: L2L3L1 or STR',
+      }
+}
+
 /** A row by itself: every wrong cell of it, or what it says. What the fleet makes of it is decided later. */
 export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
   const errors: RowError[] = []
+  // a number under this heading is how many there are
+  const isCount = /^\d+$/.test(raw.cells.phase ?? '') && !raw.cells.phases
+  const cells = isCount ? { ...raw.cells, phases: raw.cells.phase, phase: '' } : raw.cells
   const fail = (column: Column, { code, message, hint }: Fault) => {
     errors.push({ line: raw.line, column, value: column === 'password' ? '***' : (raw.cells[column] ?? ''), code, message, hint })
   }
   const cell = <T>(column: Column, read: Read<T>): T | undefined => {
-    const text = raw.cells[column] ?? ''
+    const text = cells[column] ?? ''
     if (text === '') return undefined
     const value = read(text)
     if (!isFault(value)) return value
@@ -147,6 +170,7 @@ export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
     maxW: cell('max_power_w', number(1_000, 4_000_000, true)),
     minW: cell('min_power_w', number(0, 4_000_000, true)),
     phases: cell('phases', phases),
+    gridPhases: cell('phase', gridPhases),
     voltageV: cell('voltage_v', number(90, 480)),
     minA: cell('min_current_a', number(0, 1000)),
     maxA: cell('max_current_a', number(1, 1000)),
@@ -164,6 +188,12 @@ export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
   }
   if (row.minA !== undefined && row.maxA !== undefined && row.minA > row.maxA)
     fail('min_current_a', { code: 'above-maximum', message: `${row.minA} A is above max_current_a`, hint: 'exchange them?' })
+  if (row.gridPhases !== undefined && row.phases !== undefined && row.gridPhases.length !== 2 * row.phases)
+    fail('phase', {
+      code: 'other-count',
+      message: `${row.gridPhases} are not ${row.phases}`,
+      hint: 'name as many phases as the charger has',
+    })
   const dc = row.current === 'DC'
   if (dc && row.maxW === undefined && !raw.cells.max_power_w)
     fail('max_power_w', { code: 'missing', message: 'is empty', hint: 'a DC charger is described by its power in W' })

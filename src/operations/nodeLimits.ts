@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type GridEvent, type Interval, NEVER_S, type NodeNo, type Programme, type Second } from '../core/model.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { type Ask, type GridEvent, type Interval, NEVER_S, type NodeNo, type Programme, type Second } from '../core/model.ts'
 import { isStanding, OPERATOR } from '../core/standing.ts'
 import { type EventState, exclusionOf, lastS, type State } from '../core/state.ts'
 import { chargersUnder } from '../core/views.ts'
@@ -8,15 +9,19 @@ import { findNode, pathName } from './names.ts'
 import { type By, done, invalid, isoS, type Result, refuse, seconds } from './result.ts'
 
 export type NodeLimitRequest = {
-  /** Ceiling on the load of everything under the node, W. */
-  readonly limitW: number
+  /** Ceiling on the load of everything under the node, W; and on each phase, A. One of them at least. */
+  readonly limitW?: number | undefined
+  readonly limitA?: PhaseLimits | undefined
   /** Under whose rules its chargers are used; may be left out where those of the node are in one programme only. */
   readonly programme?: string | undefined
 }
+/** What each phase may carry, A. */
+export type PhaseLimits = { readonly L1: number; readonly L2: number; readonly L3: number }
 /** A limit that stands on a node until it is taken back. */
 export type NodeLimit = {
   readonly node: { readonly no: NodeNo; readonly path: string }
   readonly limitW: number
+  readonly limitA: PhaseLimits | null
   readonly programme: string
   readonly since: string
   readonly setBy: string
@@ -32,6 +37,9 @@ export type LimitCleared = { readonly node: NodeLimit['node']; readonly event: s
 
 /** 2^31 - 1: watts are 32-bit columns. */
 const MOST_W = 2_147_483_647
+const MOST_A = 100_000
+const NOMINAL_V = 230
+type Cap = Extract<Ask, { kind: 'cap' }>
 
 /**
  * Standing limits: an obligation without an end on the load of a node. Each is an event of its own, so it is in the log, is met together with every
@@ -52,9 +60,9 @@ export function createNodeLimits(engine: Engine) {
     const node = findNode(engine.registry, name)
     if (!node.ok) return node
     if (node.value >= state.fleet.nodes) return refuse('notFound', 'node-not-found', 'the node is not in the fleet yet')
-    const { limitW } = request
-    if (!Number.isInteger(limitW) || limitW < 0 || limitW > MOST_W)
-      return invalid('bad-limit', '#/limitW', limitW, `limitW must be whole watts from 0 to ${MOST_W}`)
+    const asked = askedOf(state, node.value, request)
+    if (!asked.ok) return asked
+    const ask = asked.value
     const present = eventAt(state, node.value)
     const programme = programmeOf(
       state,
@@ -62,16 +70,22 @@ export function createNodeLimits(engine: Engine) {
       request.programme ?? (present && isInForce(present) ? present.event.programme : undefined),
     )
     if (!programme.ok) return programme
-    if (present && isInForce(present) && capOf(present) === limitW && present.event.programme === programme.value.id)
+    if (present && isInForce(present) && isDeepStrictEqual(capOf(present), ask) && present.event.programme === programme.value.id)
       return done(viewOf(engine, present))
     const raw = new TextEncoder().encode(
-      JSON.stringify({ limit: { node: node.value, limitW, programme: programme.value.id }, by: by.name, atMs: engine.now(), nth: drawn++ }),
+      JSON.stringify({ limit: { node: node.value, ask, programme: programme.value.id }, by: by.name, atMs: engine.now(), nth: drawn++ }),
     )
-    const event = eventOf(node.value, limitW, programme.value, present, by, seconds(engine.now()), raw)
+    const event = eventOf(node.value, ask, programme.value, present, by, seconds(engine.now()), raw)
     const judgement = await engine.bridge.submit(event, raw)
     if (judgement.kind === 'declined')
       return refuse('conflict', 'limit-declined', `the limit was declined: ${judgement.why}`, hintOf(judgement.why))
-    await engine.bridge.note('limitSet', { event: judgement.event, node: node.value, limitW, programme: programme.value.id, by: by.name })
+    await engine.bridge.note('limitSet', {
+      event: judgement.event,
+      node: node.value,
+      ...noteOf(ask),
+      programme: programme.value.id,
+      by: by.name,
+    })
     return find(String(node.value))
   }
 
@@ -111,15 +125,29 @@ export type NodeLimits = ReturnType<typeof createNodeLimits>
 /** The standing limit in force at a node, W; null where none is. */
 export function standingLimitW(s: State, node: NodeNo): number | null {
   const e = eventAt(s, node)
-  return e && isInForce(e) ? capOf(e) : null
+  return e && isInForce(e) ? capOf(e).totalW : null
 }
 
 const idOf = (node: NodeNo): string => `${OPERATOR}:limit:${node}`
 const eventAt = (s: State, node: NodeNo): EventState | undefined => s.events.get(s.eventNoById.get(idOf(node)) ?? -1)
 const isInForce = (e: EventState): boolean => e.status === 'accepted' && e.cancelledS === NEVER_S && isStanding(e.event)
-const capOf = (e: EventState): number => {
+const capOf = (e: EventState): Cap => {
   const ask = e.event.intervals.at(-1)?.ask
-  return ask?.kind === 'cap' ? ask.totalW : 0
+  return ask?.kind === 'cap' ? ask : { kind: 'cap', totalW: 0 }
+}
+const noteOf = ({ totalW, phaseA }: Cap) => ({ limitW: totalW, ...(phaseA ? { limitA: phaseA.join('/') } : {}) })
+
+/** Of amps alone the watts are what they make at the highest voltage under the node, so that they bind nobody besides. */
+function askedOf({ fleet: f }: State, node: NodeNo, { limitW, limitA }: NodeLimitRequest): Result<Cap> {
+  if (limitW === undefined && limitA === undefined) return invalid('bad-limit', '#/limitW', null, 'say limitW, limitA or both')
+  if (limitW !== undefined && (!Number.isInteger(limitW) || limitW < 0 || limitW > MOST_W))
+    return invalid('bad-limit', '#/limitW', limitW, `limitW must be whole watts from 0 to ${MOST_W}`)
+  if (limitA === undefined) return done({ kind: 'cap', totalW: limitW! })
+  const phaseA = [limitA.L1, limitA.L2, limitA.L3] as const
+  const bad = phaseA.find(a => !Number.isFinite(a) || a < 0 || a > MOST_A)
+  if (bad !== undefined) return invalid('bad-limit', '#/limitA', bad, `amps are from 0 to ${MOST_A}`)
+  const voltageV = chargersUnder(f, [{ kind: 'node', node }]).reduce((v, i) => Math.max(v, f.voltageV[i]!), NOMINAL_V)
+  return done({ kind: 'cap', totalW: limitW ?? Math.ceil((phaseA[0] + phaseA[1] + phaseA[2]) * voltageV), phaseA })
 }
 const hashOf = (raw: Uint8Array): string => createHash('sha256').update(raw).digest('hex')
 const sourceOf = (by: By): GridEvent['source'] => ({ adapter: OPERATOR, peer: by.name, credential: by.name })
@@ -138,7 +166,8 @@ function viewOf(engine: Engine, e: EventState): NodeLimit {
   const members = chargersUnder(state.fleet, e.event.targets)
   return {
     node: { no: node, path: pathName(engine.registry, node) },
-    limitW: capOf(e),
+    limitW: capOf(e).totalW,
+    limitA: phaseLimits(capOf(e)),
     programme: e.event.programme,
     since: isoS(e.event.intervals.at(-1)?.fromS ?? e.receivedS),
     setBy: e.event.source.peer,
@@ -149,6 +178,8 @@ function viewOf(engine: Engine, e: EventState): NodeLimit {
     unreachableW: Math.round(e.missingW),
   }
 }
+
+const phaseLimits = ({ phaseA }: Cap): PhaseLimits | null => (phaseA ? { L1: phaseA[0], L2: phaseA[1], L3: phaseA[2] } : null)
 
 function programmeOf(s: State, node: NodeNo, wanted: string | undefined): Result<Programme> {
   const members = chargersUnder(s.fleet, [{ kind: 'node', node }])
@@ -163,15 +194,7 @@ function programmeOf(s: State, node: NodeNo, wanted: string | undefined): Result
   return invalid('programme-needed', '#/programme', wanted ?? null, message, hint)
 }
 
-function eventOf(
-  node: NodeNo,
-  limitW: number,
-  p: Programme,
-  present: EventState | undefined,
-  by: By,
-  nowS: Second,
-  raw: Uint8Array,
-): GridEvent {
+function eventOf(node: NodeNo, ask: Cap, p: Programme, present: EventState | undefined, by: By, nowS: Second, raw: Uint8Array): GridEvent {
   return {
     id: idOf(node),
     source: sourceOf(by),
@@ -180,7 +203,7 @@ function eventOf(
     class: 'obligation',
     programme: p.id,
     targets: [{ kind: 'node', node }],
-    intervals: [...before(present, nowS), { fromS: nowS, toS: NEVER_S, ask: { kind: 'cap', totalW: limitW } }],
+    intervals: [...before(present, nowS), { fromS: nowS, toS: NEVER_S, ask }],
     spread: 'programme',
     priority: 2,
     stopAtOnce: false,

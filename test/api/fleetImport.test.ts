@@ -184,6 +184,28 @@ describe('applying', () => {
     ])
   })
 
+  test('phases of the grid and a random delay of the box’s own are told to the plan', async () => {
+    const head = 'external_id,feeder,phases,phase,own_random_delay_s'
+    await apply(`${head}\na,F,1,L2,600\nb,F,3,STR,\nc,F,2,l1 l3,0\nd,F,1,,`)
+    const { gridPhases, ownDelayS } = b.engine.state().fleet
+    expect([...gridPhases]).toEqual([2, 7, 5, 0])
+    expect([...ownDelayS]).toEqual([600, 0, 0, 0])
+    expect(b.engine.registry.stationByIdentity('b')!.capabilities.gridPhases).toBe('L2L3L1')
+    // a number under `phase` is how many there are, as it was before
+    expect(await apply('external_id,feeder,phase\ne,F,3')).toMatchObject({ created: 1 })
+    expect(b.engine.state().fleet.phases[4]).toBe(3)
+    const wrong = await apply(`${head}\nf,F,1,L1L2,\ng,F,3,L1L1L2,\nh,F,1,L4,1801`)
+    expect(wrong.errors).toMatchObject([
+      { line: 2, column: 'phase', code: 'other-count' },
+      { line: 3, column: 'phase', code: 'unknown-value' },
+      { line: 4, column: 'phase', code: 'unknown-value' },
+      { line: 4, column: 'own_random_delay_s', code: 'out-of-range' },
+    ])
+    // what was told once and is told otherwise now is told to the plan as well
+    await apply(`${head}\na,F,1,L2,0`)
+    expect(b.engine.state().fleet.ownDelayS[0]).toBe(0)
+  })
+
   test('a charger does not move to another box, a box of one can be renamed', async () => {
     await apply('external_id,identity,feeder\na,box-a,F\nb,box-b,F')
     expect((await apply('external_id,identity\na,box-b')).errors).toMatchObject([{ column: 'identity', code: 'other-station' }])

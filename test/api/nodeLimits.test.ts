@@ -53,6 +53,25 @@ describe('a limit that stands on a node', () => {
     expect((await b.get('/v1/nodes/BATH%2FBATH-11/capacity')).json().node.limitW).toBeNull()
     expect(b.notes.map(n => n.what)).toEqual(expect.arrayContaining(['limitSet', 'limitCleared']))
   })
+  test('may be in amps on each phase, with watts or without', async () => {
+    const answer = await put({ limitA: { L1: 60, L2: 200, L3: 200 } })
+    expect(answer.json()).toMatchObject({ limitW: 460 * 230, limitA: { L1: 60, L2: 200, L3: 200 }, revision: 0 })
+    await b.seconds(10)
+    // nobody's phase is known, so each counts on L1
+    expect(await mayDrawW()).toBeLessThanOrEqual(60 * 230)
+    expect((await put({ limitA: { L1: 60, L2: 200, L3: 200 } })).json().revision).toBe(0)
+    expect((await put({ limitA: { L1: 80, L2: 200, L3: 200 }, limitW: 10_000 })).json()).toMatchObject({ limitW: 10_000, revision: 1 })
+    expect((await b.get(`/v1/events/${encodeURIComponent(answer.json().event)}`)).json().intervals.at(-1).ask).toEqual({
+      kind: 'cap',
+      totalW: 10_000,
+      phaseA: [80, 200, 200],
+    })
+    expect((await put({ limitW: 20_000 })).json()).toMatchObject({ limitA: null, revision: 2 })
+  })
+  test.each([{}, { limitA: { L1: 60, L2: 60 } }, { limitA: { L1: -1, L2: 60, L3: 60 } }])('%j is no limit', async body => {
+    expect((await put(body)).statusCode).toBeGreaterThanOrEqual(400)
+    expect((await b.get('/v1/limits')).json().items).toEqual([])
+  })
   test('comes back over the restore window, not in one step', async () => {
     await put({ limitW: 0 })
     await b.seconds(10)

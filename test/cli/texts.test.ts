@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { problem } from '../../src/cli/client.ts'
 import { detailText } from '../../src/cli/event.ts'
+import { parseAmps } from '../../src/cli/flags.ts'
 
 describe('what a refusal of the bridge says', () => {
   test.each([
@@ -58,3 +59,11 @@ describe('event show', () => {
     expect(shown(['12:00', null, 0])).not.toContain('measured')
   })
 })
+
+test.each([
+  ['63', { L1: 63, L2: 63, L3: 63 }],
+  ['L1=63,L2=50.5, l3=0', { L1: 63, L2: 50.5, L3: 0 }],
+])('%s on each phase', (text, amps) => expect(parseAmps(text)).toEqual(amps))
+test.each(['', 'L1=63', 'L1=63,L2=50,L4=1', 'L1=63,L2=x,L3=1', '-1'])('%j says nothing of three phases', text =>
+  expect(() => parseAmps(text)).toThrow(/L1=63/),
+)

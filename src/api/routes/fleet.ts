@@ -114,6 +114,6 @@ export function fleetRoutes(app: Api, { operations, maxImportBytes }: Context): 
   })
 }
 
-type Mutable<T> = T extends readonly (infer U)[] ? Mutable<U>[] : T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T
+type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T
 /** The schemas' types know no readonly; what goes out is not touched. */
 export const mutable = <T>(value: T): Mutable<T> => value as Mutable<T>

@@ -8,11 +8,14 @@ const tags = ['limits']
 const watts = z.number()
 const count = z.int()
 const nodeRef = z.object({ no: count, path: z.string() })
+const amps = z.number().min(0).max(100_000)
+const phaseAmps = z.strictObject({ L1: amps, L2: amps, L3: amps })
 export const nodeLimit = s.named(
   'NodeLimit',
   z.object({
     node: nodeRef,
     limitW: watts.describe('ceiling on the load of everything under the node'),
+    limitA: phaseAmps.nullable().describe('on each phase; a charger whose phase is not known counts on each'),
     programme: z.string(),
     since: z.string().describe('RFC 3339, UTC'),
     setBy: z.string(),
@@ -28,7 +31,8 @@ export const limitCleared = s.named('LimitCleared', z.object({ node: nodeRef, ev
 const limitBody = s.named(
   'NodeLimitRequest',
   z.strictObject({
-    limitW: z.int().min(0).max(2_147_483_647),
+    limitW: z.int().min(0).max(2_147_483_647).optional().describe('this, limitA or both'),
+    limitA: phaseAmps.optional(),
     programme: z.string().min(1).optional().describe('where the chargers of the node are in more than one'),
   }),
 )
