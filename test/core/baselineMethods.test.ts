@@ -101,6 +101,19 @@ describe('which days', () => {
   })
 })
 
+test.each([
+  ['englandAndWales', 'working', '2024-01-02'],
+  ['scotland', 'nonWorking', '2023-12-31'],
+] as const)('2 January 2024 in %s is %s', (holidays, kind, newest) => {
+  const own = withValues(ruleset('elexon-bl01@1'), { id: 'own', values: { 'method.holidays': holidays } })
+  expect(prepare(own, { day: day('2024-01-02'), startSlot: 34, slots: 2 }).kindOfDay).toBe(kind)
+  const wednesday = prepare(own, { day: day('2024-01-03'), startSlot: 34, slots: 2 })
+  expect(wednesday.skipped.slice(0, 2).map(x => dayText(x.day))).toEqual(
+    holidays === 'scotland' ? ['2024-01-02', '2024-01-01'] : ['2024-01-01', '2023-12-26'],
+  )
+  expect(dayText(candidateDays(own, day(kind === 'working' ? '2024-01-03' : '2024-01-01'))[0]!)).toBe(newest)
+})
+
 describe('how the event day moves it', () => {
   test('a day that drew nothing where it is usual to draw nothing is not multiplied by anything', () => {
     const b = baselineOf(

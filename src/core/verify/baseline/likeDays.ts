@@ -93,15 +93,21 @@ function takeNext(p: Prepared, m: LikeDays, h: History, meter: number, w: Work):
     w.keys[w.pooled] = m.rank === 'wholeDay' ? sum(h.values, row, h.slotsPerDay) : sum(h.values, row + p.event.startSlot, p.event.slots)
   w.pooled++
 }
-/** One reading that is missing makes the sum of its day no number. Two sums at a time, because each addition waits for the one before. */
+/** One reading that is missing makes the sum of its day no number. Four sums at a time, because each addition waits for the one before. */
 function isComplete(values: Float64Array | Float32Array, at: number, n: number): boolean {
-  let even = 0
-  let odd = 0
-  for (let k = at + n - 1; k > at; k -= 2) {
-    even += values[k]!
-    odd += values[k - 1]!
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  let k = at
+  for (; k + 3 < at + n; k += 4) {
+    a += values[k]!
+    b += values[k + 1]!
+    c += values[k + 2]!
+    d += values[k + 3]!
   }
-  return Number.isFinite(even + odd + (n % 2 === 1 ? values[at]! : 0))
+  for (; k < at + n; k++) a += values[k]!
+  return Number.isFinite(a + b + c + d)
 }
 function sum(values: Float64Array | Float32Array, at: number, n: number): number {
   let total = 0
