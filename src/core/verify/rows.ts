@@ -32,7 +32,7 @@ export function cleaned(readings: Readings, maxW: number, found: Findings): Row[
     if (!(toMs >= fromMs)) continue
     const row: Row = { fromMs, toMs, powerW: readings.powerW[i]!, registerWh: readings.registerWh[i]!, flags }
     const tell = (kind: Flaw) => found.add({ kind, fromMs, toMs, value: orNull(row.powerW), unit: 'W' })
-    for (const kind of told) if ((flags & quality[kind]) !== 0) tell(kind)
+    if (flags !== 0) for (const kind of told) if ((flags & quality[kind]) !== 0) tell(kind)
     if (toMs < newestMs && (flags & quality.late) === 0) tell('outOfOrder')
     newestMs = Math.max(newestMs, toMs)
     if (Math.abs(row.powerW) > maxW * MOST) {

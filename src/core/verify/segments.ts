@@ -32,9 +32,15 @@ export function segmentsOf(rows: readonly Row[], pairs: readonly Pair[]): Segmen
   }
   for (const pair of pairs) {
     freely(pair.fromMs)
+    const first = pieces[k]
+    if (first && spansAlone(first, pair)) {
+      out.push(scaled(first, pair.wh))
+      k++
+      continue
+    }
     const own: Piece[] = []
     for (; k < pieces.length && pieces[k]!.toMs <= pair.toMs; k++) own.push(pieces[k]!)
-    out.push(...ofPair(pair, own))
+    for (const segment of ofPair(pair, own)) out.push(segment)
   }
   freely(Number.POSITIVE_INFINITY)
   return out.sort((a, b) => a.fromMs - b.fromMs)
@@ -48,6 +54,17 @@ const ofPower = (piece: Piece): Segment => ({
   flags: piece.flags,
   isHole: false,
   powerWh: Number.NaN,
+})
+
+/** Most pairs are two samples of one box, and the reading between them. */
+const spansAlone = ({ fromMs, toMs, powerW }: Piece, pair: Pair): boolean => fromMs === pair.fromMs && toMs === pair.toMs && powerW >= 0
+const scaled = (piece: Piece, wh: number): Segment => ({
+  fromMs: piece.fromMs,
+  toMs: piece.toMs,
+  wh,
+  flags: piece.flags,
+  isHole: false,
+  powerWh: (piece.flags & quality.fromRegister) === 0 ? energyWh(piece) : Number.NaN,
 })
 
 /**
@@ -101,7 +118,8 @@ function holesIn({ fromMs, toMs }: Pair, pieces: readonly Piece[]): { fromMs: In
 }
 
 /** Cuts the readings where one begins or ends; of those over the same stretch the one of the shortest interval counts. */
-function piecesOf(rows: readonly Row[]): Piece[] {
+function piecesOf(rows: readonly Row[]): readonly Piece[] {
+  if (rows.every((r, k) => r.toMs > r.fromMs && (k === 0 || r.fromMs >= rows[k - 1]!.toMs))) return rows
   const byStart = rows.filter(r => r.toMs > r.fromMs).sort((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs)
   const edges = [...new Set(rows.flatMap(r => [r.fromMs, r.toMs]))].sort((a, b) => a - b)
   const out: Piece[] = []
