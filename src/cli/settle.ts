@@ -53,13 +53,14 @@ async function fromFile({ options }: Context<SettleOptions>, db: string, id: str
       ...(price ? { gbpPerMWh: Number(price) } : {}),
       ...(amount ? { amountGbp: Number(amount) } : {}),
     })
-    if (!found.ok) throw refused(found.refusal)
+    if (!found.ok) throw faultOf(found.refusal)
     return { json: settlementShape(found.value), csv: statementsCsv(found.value) }
   } finally {
     from.close()
   }
 }
-const refused = ({ kind, code, message, hint }: Refusal): Fault =>
+/** A refusal of an operation that ran here, told as the bridge would tell it. */
+export const faultOf = ({ kind, code, message, hint }: Refusal): Fault =>
   kind === 'invalid'
     ? new Fault(2, 'GB-1305', `${message} [${code}]`, hint)
     : new Fault(5, kind === 'notFound' ? 'GB-1303' : 'GB-1304', `${message} [${code}]`, hint)

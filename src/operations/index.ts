@@ -12,10 +12,11 @@ import { createLimits } from './limits.ts'
 import { createLog, type LogFiles } from './log.ts'
 import { createNodeLimits, type NodeLimits } from './nodeLimits.ts'
 import { createOptOuts, type OptOuts } from './optOuts.ts'
+import { type ProgrammeFigures, programmePerformance } from './programmePerformance.ts'
 import { createReadings, type ReadingOperations, type ReadingsSetup } from './readings.ts'
 import { createRegister, type Register } from './register.ts'
 import { createReports, type Reports } from './report.ts'
-import type { By } from './result.ts'
+import type { By, Result } from './result.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { createSettle, type Settle } from './settle.ts'
 import { exportSubject } from './subject.ts'
@@ -40,6 +41,7 @@ export type Operations = {
   readonly sessions: Sessions
   readonly settle: Settle
   readonly submissions: Submissions
+  readonly performance: (programme: string, scheme: string) => Promise<Result<ProgrammeFigures>>
   readonly witnesses: WitnessOperations
   readonly audit: Audit
   readonly log: LogFiles
@@ -87,6 +89,7 @@ export function createOperations({
     sessions: createSessions(engine),
     settle: createSettle(engine, history),
     submissions: createSubmissions(engine),
+    performance: (programme, scheme) => programmePerformance(engine.journal, programme, scheme),
     witnesses: createWitnesses(engine, readings.witnesses, readings.configured),
     audit: createAudit(engine, decodeLeaf),
     log: createLog(engine),

@@ -18,6 +18,7 @@ import { outageEvent } from '../core/outage.ts'
 import { emptyState, type Fleet } from '../core/state.ts'
 import type { Journal } from '../ports.ts'
 import { answers } from '../report/model.ts'
+import { createEventNumbers } from './eventNumbers.ts'
 
 type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>
 export type Verdict = { readonly atMs: Instant; readonly leaf: number; readonly fact: Of<'verified'> }
@@ -55,8 +56,6 @@ export type Told = {
 const concern = /"kind":"(?:fleet|programme|signal|outage|accepted|declined|planned|sent|outcome|verified)"/
 /** So long after the end commands still belong to it: load comes back. */
 const AFTER_S = 3_600
-/** State forgets an event this long after its end; its id then gets a new number. */
-const REMEMBERED_S = 30 * 86_400
 
 /** @param wanted the event's id or its number. Reads the whole journal once; the newest event of an id counts. Undefined where there is none. */
 export async function factsOf(journal: Pick<Journal, 'read' | 'blob'>, wanted: string): Promise<EventFacts | undefined> {
@@ -88,8 +87,7 @@ type Found = {
 function createScan(wanted: string) {
   let fleet: Fleet = emptyState().fleet
   const programmes = new Map<string, Programme>()
-  const known = new Map<string, { no: EventNo; endS: Second }>()
-  let nextNo = emptyState().nextEventNo
+  const numbers = createEventNumbers()
   let found: Found | undefined
   let verdicts: Verdict[] = []
   let told = createTold()
@@ -111,10 +109,7 @@ function createScan(wanted: string) {
     told = createTold()
   }
   function signal(event: GridEvent, atMs: Instant, leaf: number) {
-    const before = known.get(event.id)
-    const isNew = before === undefined || before.endS + REMEMBERED_S < atMs / 1000
-    const no = isNew ? nextNo++ : before.no
-    known.set(event.id, { no, endS: Math.max(isNew ? 0 : before.endS, event.intervals.at(-1)?.toS ?? 0) })
+    const { no, isNew } = numbers.signal(event, atMs)
     if (!isWanted(no, event.id)) return
     if (isNew || found === undefined) return begin(no, event, atMs, leaf)
     if (event.revision <= found.event.revision) return
@@ -138,7 +133,7 @@ function createScan(wanted: string) {
       else if (fact.kind === 'programme') programmes.set(fact.programme.id, fact.programme)
       else if (fact.kind === 'signal') signal(fact.event, atMs, leaf)
       else if (fact.kind === 'outage') {
-        nextNo = Math.max(nextNo, fact.event + 1)
+        numbers.own(fact.event)
         if (isWanted(fact.event, outageEvent(fact).id)) begin(fact.event, outageEvent(fact), atMs, leaf)
       } else if (fact.kind === 'accepted') accepted(fact)
       else if (fact.kind === 'declined' && found?.no === fact.event) found.declined = fact.why

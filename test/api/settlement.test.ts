@@ -120,3 +120,24 @@ describe('nothing is settled', () => {
     expect((await b.get(url('price=1'), eve)).statusCode).toBe(403)
   })
 })
+
+describe('a programme over its events', () => {
+  const performance = async (query = '') => (await b.get(`/v1/programmes/evenings/performance?${query}`)).json()
+  test('what was asked and delivered, and whether a buyer might take it off the register', async () => {
+    await anEvent()
+    const found = await performance()
+    expect(found).toMatchObject({ programme: 'evenings', scheme: 'dfs', persistence: null, optOutRate: 0 })
+    expect(found.deregistration).toEqual({ inARow: 0, inThreeMonths: 0, isDue: false })
+    expect(found.events).toMatchObject([{ event: id, verdict: 'partial', isSettleable: true, chargers: 6 }])
+    expect(found.ratio).toBeCloseTo(0.75, 2)
+    expect(found.events[0].overWh).toBeCloseTo(0, 6)
+  })
+  test('an event that cannot be settled is shown and not counted', async () => {
+    await anEvent(['c0'])
+    expect(await performance()).toMatchObject({ askedWh: 0, ratio: null, events: [{ isSettleable: false }] })
+  })
+  test('without any verified event there is nothing to say', async () => {
+    expect(await performance()).toMatchObject({ status: 404, code: 'no-events' })
+    expect(await performance('scheme=fair')).toMatchObject({ status: 400 })
+  })
+})

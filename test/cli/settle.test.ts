@@ -3,9 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Asked, Client } from '../../src/cli/client.ts'
+import { performance, performanceText } from '../../src/cli/performance.ts'
 import { createProgram } from '../../src/cli/program.ts'
+import { schemeIds } from '../../src/cli/programSettlement.ts'
 import { settle, settledText } from '../../src/cli/settle.ts'
 import { draftText, send } from '../../src/cli/submission.ts'
+import { schemes } from '../../src/core/verify/schemes.ts'
+import type { ProgrammeFigures } from '../../src/operations/programmePerformance.ts'
 
 const settled = {
   event: 'openadr2b:vtn:e1',
@@ -136,4 +140,35 @@ describe('gridbridge submission', () => {
     await expect(send(context, 's1')).rejects.toThrow(/ENOENT/)
     expect(asked.some(a => a.path.endsWith('/sent'))).toBe(false)
   })
+})
+
+describe('gridbridge performance', () => {
+  const figures: ProgrammeFigures = {
+    programme: 'evenings',
+    scheme: 'dfs',
+    ...{ askedWh: 12_000, deliveredWh: 9000, ratio: 0.75, persistence: -0.05, optOutRate: 0.01 },
+    deregistration: { inARow: 5, inThreeMonths: 6, isDue: true },
+    events: [
+      {
+        ...{ event: 'e1', from: '2026-05-12T17:00:00.000Z', verdict: 'partial', verdictRevision: 1, isSettleable: false },
+        ...{ askedWh: 6000, deliveredWh: 4500, ratio: 0.75, overWh: null, optedOut: 1, chargers: 100 },
+      },
+    ],
+  }
+  test('says whether the response tires, and what a buyer may do', () => {
+    expect(performanceText(figures).split('\n').slice(0, 3)).toEqual([
+      'evenings: asked 12.0 kWh, delivered 9.0 kWh, ratio 75.0 %, over 1 events',
+      '  persistence -5.0 points an event; opted out 1.0 %',
+      '  ▲ a buyer may take it off the register: factor of dfs below 0.5 5 times in a row, 6 times in three months',
+    ])
+    expect(performanceText(figures)).toContain('partial (not settleable)')
+  })
+  test('asks the bridge', async () => {
+    const { context, asked } = contextOf({ scheme: 'dfs' }, () => figures)
+    await performance(context, 'evenings')
+    expect(asked[0]!.path).toBe('/v1/programmes/evenings/performance?scheme=dfs')
+  })
+})
+test('the command line knows every scheme', () => {
+  expect(schemeIds.toSorted()).toEqual(Object.keys(schemes).toSorted())
 })

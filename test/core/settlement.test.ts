@@ -142,9 +142,11 @@ describe('what it comes to', () => {
   test('who belongs to nobody is in no sum', () => {
     expect(settled(three, ['a'], [0, -1, -1])).toMatchObject({ deliveredWh: 1200, statements: [{ chargers: 1 }] })
   })
-  test('a verdict without energies cannot be settled', () => {
+  test('a verdict without energies, or whose energies have expired, cannot be settled', () => {
     const { energy: _, ...old } = three
     expect(loadOf(old)).toBeUndefined()
+    const none = new Float64Array(0)
+    expect(loadOf({ ...three, energy: { baselineWh: none, actualWh: none } })).toBeUndefined()
   })
 })
 

@@ -61,6 +61,39 @@ const settlement = s.named(
   }),
 )
 
+const figures = s.named(
+  'ProgrammePerformance',
+  z.object({
+    programme: z.string(),
+    scheme: z.string(),
+    askedWh: wh,
+    deliveredWh: wh,
+    ratio: share,
+    persistence: share.describe('change of the ratio from event to event; below 0 the response tires'),
+    optOutRate: share,
+    deregistration: z.object({
+      inARow: z.number().int().describe('most acceptances in a row with a factor below 0.5'),
+      inThreeMonths: z.number().int().describe('most of them within any three months'),
+      isDue: z.boolean().describe('five in a row, or ten in three months (DFS)'),
+    }),
+    events: z.array(
+      z.object({
+        event: z.string(),
+        from: z.string(),
+        verdict: z.string(),
+        verdictRevision: z.number().int(),
+        isSettleable: z.boolean(),
+        askedWh: wh,
+        deliveredWh: wh,
+        ratio: share,
+        overWh: wh.nullable(),
+        optedOut: z.number().int(),
+        chargers: z.number().int(),
+      }),
+    ),
+  }),
+)
+
 /** What a verified event comes to, and who gets what. Changes nothing and pays nobody. */
 export function settlementRoutes(app: Api, { operations }: Context): void {
   app.get(
@@ -82,6 +115,23 @@ export function settlementRoutes(app: Api, { operations }: Context): void {
       if (!/^text\/csv\b/.test(request.headers.accept ?? '')) return settlementShape(found)
       reply.type('text/csv; charset=utf-8').serializer(String)
       return statementsCsv(found) as never
+    },
+  )
+  app.get(
+    '/v1/programmes/:id/performance',
+    {
+      config: { scope: 'event:read' },
+      schema: {
+        tags: ['events'],
+        summary: 'A programme over all of its verified events: delivery, persistence, and whether a buyer might take it off the register',
+        params: s.ids,
+        querystring: z.object({ scheme: z.enum(Object.keys(schemes)).default('dfs') }),
+        response: { 200: figures },
+      },
+    },
+    async request => {
+      const { events, ...rest } = unwrap(await operations.performance(request.params.id, request.query.scheme))
+      return { ...rest, events: [...events] }
     },
   )
 }

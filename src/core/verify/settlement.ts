@@ -56,7 +56,9 @@ export type Settlement = {
 
 /** Energy of each charger (row of `who`) in each period of a verdict; undefined where the record does not have it (an older log, or it has expired). */
 export function loadOf({ energy, periods, who }: Verified): Load | undefined {
-  if (!energy || !periods || periods.startS.length === 0) return undefined
+  const cells = who.length * (periods?.startS.length ?? 0)
+  // columns that have expired come back empty
+  if (!energy || !periods || cells === 0 || energy.baselineWh.length < cells || energy.actualWh.length < cells) return undefined
   // the first and the last period may be cut; all begin with the clock
   const stepS = Math.max(...Array.from(periods.startS, (s, t) => periods.endS[t]! - s))
   return withoutUnknown({ fromS: periods.startS[0]!, stepS, periods: periods.startS.length }, who.length, energy)

@@ -1,0 +1,24 @@
+import type { EventNo, GridEvent, Instant, Second } from '../core/model.ts'
+import { emptyState } from '../core/state.ts'
+
+/** State forgets an event this long after its end; its id then gets a new number. */
+const REMEMBERED_S = 30 * 86_400
+
+/** Which number each signal of a journal has, for whoever reads the journal without folding it. */
+export function createEventNumbers() {
+  const known = new Map<string, { no: EventNo; endS: Second }>()
+  let next = emptyState().nextEventNo
+  return {
+    signal(event: GridEvent, atMs: Instant): { readonly no: EventNo; readonly isNew: boolean } {
+      const before = known.get(event.id)
+      const isNew = before === undefined || before.endS + REMEMBERED_S < atMs / 1000
+      const no = isNew ? next++ : before.no
+      known.set(event.id, { no, endS: Math.max(isNew ? 0 : before.endS, event.intervals.at(-1)?.toS ?? 0) })
+      return { no, isNew }
+    },
+    /** An event of our own has its number in the record. */
+    own(no: EventNo): void {
+      next = Math.max(next, no + 1)
+    },
+  }
+}

@@ -1,0 +1,125 @@
+import { decode } from '../core/codec.ts'
+import type { EventNo, Fact, GridEvent, Instant, Second } from '../core/model.ts'
+import { payFactorAt } from '../core/verify/payFactor.ts'
+import { type Acceptance, type Deregistration, deregistrationOf } from '../core/verify/payment.ts'
+import { performanceOf, persistenceSlope } from '../core/verify/performance.ts'
+import { type Scheme, schemes } from '../core/verify/schemes.ts'
+import type { Journal } from '../ports.ts'
+import { createEventNumbers } from './eventNumbers.ts'
+import type { VerifiedFact } from './history.ts'
+import { done, invalid, isoS, type Result, refuse } from './result.ts'
+
+/** How one event of a programme went. */
+export type EventFigures = {
+  readonly event: string
+  readonly from: string
+  readonly verdict: string
+  readonly verdictRevision: number
+  /** False: nothing below counts it. */
+  readonly isSettleable: boolean
+  readonly askedWh: number
+  readonly deliveredWh: number
+  readonly ratio: number | null
+  /** Beyond the ask, period by period; null where the record has no periods. */
+  readonly overWh: number | null
+  readonly optedOut: number
+  readonly chargers: number
+}
+export type ProgrammeFigures = {
+  readonly programme: string
+  readonly scheme: string
+  readonly events: readonly EventFigures[]
+  readonly askedWh: number
+  readonly deliveredWh: number
+  readonly ratio: number | null
+  /** Change of delivered / asked from event to event; below 0 the response tires. Null below two events. */
+  readonly persistence: number | null
+  /** Chargers that were opted out, of all that were targeted, over all events. */
+  readonly optOutRate: number | null
+  /** By the rule of DFS, with the factors of the scheme asked for. */
+  readonly deregistration: Deregistration
+}
+
+type Found = { readonly event: GridEvent; readonly fact: VerifiedFact }
+
+/**
+ * A programme over all of its verified events: what was asked and delivered, whether the response tires, whether the buyer might take it off the register.
+ * Reads the journal once, and of it only signals and verdicts; no blob is needed. @returns `bad-scheme`, `no-events`
+ */
+export async function programmePerformance(
+  journal: Pick<Journal, 'read'>,
+  programme: string,
+  schemeId: string,
+): Promise<Result<ProgrammeFigures>> {
+  const scheme = schemes[schemeId]
+  if (!scheme) return invalid('bad-scheme', '#/scheme', schemeId, `scheme must be one of ${Object.keys(schemes).join(', ')}`)
+  const found = (await verdictsIn(journal)).filter(({ event }) => event.programme === programme && !event.test)
+  if (found.length === 0) return refuse('notFound', 'no-events', `no event of the programme ${JSON.stringify(programme)} is verified`)
+  const events = found.map(figuresOf)
+  const counted = events.filter(e => e.isSettleable)
+  const sum = (of: (e: EventFigures) => number, all = counted): number => all.reduce((total, e) => total + of(e), 0)
+  const [askedWh, deliveredWh, chargers] = [sum(e => e.askedWh), sum(e => e.deliveredWh), sum(e => e.chargers, events)]
+  return done({
+    ...{ programme, scheme: scheme.id, events, askedWh, deliveredWh },
+    ratio: askedWh > 0 ? deliveredWh / askedWh : null,
+    persistence: persistenceSlope(events.map(e => (e.isSettleable ? (e.ratio ?? Number.NaN) : Number.NaN))),
+    optOutRate: chargers > 0 ? sum(e => e.optedOut, events) / chargers : null,
+    deregistration: deregistrationOf(found.filter(x => isSettleable(x.fact)).flatMap(x => acceptancesOf(x.fact, scheme))),
+  })
+}
+
+const concern = /"kind":"(?:signal|outage|verified)"/
+/** The newest verdict of each event, by the beginning of what was settled. */
+async function verdictsIn(journal: Pick<Journal, 'read'>): Promise<Found[]> {
+  const numbers = createEventNumbers()
+  const events = new Map<EventNo, GridEvent>()
+  const verdicts = new Map<EventNo, VerifiedFact>()
+  const take = (fact: Fact, atMs: Instant): void => {
+    if (fact.kind === 'outage') numbers.own(fact.event)
+    else if (fact.kind === 'verified') verdicts.set(fact.verification.event, fact)
+    else if (fact.kind === 'signal') {
+      const { no } = numbers.signal(fact.event, atMs)
+      // a cancel has no intervals, and says nothing of what was asked
+      if (fact.event.intervals.length > 0 || !events.has(no)) events.set(no, fact.event)
+    }
+  }
+  for await (const leaves of journal.read(0))
+    for (const leaf of leaves) {
+      if (!concern.test(Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength).toString('latin1'))) continue
+      const { fact, at } = decode(leaf, () => new Uint8Array(0))
+      take(fact, at)
+    }
+  return [...verdicts]
+    .flatMap(([no, fact]) => (events.has(no) ? [{ event: events.get(no)!, fact }] : []))
+    .sort((a, b) => startOf(a.fact) - startOf(b.fact))
+}
+const startOf = ({ verification }: VerifiedFact): Second => verification.window.fromS
+const isSettleable = ({ verification }: VerifiedFact): boolean =>
+  verification.unsettleable === undefined && verification.verdict !== 'unverifiable'
+
+function figuresOf({ event, fact }: Found): EventFigures {
+  const { verification: v, periods } = fact
+  const { compliant, notCompliant, noData, notCommanded } = v.counts
+  const grid = periods && { fromS: startOf(fact), stepS: 1, periods: periods.startS.length }
+  return {
+    event: event.id,
+    from: isoS(startOf(fact)),
+    verdict: v.verdict,
+    verdictRevision: v.verdictRevision ?? 1,
+    isSettleable: isSettleable(fact),
+    ...{ askedWh: v.askedWh, deliveredWh: v.deliveredWh, ratio: v.ratio },
+    overWh: grid && grid.periods > 0 ? performanceOf(grid, periods.deliveredWh, periods.askedWh).overWh : null,
+    optedOut: v.causes.optedOut ?? 0,
+    chargers: compliant + notCompliant + noData + notCommanded,
+  }
+}
+/** Each period that asked for something is an acceptance; an event without periods on record is one. */
+function acceptancesOf({ verification, periods }: VerifiedFact, { payFactor }: Scheme): Acceptance[] {
+  const { askedWh, ratio, window } = verification
+  if (payFactor.per === 'event' || !periods || periods.startS.length === 0)
+    return askedWh > 0 ? [{ atS: window.fromS, factor: payFactorAt(payFactor, ratio ?? 0) }] : []
+  return Array.from(periods.startS).flatMap((atS, t) => {
+    const [asked, delivered] = [periods.askedWh[t]!, periods.deliveredWh[t]!]
+    return asked > 0 ? [{ atS, factor: payFactorAt(payFactor, Number.isNaN(delivered) ? 0 : delivered / asked) }] : []
+  })
+}
