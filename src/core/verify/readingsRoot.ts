@@ -1,4 +1,4 @@
-import { createHmac, hash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { HashHex, Readings } from '../model.ts'
 import type { History, ReadingMarks } from './record.ts'
 
@@ -8,7 +8,7 @@ import type { History, ReadingMarks } from './record.ts'
  * well. Whoever has the readings of one charger and the path of its leaf proves those without seeing anybody else's.
  *
  * A leaf is, all numbers big-endian:
- * - the charger's mark, 32 bytes: HMAC-SHA256 with the verdict's salt as key over its number (u32). Load that is mostly 0 could be guessed without it.
+ * - the charger's mark, 32 bytes: SHA-256 over the verdict's salt and its number (u32). Load that is mostly 0 could be guessed without it.
  * - the charger's number, u32
  * - its readings in order of `fromMs`, then `toMs`: fromMs, toMs (f64, ms since the epoch), powerW, registerWh (f64, W and Wh, NaN as
  *   0x7ff8000000000000, no -0), quality (u8): 33 bytes each
@@ -71,17 +71,17 @@ export function leafOf(
   days: Rows,
 ): Uint8Array {
   const slots = history?.slots ?? 0
-  const bytes = new Uint8Array(32 + 4 + READING_BYTES * (rows.to - rows.from) + (4 + 4 * slots) * (days.to - days.from))
+  const bytes = new Uint8Array(36 + READING_BYTES * (rows.to - rows.from) + (4 + 4 * slots) * (days.to - days.from))
   const view = new DataView(bytes.buffer)
   view.setUint32(32, charger)
-  bytes.set(createHmac('sha256', salt).update(bytes.subarray(32, 36)).digest())
+  bytes.set(sha256(joined(salt, bytes.subarray(32, 36))))
   let at = 36
-  for (let k = rows.from; k < rows.to; k++) {
-    for (const column of [readings.fromMs, readings.toMs, readings.powerW, readings.registerWh]) {
-      view.setFloat64(at, canonical(column[k]!))
-      at += 8
-    }
-    view.setUint8(at++, readings.quality[k]!)
+  for (let k = rows.from; k < rows.to; k++, at += READING_BYTES) {
+    view.setFloat64(at, readings.fromMs[k]!)
+    view.setFloat64(at + 8, readings.toMs[k]!)
+    view.setFloat64(at + 16, canonical(readings.powerW[k]!))
+    view.setFloat64(at + 24, canonical(readings.registerWh[k]!))
+    view.setUint8(at + 32, readings.quality[k]!)
   }
   for (let k = days.from; k < days.to; k++) {
     view.setInt32(at, history!.day[k]!)
@@ -94,11 +94,14 @@ export function leafOf(
 const canonical = (x: number): number => (Number.isNaN(x) ? Number.NaN : x + 0)
 
 const sha256 = (bytes: Uint8Array): Buffer => hash('sha256', bytes, 'buffer')
-function leafHash(leaf: Uint8Array): Buffer {
-  const prefixed = new Uint8Array(leaf.length + 1)
-  prefixed.set(leaf, 1)
-  return sha256(prefixed)
+const joined = (a: Uint8Array, b: Uint8Array): Uint8Array => {
+  const bytes = new Uint8Array(a.length + b.length)
+  bytes.set(a)
+  bytes.set(b, a.length)
+  return bytes
 }
+const leafPrefix = Uint8Array.of(0)
+const leafHash = (leaf: Uint8Array): Buffer => sha256(joined(leafPrefix, leaf))
 /** The core may not import the log's own tree (src/audit/merkle.ts); test/core/verdict.test.ts holds the two together. */
 function rootOf(leafHashes: readonly Uint8Array[]): Buffer {
   if (leafHashes.length === 0) return sha256(new Uint8Array(0))
