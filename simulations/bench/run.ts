@@ -2,7 +2,20 @@
  * `npm run bench -- NAME [flags]`: prints JSON lines on stdout and nothing else there. Every number in the docs comes from here. Ratios are taken
  * within one run, because machines are shared; nothing in the tests depends on an absolute.
  */
-const benches = ['fanout', 'plan', 'journal', 'ingest', 'idle', 'restore', 'deliver', 'capacity', 'stagger', 'baseline', 'sim'] as const
+const benches = [
+  'fanout',
+  'plan',
+  'journal',
+  'audit',
+  'ingest',
+  'idle',
+  'restore',
+  'deliver',
+  'capacity',
+  'stagger',
+  'baseline',
+  'sim',
+] as const
 const [name, ...args] = process.argv.slice(2)
 
 if (!benches.some(b => b === name)) {

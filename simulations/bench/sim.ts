@@ -24,7 +24,7 @@ export async function run(args: string[]): Promise<void> {
   const caltech = new URL('../../../../shared/data/acn-caltech-2019-03/', import.meta.url)
   const sources: [string, Sessions, number][] = [['synthetic', synthetic(1_000), 0.3 * 1_000 * 7_360]]
   if (existsSync(caltech)) {
-    const sessions = acnSessions(csvIn(caltech))
+    const { sessions } = acnSessions(csvIn(caltech))
     sources.unshift(['caltech', sessions, 0.3 * 54 * 6_600])
   }
   for (const [source, sessions, capW] of sources)

@@ -202,6 +202,11 @@ export function createModelLink(runtime: Runtime, chargers: readonly ModelCharge
     commands: commands as readonly (typeof commands)[number][],
     setLink,
     powerCut,
+    /** Whoever commanded the fleet is gone. */
+    orphan(): void {
+      sink = undefined
+      life++
+    },
     isOnline: (station: NodeNo): boolean => online.has(station),
     onMinute(listener: MinuteListener): void {
       listeners.add(listener)

@@ -169,6 +169,7 @@ export function createPhysics(boxes: readonly Box[], cars: Cars, startS: Second)
     isPlugged: (i: ChargerNo): boolean => isThere[i] === 1,
     session: (i: ChargerNo): number => (isThere[i] === 1 ? next[i]! : NOBODY),
     holds: (i: ChargerNo): Schedule => holds[i] ?? [],
+    isLimited: (i: ChargerNo, atS: number): boolean => holds[i]?.some(x => x.fromS <= atS && atS < x.toS) ?? false,
     integrate,
     /** Brings everybody up to `toS`. */
     advance(toS: number): void {

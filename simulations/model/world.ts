@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { createMemoryJournal, createMemoryRegistry, createMemoryStore } from '../../adapters/stores/memory/index.ts'
 import type { Fact, GridEvent, Input } from '../../src/core/model.ts'
-import { createEngine, type EngineOptions } from '../../src/engine.ts'
+import { createEngine, type Engine, type EngineOptions } from '../../src/engine.ts'
 import type { Judgement } from '../../src/ports.ts'
+import { mortal } from '../virtual/mortal.ts'
 import type { Cars } from './cars.ts'
 import { createModelLink, type ModelCharger } from './link.ts'
 import { createModelMeters } from './meters.ts'
@@ -32,26 +33,33 @@ export async function createWorld(setting: WorldSetting) {
   const journal = createMemoryJournal(createMemoryStore())
   const meters = createModelMeters({ ...(setting.keepMs ? { keepMs: setting.keepMs } : {}) })
   const model = createModelLink(runtime, setting.chargers, setting.cars, setting.seed)
-  const engine = createEngine({
-    runtime,
-    journal,
-    meters,
-    registry: createMemoryRegistry(),
-    chargers: model.link,
-    signals: [],
-    seedKey: createHash('sha256').update(`seed key of ${setting.seed}`).digest(),
-    options: { ...setting.options },
-  })
+  const seedKey = createHash('sha256').update(`seed key of ${setting.seed}`).digest()
   const facts: { readonly atMs: number; readonly fact: Fact }[] = []
-  engine.listen((turn, atMs) => {
-    for (const fact of turn) facts.push({ atMs, fact })
-  })
-  await engine.start()
-  await engine.handle(setting.fleet, ...setting.terms)
+  let life: ReturnType<typeof mortal> | undefined
+  let engine: Engine
+  async function start(): Promise<void> {
+    life = mortal(runtime)
+    engine = createEngine({
+      runtime: life.runtime,
+      journal,
+      meters,
+      registry: createMemoryRegistry(),
+      chargers: model.link,
+      signals: [],
+      seedKey,
+      options: { ...setting.options },
+    })
+    engine.listen((turn, atMs) => {
+      for (const fact of turn) facts.push({ atMs, fact })
+    })
+    await engine.start()
+  }
+  await start()
+  await engine!.handle(setting.fleet, ...setting.terms)
   for (const station of new Set(setting.chargers.map(c => c.station))) model.setLink(station, true)
   return {
     runtime,
-    engine,
+    engine: (): Engine => engine,
     journal,
     meters,
     model,
@@ -62,6 +70,15 @@ export async function createWorld(setting: WorldSetting) {
       const raw = Buffer.from(JSON.stringify({ id: event.id, revision: event.revision, intervals: event.intervals }))
       return engine.bridge.submit({ ...event, rawHash: createHash('sha256').update(raw).digest('hex') }, raw)
     },
+    isAlive: (): boolean => life !== undefined,
+    /** The process dies: what it had sent is on the wire, answers find nobody. */
+    kill(): void {
+      life?.kill()
+      life = undefined
+      model.orphan()
+    },
+    /** It starts again, from its journal. */
+    restart: start,
   }
 }
 export type World = Awaited<ReturnType<typeof createWorld>>

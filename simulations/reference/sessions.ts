@@ -26,12 +26,12 @@ export function sessionsOf(
 }
 
 /**
- * Sessions in the layout of ACN-Sim's exports: `arrival_period, departure_period, requested_kwh, max_power_kw`; other columns are not needed.
+ * Sessions in the layout of ACN-Sim's exports: `station_id, arrival_period, departure_period, requested_kwh, max_power_kw`; other columns are not needed.
  * @throws Error naming row, column and value for a cell that is no number
  */
-export function acnSessions(csv: string): Sessions {
+export function acnSessions(csv: string): { readonly sessions: Sessions; readonly station: readonly string[] } {
   const rows: Record<string, string>[] = parse(csv, { columns: true, skip_empty_lines: true })
-  return sessionsOf(
+  const sessions = sessionsOf(
     rows.map((row, k) => ({
       arrival: number(row, 'arrival_period', k),
       departure: number(row, 'departure_period', k),
@@ -39,6 +39,7 @@ export function acnSessions(csv: string): Sessions {
       maxW: 1000 * number(row, 'max_power_kw', k),
     })),
   )
+  return { sessions, station: rows.map(row => row.station_id ?? '') }
 }
 function number(row: Record<string, string>, column: string, k: number): number {
   const value = row[column]

@@ -19,7 +19,7 @@ type Expected = {
 const expected: Record<string, Expected> = isThere ? JSON.parse(readFileSync(new URL('expected.json', folder), 'utf8')) : {}
 
 describe.skipIf(!isThere)('published runs of ACN-Sim are reproduced (needs ../shared/data/acnsim-reference)', () => {
-  const sessions = isThere ? acnSessions(readFileSync(new URL('sessions_100.csv', folder), 'utf8')) : sessionsOf([])
+  const sessions = isThere ? acnSessions(readFileSync(new URL('sessions_100.csv', folder), 'utf8')).sessions : sessionsOf([])
   test('there are seven of them', () => expect(Object.keys(expected)).toHaveLength(7))
   test.each(Object.entries(expected))('%s', (_, run) => {
     const outcome = play(sessions, named[run.algorithm]!, { periodS: 300, capW: 1000 * run.aggregate_cap_kw })

@@ -1,0 +1,180 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { type Input, type NodeKind, type NodeNo, nodeKinds, type Programme, type Second, type Target } from '../../src/core/model.ts'
+import type { Zone } from '../../src/core/verify/calendar.ts'
+import { localDay, midnightS } from '../../src/core/verify/calendar.ts'
+import { between, pick, stream } from '../fleet/chance.ts'
+import { type CarSession, carsOf } from '../model/cars.ts'
+import type { ModelCharger } from '../model/link.ts'
+import { drawnDay, dundeeDays, outletDays } from '../model/real.ts'
+import type { WorldSetting } from '../model/world.ts'
+import { acnSessions } from '../reference/sessions.ts'
+import { type ChargerSpec, everyoneEnrolled, fleetOf, nodesOfKind } from '../virtual/fleet.ts'
+import { instantOf } from './clock.ts'
+import { ScenarioError } from './read.ts'
+import type { Scenario } from './schema.ts'
+
+export type Built = {
+  readonly setting: WorldSetting
+  readonly startS: Second
+  readonly endS: Second
+  readonly zone: Zone
+  readonly seed: string
+  /** Number of the backend of each charger in `backends`, -1 without one. */
+  readonly backend: Int16Array
+  readonly backends: readonly string[]
+  readonly offline: readonly number[]
+  /** Sessions that found their outlet occupied. */
+  readonly dropped: number
+}
+
+/**
+ * The world of a scenario before anything happens in it. Each charger draws what it is, its faults and its cars from streams of its own: one more charger
+ * shifts nobody else. Files are looked for from `folder`.
+ */
+export function build(scenario: Scenario, { seed = scenario.seed, folder = '.' }: { seed?: number | string; folder?: string } = {}): Built {
+  const zone = scenario.zone as Zone
+  const root = String(seed)
+  const startS = instantOf(zone, scenario.start, 0)
+  const endS = instantOf(zone, scenario.end, 0)
+  if (endS <= startS) throw new ScenarioError([`end: ${scenario.end} is not after the start`])
+  const { fleet: f } = scenario
+  const kinds = Array.from({ length: f.chargers }, (_, i) =>
+    pick(
+      stream(root, `kind ${i}`),
+      f.kinds.map(k => [k.weight, k] as const),
+    ),
+  )
+  const backends = [...new Set(f.kinds.flatMap(k => k.backend ?? []))]
+  const specs = kinds.map(
+    (k): ChargerSpec => ({ phases: k.phases, maxA: k.maxA, onLinkLoss: k.onLinkLoss, ownDelayS: k.tellsOwnDelay ? k.ownDelayS : 0 }),
+  )
+  const told = fleetOf(specs, f)
+  const backend = Int16Array.from(kinds, k => (k.backend === undefined ? -1 : backends.indexOf(k.backend)))
+  const fleet = backends.length === 0 ? told : { ...told, chargers: { ...told.chargers, group: Uint16Array.from(backend, b => b + 1) } }
+  const has = (i: number, what: 'rejects' | 'ignores' | 'offline') => stream(root, `${what} ${i}`)() < f.faults[what]
+  const chargers = kinds.map(
+    (k, i): ModelCharger => ({
+      no: i,
+      station: fleet.chargers.station[i]!,
+      minW: fleet.chargers.minW[i]!,
+      maxW: fleet.chargers.maxW[i]!,
+      onLinkLoss: k.onLinkLoss,
+      ignores: has(i, 'ignores'),
+      rejects: has(i, 'rejects'),
+      requestLost: f.faults.requestLost,
+      answerLost: f.faults.answerLost,
+      latencyMs: k.latencyMs,
+      ownDelayS: k.ownDelayS,
+      meterNoise: k.meterNoise,
+      sampleS: k.sampleS,
+    }),
+  )
+  const { cars, dropped } = carsOf(
+    f.chargers,
+    mannered(scenario, root, sessionsOf(scenario, chargers, { zone, startS, endS, seed: root, folder })),
+  )
+  return {
+    setting: {
+      startMs: startS * 1000,
+      seed: root,
+      fleet,
+      terms: scenario.programmes.flatMap(({ authorize: _, ...p }): Input[] => [
+        { kind: 'programme', programme: { ...p, version: 1 } as Programme },
+        everyoneEnrolled(f.chargers, p.id),
+      ]),
+      chargers,
+      cars,
+    },
+    startS,
+    endS,
+    zone,
+    seed: root,
+    backend,
+    backends,
+    offline: chargers.filter(c => has(c.no, 'offline')).map(c => c.no),
+    dropped: dropped.length,
+  }
+}
+
+type When = { readonly zone: Zone; readonly startS: Second; readonly endS: Second; readonly seed: string; readonly folder: string }
+function sessionsOf({ cars }: Scenario, chargers: readonly ModelCharger[], when: When): CarSession[] {
+  switch (cars.from) {
+    case 'dundee':
+      return everyDay(when, (midnight, seed) =>
+        drawnDay(dundeeDays(), chargers, { midnightS: midnight, perCharger: cars.perCharger, seed }),
+      )
+    case 'file': {
+      const { days, rejected } = outletDays(readFileSync(resolve(when.folder, cars.path), 'utf8'))
+      if (rejected.length > 0) throw new ScenarioError(rejected.map(text => `${cars.path}: ${text}`))
+      return everyDay(when, (midnight, seed) => drawnDay(days, chargers, { midnightS: midnight, perCharger: cars.perCharger, seed }))
+    }
+    case 'acn':
+      return acnCars(readFileSync(resolve(when.folder, cars.path), 'utf8'), chargers, when)
+    case 'drawn':
+      return everyDay(when, (midnight, seed) => chargers.flatMap(c => drawnCar(cars, c, midnight, seed, when)))
+  }
+}
+/** The day before the start as well, for the cars that are there when it begins. */
+function everyDay({ zone, startS, endS, seed }: When, drawn: (midnight: Second, seed: string) => CarSession[]): CarSession[] {
+  const out: CarSession[] = []
+  for (let day = localDay(zone, startS) - 1; midnightS(zone, day) < endS; day++)
+    out.push(...drawn(midnightS(zone, day), `${seed} day ${day}`))
+  return out.filter(x => x.departS > startS && x.arriveS < endS)
+}
+/** Station k of the export is charger k, in order of first arrival; the first period is the scenario's own start. */
+function acnCars(csv: string, chargers: readonly ModelCharger[], { startS }: When): CarSession[] {
+  const { sessions, station } = acnSessions(csv)
+  const numbers = new Map<string, number>()
+  for (const name of station) if (!numbers.has(name)) numbers.set(name, numbers.size)
+  return station.flatMap((name, k) => {
+    const charger = numbers.get(name)!
+    if (charger >= chargers.length) return []
+    const at = (period: number) => startS + 300 * period
+    return [
+      {
+        charger,
+        arriveS: at(sessions.arrival[k]!),
+        departS: at(sessions.departure[k]!),
+        needWh: sessions.energyWh[k]!,
+        maxW: sessions.maxW[k]!,
+      },
+    ]
+  })
+}
+function drawnCar(
+  cars: Extract<Scenario['cars'], { from: 'drawn' }>,
+  { no, maxW }: ModelCharger,
+  midnight: Second,
+  seed: string,
+  { zone }: When,
+): CarSession[] {
+  const chance = stream(seed, `cars ${no}`)
+  if (chance() >= cars.share) return []
+  let normal = -6
+  for (let k = 0; k < 12; k++) normal += chance()
+  let other = -6
+  for (let k = 0; k < 12; k++) other += chance()
+  const arriveS = Math.round(instantOf(zone, cars.arrival.slice(-8).replace(/^.*T/, ''), midnight) + normal * cars.arrivalDeviationS)
+  const staysS = Math.max(600, Math.round(cars.stayS + other * cars.stayDeviationS))
+  const needWh = Math.min(between(chance, ...cars.energyWh), (0.9 * staysS * maxW) / 3_600)
+  return [{ charger: no, arriveS, departS: arriveS + staysS, needWh, maxW, batteryWh: Math.max(cars.batteryWh, needWh) }]
+}
+function mannered({ manners }: Scenario, seed: string, sessions: readonly CarSession[]): CarSession[] {
+  return sessions.map(x => {
+    const chance = stream(seed, `manners ${x.charger} ${x.arriveS}`)
+    return { ...x, wakes: chance() >= manners.neverWakes, wakeS: manners.wakeS, tells: chance() < manners.tells }
+  })
+}
+
+/** The node of a place like `feeder/3`; the top of the tree for `all`. */
+export function nodeOf({ nodes }: Pick<Input & { kind: 'fleet' }, 'nodes'>, place: string): NodeNo {
+  const [kind, number] = place === 'all' ? (['licenceArea', '0'] as const) : place.split('/')
+  const no = nodesOfKind(nodes, kind as NodeKind)[Number(number)]
+  if (no === undefined) throw new ScenarioError([`${place}: there are only ${nodesOfKind(nodes, kind as NodeKind).length} of its kind`])
+  return no
+}
+export const targetsOf = (fleet: Pick<Input & { kind: 'fleet' }, 'nodes'>, place: string): readonly Target[] => [
+  { kind: 'node', node: nodeOf(fleet, place) },
+]
+export const kindOf = (place: string): NodeKind => (place === 'all' ? nodeKinds[0] : (place.split('/')[0] as NodeKind))

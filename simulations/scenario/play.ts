@@ -1,0 +1,268 @@
+import type { Ask, ChargerNo, GridEvent, Interval, NodeNo, Second, Verification } from '../../src/core/model.ts'
+import { limitOf } from '../../src/core/schedule.ts'
+import { stream } from '../fleet/chance.ts'
+import { createPhysics } from '../model/physics.ts'
+import { createWorld, type World } from '../model/world.ts'
+import { type Built, build, nodeOf, targetsOf } from './build.ts'
+import { instantOf } from './clock.ts'
+import { createRecorder, type Recorded } from './recorder.ts'
+import type { Scenario, ScenarioEvent, ScenarioInterval } from './schema.ts'
+
+export type Played = {
+  readonly scenario: Scenario
+  readonly built: Built
+  readonly world: World
+  readonly recorded: Recorded
+  /** By session: what it took, and what it would have taken had nobody limited anything, Wh. */
+  readonly takenWh: Float64Array
+  readonly freeWh: Float64Array
+  /** Load had nobody limited anything, each minute, W. */
+  readonly freeW: Float64Array
+  readonly events: readonly PlayedEvent[]
+}
+export type PlayedEvent = {
+  readonly id: string
+  readonly no: number | null
+  readonly fromS: Second
+  readonly toS: Second
+  /** The newest; null where there is none. */
+  readonly verification: Verification | null
+  readonly answer: string
+}
+
+type Action = { readonly atS: Second; readonly run: () => void | Promise<void> }
+
+/** Plays a scenario to its end in virtual time. The same scenario, seed and version give the same journal, byte for byte. */
+export async function play(
+  scenario: Scenario,
+  options: { seed?: number | string; folder?: string; onProgress?: (share: number) => void } = {},
+): Promise<Played> {
+  const built = build(scenario, options)
+  const world = await createWorld(built.setting)
+  for (const no of built.offline) world.model.setLink(built.setting.chargers[no]!.station, false)
+  const recorded = createRecorder(world, built, scenario)
+  const answers = new Map<string, string>()
+  const actions = actionsOf(scenario, built, world, answers).sort((a, b) => a.atS - b.atS)
+  watchOverloads(scenario, built, world, recorded, answers)
+  for (const action of actions) {
+    if (action.atS >= built.endS) break
+    await world.until(action.atS * 1000)
+    options.onProgress?.((action.atS - built.startS) / (built.endS - built.startS))
+    await action.run()
+  }
+  for (let s = world.runtime.now() / 1000; s < built.endS; ) {
+    s = Math.min(built.endS, s + 3_600)
+    await world.until(s * 1000)
+    options.onProgress?.((s - built.startS) / (built.endS - built.startS))
+  }
+  return { scenario, built, world, recorded, takenWh: world.model.physics.takenWh, ...free(built), events: eventsOf(world, answers) }
+}
+
+/** The same cars at the same chargers, limited by nobody. */
+function free({ setting, startS, endS }: Built): { freeWh: Float64Array; freeW: Float64Array } {
+  const physics = createPhysics(setting.chargers, setting.cars, startS)
+  const freeW = new Float64Array(Math.floor((endS - startS) / 60))
+  let before = 0
+  for (let k = 0; k < freeW.length; k++) {
+    physics.advance(startS + 60 * (k + 1))
+    physics.takeNews()
+    const after = physics.registerWh.reduce((a, b) => a + b, 0)
+    freeW[k] = (after - before) * 60
+    before = after
+  }
+  return { freeWh: physics.takenWh, freeW }
+}
+
+function actionsOf(scenario: Scenario, built: Built, world: World, answers: Map<string, string>): Action[] {
+  const at = (text: string) => instantOf(built.zone, text, built.startS)
+  return [
+    ...scenario.events.flatMap(e => [
+      { atS: at(e.announced), run: () => announce(world, built, e, e.intervals, 0, answers) },
+      ...e.changes.map((c, k) => ({
+        atS: at(c.announced),
+        run: () => announce(world, built, e, c.intervals, k + 1, answers, c.stopAtOnce),
+      })),
+      ...overrides(scenario, built, world, e),
+    ]),
+    ...scenario.incidents.flatMap(x => incident(x, at(x.at), built, world)),
+  ]
+}
+
+async function announce(
+  world: World,
+  built: Built,
+  e: ScenarioEvent,
+  intervals: readonly ScenarioInterval[],
+  revision: number,
+  answers: Map<string, string>,
+  stopAtOnce = false,
+): Promise<void> {
+  // an operator's word finds nobody
+  if (!world.isAlive()) return void answers.set(e.id, 'bridge down')
+  const judgement = await world.submit(
+    gridEvent(e, targetsOf(built.setting.fleet, e.target), intervalsOf(world, built, e, intervals), revision, stopAtOnce),
+  )
+  answers.set(e.id, judgement.kind === 'accepted' ? 'accepted' : `declined: ${judgement.why}`)
+}
+function intervalsOf(world: World, built: Built, e: ScenarioEvent, intervals: readonly ScenarioInterval[]): Interval[] {
+  return intervals.map(x => {
+    const fromS = instantOf(built.zone, x.from, built.startS)
+    return { fromS, toS: fromS + x.forS, ask: askOf(x.ask, () => drawnUnder(world, built, nodeOf(built.setting.fleet, e.target))) }
+  })
+}
+const askOf = (ask: ScenarioInterval['ask'], drawnW: () => number): Ask =>
+  ask.kind === 'shedShare' ? { kind: 'shed', totalW: Math.round(ask.share * drawnW()) } : ask
+function drawnUnder(world: World, built: Built, node: NodeNo): number {
+  const f = world.engine().state().fleet
+  let w = 0
+  for (let p = f.nodeFrom[node]!; p < f.nodeTo[node]!; p++) w += world.model.physics.powerW(f.order[p]!)
+  return built.setting.chargers.length === 0 ? 0 : w
+}
+function gridEvent(
+  e: ScenarioEvent,
+  targets: GridEvent['targets'],
+  intervals: readonly Interval[],
+  revision: number,
+  stopAtOnce: boolean,
+): GridEvent {
+  return {
+    id: `sim:${e.operator}:${e.id}`,
+    source: { adapter: 'sim', peer: e.operator, credential: '' },
+    upstreamRef: e.id,
+    revision,
+    class: e.class,
+    programme: e.programme,
+    targets,
+    intervals,
+    spread: 'programme',
+    priority: e.priority,
+    stopAtOnce,
+    test: false,
+    duties: { ack: true, started: true, completed: true, telemetryEveryS: 0 },
+    liveness: null,
+    basis: e.class === 'emergency' ? 'supply limitation' : null,
+    rawHash: '',
+  }
+}
+
+/** Drivers who take their charger back while the event limits it, each at a time of their own. */
+function overrides({ manners }: Scenario, built: Built, world: World, e: ScenarioEvent): Action[] {
+  if (manners.overrides === 0) return []
+  const first = e.intervals[0]!
+  const fromS = instantOf(built.zone, first.from, built.startS)
+  const last = e.intervals.at(-1)!
+  const toS = instantOf(built.zone, last.from, built.startS) + last.forS
+  return built.setting.chargers.flatMap(({ no }) => {
+    const chance = stream(built.seed, `override ${e.id} ${no}`)
+    if (chance() >= manners.overrides) return []
+    const atS = fromS + Math.floor(chance() * (toS - fromS))
+    return [{ atS, run: () => takeBack(world, no, toS) }]
+  })
+}
+async function takeBack(world: World, no: ChargerNo, toS: Second): Promise<void> {
+  const nowS = Math.floor(world.runtime.now() / 1000)
+  const isHere = world.model.physics.isPlugged(no) && limitOf(world.model.physics.holds(no), nowS) !== null
+  if (!isHere || !world.isAlive()) return
+  await world.engine().handle({ kind: 'optOut', who: Uint32Array.of(no), fromS: nowS, toS, reason: 'driver' })
+}
+
+function incident(x: Scenario['incidents'][number], atS: Second, built: Built, world: World): Action[] {
+  const endS = x.forS === undefined ? Number.POSITIVE_INFINITY : atS + x.forS
+  switch (x.what) {
+    case 'bridgeDies':
+      return [
+        { atS, run: () => world.kill() },
+        { atS: endS, run: () => world.restart() },
+      ]
+    case 'powerCut':
+      return [
+        {
+          atS,
+          run: () => stationsOf(x, built, world).forEach(station => world.model.powerCut(station, Math.min(endS, built.endS) * 1000)),
+        },
+      ]
+    case 'linksLost':
+    case 'backendOutage':
+      return [
+        { atS, run: () => stationsOf(x, built, world).forEach(station => world.model.setLink(station, false)) },
+        { atS: endS, run: () => stationsOf(x, built, world).forEach(station => world.model.setLink(station, true)) },
+      ]
+  }
+}
+function stationsOf(x: Scenario['incidents'][number], built: Built, world: World): NodeNo[] {
+  const f = world.engine().state().fleet
+  const node = nodeOf(built.setting.fleet, x.place)
+  const of = x.backend === undefined ? -1 : built.backends.indexOf(x.backend)
+  const out = new Set<NodeNo>()
+  for (let p = f.nodeFrom[node]!; p < f.nodeTo[node]!; p++) {
+    const i = f.order[p]!
+    if ((x.backend === undefined || built.backend[i] === of) && !built.offline.includes(i)) out.add(f.station[i]!)
+  }
+  return [...out]
+}
+
+/** A feeder over its rating gets an emergency cap at it, less its background, and is let go when it has been well below for ten minutes. */
+function watchOverloads(scenario: Scenario, built: Built, world: World, recorded: Recorded, answers: Map<string, string>): void {
+  scenario.overloads.forEach((o, k) => {
+    const node = nodeOf(built.setting.fleet, o.place)
+    const name = `overload-${k + 1}`
+    let revision = -1
+    let isCapped = false
+    let calmMinutes = 0
+    world.model.onMinute(atMs => {
+      const loadW = recorded.loadNow(node)
+      calmMinutes = loadW < o.releaseBelow * o.ratingW ? calmMinutes + 1 : 0
+      const isOver = loadW > o.ratingW
+      if (isCapped ? calmMinutes < 10 : !isOver) return
+      isCapped = !isCapped
+      revision++
+      const nowS = Math.floor(atMs / 1000)
+      const e: ScenarioEvent = {
+        id: name,
+        operator: 'dso',
+        class: 'emergency',
+        programme: o.programme,
+        target: o.place,
+        announced: '',
+        intervals: [],
+        priority: 0,
+        changes: [],
+      }
+      const totalW = Math.max(0, o.ratingW - recorded.backgroundNow(node))
+      const intervals: Interval[] = isCapped ? [{ fromS: nowS, toS: nowS + 4 * 3_600, ask: { kind: 'cap', totalW } }] : []
+      world.runtime.at(`${name}.${revision}`, atMs, async () => {
+        if (!world.isAlive()) return
+        const judgement = await world.submit(gridEvent(e, [{ kind: 'node', node }], intervals, revision, false))
+        answers.set(name, judgement.kind === 'accepted' ? 'accepted' : `declined: ${judgement.why}`)
+      })
+    })
+  })
+}
+
+function eventsOf(world: World, answers: ReadonlyMap<string, string>): PlayedEvent[] {
+  const out = new Map<string, PlayedEvent>()
+  const byNo = new Map<number, string>()
+  for (const { fact } of world.facts) {
+    if (fact.kind === 'signal') {
+      const { event } = fact
+      const no = world.engine().state().eventNoById.get(event.id) ?? out.get(event.upstreamRef)?.no ?? null
+      const known = out.get(event.upstreamRef)
+      const [first, last] = [event.intervals[0], event.intervals.at(-1)]
+      if (no !== null) byNo.set(no, event.upstreamRef)
+      out.set(event.upstreamRef, {
+        id: event.upstreamRef,
+        no,
+        fromS: first?.fromS ?? known?.fromS ?? 0,
+        toS: last?.toS ?? known?.toS ?? 0,
+        verification: known?.verification ?? null,
+        answer: answers.get(event.upstreamRef) ?? '',
+      })
+    }
+    if (fact.kind === 'verified') {
+      const id = byNo.get(fact.verification.event)
+      const known = id === undefined ? undefined : out.get(id)
+      if (known) out.set(known.id, { ...known, verification: fact.verification })
+    }
+  }
+  return [...out.values()]
+}

@@ -1,0 +1,37 @@
+import { LineCounter, parseDocument } from 'yaml'
+import type { z } from 'zod'
+import { type Scenario, scenario } from './schema.ts'
+
+/** What is wrong with a scenario, with its line where it has one. */
+export class ScenarioError extends Error {
+  readonly faults: readonly string[]
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'))
+    this.name = 'ScenarioError'
+    this.faults = faults
+  }
+}
+
+/**
+ * A scenario from YAML. All that is wrong is said at once.
+ * @throws ScenarioError
+ */
+export function readScenario(text: string, name = 'scenario'): Scenario {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines })
+  const at = (offset: number | undefined) => (offset === undefined ? '' : `:${lines.linePos(offset).line}`)
+  if (document.errors.length > 0) throw new ScenarioError(document.errors.map(e => `${name}${at(e.pos[0])}: ${e.message.split('\n')[0]}`))
+  const parsed = scenario.safeParse(document.toJS())
+  if (parsed.success) return parsed.data
+  throw new ScenarioError(
+    parsed.error.issues.map(issue => {
+      const node = document.getIn(
+        issue.path.filter(p => typeof p !== 'symbol'),
+        true,
+      ) as { range?: [number] } | undefined
+      return `${name}${at(node?.range?.[0])}: ${issue.path.join('.') || 'scenario'}: ${wordsOf(issue)}`
+    }),
+  )
+}
+const wordsOf = (issue: z.core.$ZodIssue): string =>
+  issue.code === 'unrecognized_keys' ? `no such key: ${issue.keys.join(', ')}` : issue.message

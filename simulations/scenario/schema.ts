@@ -1,0 +1,161 @@
+import { z } from 'zod'
+import { nodeKinds } from '../../src/core/model.ts'
+import { zoneNames } from '../../src/core/verify/calendar.ts'
+import { programme } from '../../src/programmeConfig.ts'
+
+/** The format's own version: a scenario of another one is refused, never guessed at. */
+export const FORMAT = 1
+
+const share = z.number().min(0).max(1)
+/** `2026-01-15T18:00[:30]`, or `18:00[:30]` for the first such time from the start on; on the clock of the scenario's zone. */
+const time = z.string().regex(/^(\d{4}-\d\d-\d\dT)?\d\d:\d\d(:\d\d)?$/, 'must be a local time like 18:00 or 2026-01-15T18:00')
+const seconds = z.int().min(0)
+/** `all`, or a node like `feeder/3`: its kind, and its number among those of the kind. */
+const place = z
+  .string()
+  .regex(new RegExp(`^(all|(${nodeKinds.join('|')})/\\d+)$`), 'must be all, or a kind of node and its number, like feeder/3')
+  .default('all')
+
+const kind = z.strictObject({
+  /** How many of the fleet, by weight. */
+  weight: z.number().min(0).default(1),
+  phases: z.union([z.literal(1), z.literal(3)]).default(1),
+  maxA: z.number().min(6).max(200).default(32),
+  onLinkLoss: z.enum(['holds', 'resumes', 'dropsProfile']).default('holds'),
+  /** It waits by chance, up to so long, before it follows. */
+  ownDelayS: seconds.max(1_800).default(0),
+  /** Does the bridge know of that delay? */
+  tellsOwnDelay: z.boolean().default(true),
+  latencyMs: seconds.max(60_000).default(200),
+  /** Standard deviation of a reading, as a share of it. */
+  meterNoise: share.default(0),
+  sampleS: z.union([z.literal(60), z.literal(300), z.literal(900)]).default(60),
+  /** What fails together: a maker's backend. */
+  backend: z.string().optional(),
+})
+const faults = z.strictObject({
+  /** Shares of the chargers. */
+  rejects: share.default(0),
+  ignores: share.default(0),
+  offline: share.default(0),
+  /** Shares of the commands. */
+  requestLost: share.default(0),
+  answerLost: share.default(0),
+})
+
+const cars = z.discriminatedUnion('from', [
+  /** Sessions of Dundee's public AC outlets, 2018: `perCharger` outlet-days laid over each other. */
+  z.strictObject({ from: z.literal('dundee'), perCharger: z.number().min(0).max(20).default(1) }),
+  /** A CSV with the columns of simulations/data/SOURCE.md. */
+  z.strictObject({ from: z.literal('file'), path: z.string(), perCharger: z.number().min(0).max(20).default(1) }),
+  /** A month of ACN-Sim's export, each station a charger. */
+  z.strictObject({
+    from: z.literal('acn'),
+    path: z.string(),
+    zone: z.enum(zoneNames as [string, ...string[]]).default('America/Los_Angeles'),
+  }),
+  /** Drawn: normal arrivals and stays, uniform energy; a share of the chargers has a car that day. */
+  z.strictObject({
+    from: z.literal('drawn'),
+    share: share.default(0.8),
+    arrival: time.default('18:00'),
+    arrivalDeviationS: seconds.default(7_200),
+    stayS: seconds.default(39_600),
+    stayDeviationS: seconds.default(7_200),
+    energyWh: z.tuple([z.number().min(0), z.number().min(0)]).default([5_000, 40_000]),
+    batteryWh: z.number().min(1_000).default(60_000),
+  }),
+])
+/** What cars do, beside coming and going. Shares of the cars. */
+const manners = z.strictObject({
+  neverWakes: share.default(0),
+  wakeS: seconds.max(3_600).default(0),
+  /** Say when they leave, and what they need. */
+  tells: share.default(0),
+  /** Of those who are limited, so many take their charger back, at a time drawn from the event. */
+  overrides: share.default(0),
+})
+
+const ask = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('shed'), totalW: z.number().min(0) }),
+  /** A share of what the targets draw when it is announced. */
+  z.strictObject({ kind: z.literal('shedShare'), share }),
+  z.strictObject({ kind: z.literal('cap'), totalW: z.number().min(0) }),
+  z.strictObject({ kind: z.literal('keep'), fraction: share }),
+  z.strictObject({ kind: z.literal('limitEach'), limitW: z.number().min(0) }),
+  z.strictObject({ kind: z.literal('off') }),
+])
+const interval = z.strictObject({ from: time, forS: z.int().min(1), ask })
+const event = z.strictObject({
+  id: z.string().regex(/^[\w.-]{1,64}$/),
+  operator: z.string().default('dso'),
+  class: z.enum(['emergency', 'obligation', 'contracted', 'voluntary']).default('contracted'),
+  programme: z.string().default('flex'),
+  target: place,
+  /** When the operator sends it. */
+  announced: time,
+  intervals: z.array(interval).min(1),
+  priority: z.int().min(0).default(5),
+  /** Later words on it: other intervals, or none to cancel it. */
+  changes: z
+    .array(z.strictObject({ announced: time, intervals: z.array(interval).default([]), stopAtOnce: z.boolean().default(false) }))
+    .default([]),
+})
+/** A feeder whose load passes its rating for a minute gets a cap at it, until it has been below `releaseBelow` of it for ten. */
+const overload = z.strictObject({
+  place: z.string().regex(new RegExp(`^(${nodeKinds.join('|')})/\\d+$`)),
+  ratingW: z.number().min(0),
+  programme: z.string().default('flex'),
+  releaseBelow: share.default(0.9),
+})
+const incident = z.strictObject({
+  at: time,
+  /** `bridgeDies`: for `forS`, or for good without it. */
+  what: z.enum(['linksLost', 'powerCut', 'backendOutage', 'bridgeDies']),
+  place,
+  backend: z.string().optional(),
+  forS: z.int().min(1).optional(),
+})
+const background = z.strictObject({
+  place,
+  /** Other load at this place, W by local hour. */
+  hourlyW: z.array(z.number().min(0)).length(24),
+})
+
+export const scenario = z.strictObject({
+  scenario: z.literal(FORMAT),
+  name: z.string().min(1).max(100),
+  about: z.string().default(''),
+  zone: z.enum(zoneNames as [string, ...string[]]).default('Europe/London'),
+  /** Everything by chance is drawn from it. */
+  seed: z.union([z.int(), z.string().min(1)]),
+  start: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d$/),
+  end: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d$/),
+  fleet: z.strictObject({
+    chargers: z.int().min(1).max(1_000_000),
+    perSite: z.int().min(1).default(4),
+    perFeeder: z.int().min(1).default(4),
+    perPrimary: z.int().min(1).default(4),
+    perGsp: z.int().min(1).default(4),
+    kinds: z.array(kind).min(1).prefault([{}]),
+    faults: faults.prefault({}),
+    background: z.array(background).default([]),
+  }),
+  cars,
+  manners: manners.prefault({}),
+  programmes: z
+    .array(programme)
+    .min(1)
+    .prefault([{ id: 'flex' }]),
+  events: z.array(event).default([]),
+  overloads: z.array(overload).default([]),
+  incidents: z.array(incident).default([]),
+  /** Like `delivered.ratio >= 0.95`: figures of the summary that must hold. */
+  thresholds: z.array(z.string().regex(/^[\w.]+ (>=|<=|>|<|==) -?[\d.]+$/)).default([]),
+})
+export type Scenario = z.output<typeof scenario>
+export type ScenarioEvent = Scenario['events'][number]
+export type ScenarioInterval = ScenarioEvent['intervals'][number]
+
+/** The format as JSON Schema, for editors. */
+export const scenarioJsonSchema = (): unknown => z.toJSONSchema(scenario, { io: 'input' })

@@ -1,0 +1,79 @@
+import type { Second } from '../../src/core/model.ts'
+import type { Played, PlayedEvent } from './play.ts'
+
+/** Figures of a run by name, `evening.meteredRatio` among them; NaN where there is none. Units end names. */
+export type Figures = Readonly<Record<string, number>>
+
+/**
+ * What a run comes to. `metered`: as the bridge's own verification has it. `true`: against the same cars limited by nobody, which only a simulation
+ * knows. Rebound: the most that was drawn in the four hours after an event, over the most in the hour before it.
+ */
+export function figuresOf(played: Played): Figures {
+  const { takenWh, freeWh, built, world, recorded } = played
+  const unmetWh = Array.from(takenWh, (wh, k) => Math.max(0, freeWh[k]! - wh))
+  const answered = world.model.commands.filter(c => c.outcome !== undefined)
+  return {
+    ...Object.assign({}, ...played.events.map(e => named(e.id, eventFigures(played, e)))),
+    chargers: built.setting.chargers.length,
+    sessions: takenWh.length,
+    droppedSessions: built.dropped,
+    energyWh: sum(takenWh),
+    freeEnergyWh: sum(freeWh),
+    unmetWh: sum(unmetWh),
+    unmetSessions: unmetWh.filter(wh => wh > 100).length,
+    worstUnmetWh: Math.max(0, ...unmetWh),
+    peakW: Math.max(0, ...recorded.loadW),
+    freePeakW: Math.max(0, ...played.freeW),
+    commands: world.model.commands.length,
+    accepted: answered.filter(c => c.outcome === 'accepted').length,
+    journalEntries: world.journal.size(),
+  }
+}
+const named = (id: string, of: Figures): Figures => Object.fromEntries(Object.entries(of).map(([k, v]) => [`${id}.${k}`, v]))
+
+function eventFigures(played: Played, e: PlayedEvent): Figures {
+  const { recorded, freeW } = played
+  const v = e.verification
+  const during = span(recorded.startS, e.fromS, e.toS)
+  const before = span(recorded.startS, e.fromS - 3_600, e.fromS)
+  const after = span(recorded.startS, e.toS, e.toS + 4 * 3_600)
+  const trueWh = (sum(freeW.slice(...during)) - sum(recorded.loadW.slice(...during))) / 60
+  const beforeW = Math.max(0, ...recorded.loadW.slice(...before))
+  return {
+    askedWh: v?.askedWh ?? Number.NaN,
+    meteredWh: v?.deliveredWh ?? Number.NaN,
+    meteredRatio: v?.ratio ?? Number.NaN,
+    trueWh,
+    trueRatio: v && v.askedWh > 0 ? trueWh / v.askedWh : Number.NaN,
+    coverage: v?.coverage ?? Number.NaN,
+    reboundPeakRatio: beforeW > 0 ? Math.max(0, ...recorded.loadW.slice(...after)) / beforeW : Number.NaN,
+    worstRampWPerMinute: worstStep(recorded.loadW.slice(during[0] - 1, after[1])),
+  }
+}
+const span = (startS: Second, fromS: Second, toS: Second): [number, number] => [
+  Math.max(0, Math.floor((fromS - startS) / 60)),
+  Math.max(0, Math.floor((toS - startS) / 60)),
+]
+const worstStep = (w: readonly number[]): number => w.reduce((worst, x, k) => (k === 0 ? 0 : Math.max(worst, Math.abs(x - w[k - 1]!))), 0)
+const sum = (values: Iterable<number>): number => {
+  let total = 0
+  for (const x of values) total += x
+  return total
+}
+
+export type Threshold = { readonly text: string; readonly value: number; readonly holds: boolean }
+/** A figure that there is none of does not hold. */
+export function thresholdsOf(texts: readonly string[], figures: Figures): Threshold[] {
+  return texts.map(text => {
+    const [name, how, bound] = text.split(' ') as [string, keyof typeof compare, string]
+    const value = figures[name] ?? Number.NaN
+    return { text, value, holds: compare[how](value, Number(bound)) }
+  })
+}
+const compare = {
+  '>=': (a: number, b: number) => a >= b,
+  '<=': (a: number, b: number) => a <= b,
+  '>': (a: number, b: number) => a > b,
+  '<': (a: number, b: number) => a < b,
+  '==': (a: number, b: number) => a === b,
+} as const

@@ -1,0 +1,112 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { instantOf, localText } from '../../simulations/scenario/clock.ts'
+import { play } from '../../simulations/scenario/play.ts'
+import { readScenario, type ScenarioError } from '../../simulations/scenario/read.ts'
+import type { Scenario } from '../../simulations/scenario/schema.ts'
+import { figuresOf, thresholdsOf } from '../../simulations/scenario/summary.ts'
+
+const small = (more = ''): Scenario =>
+  readScenario(`
+scenario: 1
+name: small
+seed: 7
+start: 2026-01-15T16:00
+end: 2026-01-15T21:00
+fleet: { chargers: 40, faults: { ignores: 0.1 } }
+cars: { from: drawn, share: 1, arrival: "16:00", arrivalDeviationS: 600, energyWh: [20000, 40000] }
+events:
+  - { id: peak, announced: "17:00", intervals: [{ from: "17:30", forS: 1800, ask: { kind: shedShare, share: 0.5 } }] }
+${more}`)
+
+describe('a scenario file', () => {
+  test('every mistake is said at once, with its line', () => {
+    const fault = (text: string) => {
+      try {
+        readScenario(text, 'peak.yaml')
+        return []
+      } catch (error) {
+        return (error as ScenarioError).faults
+      }
+    }
+    expect(
+      fault(
+        'scenario: 1\nname: x\nseed: 1\nstart: 2026-01-15T16:00\nend: soon\nfleet: { chargers: 0, feeders: 3 }\ncars: { from: dundee }\n',
+      ),
+    ).toEqual([
+      expect.stringMatching(/^peak.yaml:5: end: /),
+      expect.stringMatching(/^peak.yaml:6: fleet.chargers: /),
+      expect.stringMatching(/^peak.yaml:6: fleet: no such key: feeders/),
+    ])
+    expect(fault('scenario: [1\n')[0]).toMatch(/^peak.yaml:\d+: /)
+    expect(fault('scenario: 2\nname: of another format\n')[0]).toMatch(/^peak.yaml:1: scenario: /)
+  })
+  test.each([
+    ['18:00', '2026-01-15T18:00:00'],
+    ['09:00', '2026-01-16T09:00:00'],
+    ['2026-03-29T12:00', '2026-03-29T12:00:00'],
+    ['2026-10-25T03:30', '2026-10-25T03:30:00'],
+    // the hour that is twice is the first; the one that is not there is read as if it were
+    ['2026-10-25T01:30', '2026-10-25T01:30:00'],
+    ['2026-03-29T01:30', '2026-03-29T02:30:00'],
+  ])('%s is %s on the clock of London', (text, local) => {
+    expect(localText('Europe/London', instantOf('Europe/London', text, Date.UTC(2026, 0, 15, 12) / 1000))).toBe(local)
+  })
+})
+
+describe('a run', () => {
+  test('is the same again, byte for byte, and another with another seed', async () => {
+    const roots = await Promise.all(
+      [7, 7, 8].map(async seed => Buffer.from((await play(small(), { seed })).world.journal.root()).toString('hex')),
+    )
+    expect(roots[0]).toBe(roots[1])
+    expect(roots[2]).not.toBe(roots[0])
+  })
+  test('knows what the meters cannot: the load without the event, and what drivers lacked', async () => {
+    const played = await play(small())
+    const figures = figuresOf(played)
+    expect(played.events).toMatchObject([
+      { id: 'peak', answer: 'accepted', verification: { verdict: expect.stringMatching(/delivered|partial/) } },
+    ])
+    expect(figures['peak.trueWh']).toBeGreaterThan(0)
+    expect(figures.energyWh).toBeLessThanOrEqual(figures.freeEnergyWh!)
+    expect(figures.freeEnergyWh! - figures.energyWh!).toBeLessThanOrEqual(figures.unmetWh! + 1)
+    expect(thresholdsOf(['peak.trueWh > 0', 'peak.trueWh < 0', 'no.such >= 0'], figures).map(t => t.holds)).toEqual([true, false, false])
+  })
+  test.each([
+    ['the bridge dies for good: everybody is free in the end', '{ at: "17:40", what: bridgeDies }'],
+    ['the bridge is away for ten minutes', '{ at: "17:40", what: bridgeDies, forS: 600 }'],
+    ['all links are lost for a while', '{ at: "17:40", what: linksLost, forS: 900 }'],
+    ['the supply of a feeder fails', '{ at: "17:40", what: powerCut, place: feeder/0, forS: 900 }'],
+  ])('%s', async (_, incident) => {
+    const { world, built } = await play(small(`incidents:\n  - ${incident}\n`))
+    const endS = world.runtime.now() / 1000
+    expect(built.setting.chargers.filter(c => world.model.physics.isLimited(c.no, endS))).toEqual([])
+  })
+  test('a feeder over its rating is capped until it has been calm', async () => {
+    const free = await play({ ...small(), events: [] })
+    const peakW = Math.max(...free.recorded.nodes.find(n => n.name === 'feeder/0')!.loadW)
+    const capped = await play({
+      ...small(),
+      events: [],
+      overloads: [{ place: 'feeder/0', ratingW: 0.6 * peakW, programme: 'flex', releaseBelow: 0.9 }],
+    })
+    expect(capped.events).toMatchObject([{ id: 'overload-1', answer: 'accepted' }])
+    const loadW = capped.recorded.nodes.find(n => n.name === 'feeder/0')!.loadW
+    const over = loadW.filter(w => w > 0.6 * peakW).length
+    expect(over).toBeGreaterThan(0)
+    expect(over).toBeLessThan(free.recorded.nodes.find(n => n.name === 'feeder/0')!.loadW.filter(w => w > 0.6 * peakW).length)
+  })
+  test('drivers who take their charger back are let go at once', async () => {
+    const { world } = await play({ ...small(), manners: { neverWakes: 0, wakeS: 0, tells: 0, overrides: 1 } })
+    const optedOut = world.facts.filter(f => f.fact.kind === 'optOut')
+    expect(optedOut.length).toBeGreaterThan(0)
+  })
+})
+
+describe('the library of scenarios', () => {
+  const folder = new URL('../../simulations/scenarios/', import.meta.url)
+  test.each(readdirSync(folder).filter(f => f.endsWith('.yaml')))('%s can be read', file => {
+    expect(readScenario(readFileSync(new URL(file, folder), 'utf8'), file).name).not.toBe('')
+  })
+})
