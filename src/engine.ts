@@ -3,7 +3,7 @@ import { contentDigest, membersOf } from './core/apply.ts'
 import { encode } from './core/codec.ts'
 import { decide, UnlawfulPlan } from './core/decide.ts'
 import { chargersOf, rangesOf } from './core/members.ts'
-import type { Command, Decline, Fact, GridEvent, Input, Instant } from './core/model.ts'
+import type { Decline, Fact, GridEvent, Input, Instant } from './core/model.ts'
 import { NEVER_S } from './core/model.ts'
 import { LEAD_S, nextDueS } from './core/reconcile.ts'
 import { STRIKES, suspects } from './core/response.ts'
@@ -13,8 +13,10 @@ import { newsOf } from './core/sessions.ts'
 import { digestOf, toBytes } from './core/snapshot.ts'
 import { isStanding } from './core/standing.ts'
 import { type EventState, firstS, lastS, mayHold, type State } from './core/state.ts'
+import { createBeyondRecord, givesBack, isUnwritable, owedOf, sentIn } from './engine/beyondRecord.ts'
 import { bootedFact, drewAt } from './engine/boots.ts'
 import { fleetFact } from './engine/capabilities.ts'
+import { commandsOf } from './engine/commands.ts'
 import { type Inbox, inputsOf, isEmpty, newInbox, putBack } from './engine/inbox.ts'
 import { createProgress, isStep, markOf, type Told } from './engine/progress.ts'
 import { entries, recover } from './engine/recover.ts'
@@ -45,6 +47,8 @@ export type World = {
   /** 32 bytes, made once, kept beside the signing key; its hash is committed in the log before any draw. */
   readonly seedKey: Uint8Array
   readonly options?: Partial<EngineOptions>
+  /** What must be known while nothing can be recorded, for a place outside the store such as the log of the process. */
+  readonly tell?: (line: string) => void
 }
 export type EngineOptions = {
   /** A reading older than this says nothing about now. */
@@ -142,6 +146,7 @@ export function createEngine(world: World): Engine {
     () => meters.latest(),
     options.freshMs,
   )
+  const beyondRecord = createBeyondRecord(chargers, world.tell ?? (() => undefined))
   const spots = createSpots({ runtime, chargers, latest: () => meters.latest(), state: () => state, freshMs: options.freshMs })
   const now = (): Instant => Math.max(state?.nowMs ?? 0, runtime.now())
   const sources = createSources(runtime, now, news => {
@@ -199,11 +204,13 @@ export function createEngine(world: World): Engine {
       ...bootedFact(state, taken.boots, meters.latest(), nowMs),
       ...callers.flatMap(c => c.inputs),
     ]
+    let facts: readonly Fact[] = []
     try {
       const all = [...inputs, ...observations(inputs, nowMs), ...(await verifying.inputs(nowMs))]
-      const facts = decide(state, all, nowMs)
+      facts = decide(state, all, nowMs)
       await append(facts, nowMs)
       appendTrouble = null
+      inbox.inputs.push(...beyondRecord.over())
       act(facts, nowMs)
       for (const c of callers) c.resolve(facts)
     } catch (error) {
@@ -211,7 +218,12 @@ export function createEngine(world: World): Engine {
       for (const c of callers) c.reject(error)
       if (isFatal(error)) throw error
       putBack(inbox, taken)
+      const isOwed = isUnwritable(error) && callers.every(c => c.inputs.every(givesBack))
+      if (isUnwritable(error)) inbox.inputs.push(...beyondRecord.begun(error), ...callers.flatMap(c => owedOf(c.inputs, nowMs)))
+      const decided = isOwed ? commandsOf(state, sentIn(facts), nowMs) : []
       state = await recover(journal)
+      const freed = beyondRecord.act(decided, state)
+      if (freed.length > 0) sink.doubt(freed, 'let go without a record')
       await tellStored()
     }
   }
@@ -285,7 +297,7 @@ export function createEngine(world: World): Engine {
 
   function act(facts: readonly Fact[], nowMs: Instant): void {
     for (const fact of facts) {
-      if (fact.kind === 'sent') chargers.send(commandsOf(fact.who, nowMs))
+      if (fact.kind === 'sent') chargers.send(commandsOf(state, fact.who, nowMs))
       if (fact.kind === 'observed') {
         tellMoved(fact)
         askSuspects(fact)
@@ -300,25 +312,6 @@ export function createEngine(world: World): Engine {
     if (isTold && !progress.isHeld()) markTold(nowMs)
     for (const no of observeAt.keys()) if (!state.events.has(no)) for (const memory of [seen, observeAt]) memory.delete(no)
     sources.tellStale(nowMs)
-  }
-  function commandsOf(who: Uint32Array, nowMs: Instant): Command[] {
-    const atS = Math.floor(nowMs / 1000)
-    const commands = Array.from(who, (i): Command & { order: number } => {
-      const row = state.pending[i]!
-      const schedule = scheduleOf(state.rows, row).filter(x => x.toS > atS)
-      const e = schedule[0] ? state.events.get(becauseAt(state.rows, row, Math.max(atS, schedule[0].fromS))) : undefined
-      const urgent = e?.event.class === 'emergency'
-      return {
-        charger: i,
-        station: state.fleet.station[i]!,
-        seq: state.seq[i]!,
-        schedule,
-        urgent,
-        atS,
-        order: urgent ? -1 : (e?.event.priority ?? 1e9),
-      }
-    })
-    return commands.sort((a, b) => a.order - b.order)
   }
   /**
    * What was done, and what was not, is in the record. A charger that we disabled is enabled sooner or later: until the record has that it was, it is

@@ -71,6 +71,9 @@ export function createMetrics({ engine, version, notices, cosigning, ocppVersion
   gauge('gridbridge_audit_split_views', 'Witnesses that refuse the log as another history', [], g => {
     if (cosigning) g.set(cosigning.health().splits.length)
   })
+  gauge('gridbridge_journal_writable', '0: the last append failed, and nothing new is dispatched', [], g =>
+    g.set(engine.trouble() === null ? 1 : 0),
+  )
   gauge('gridbridge_event_active', 'Events that limit chargers now', ['programme', 'kind'], g => {
     for (const e of engine.bridge.events())
       if (e.state === 'active' || e.state === 'restoring') g.inc({ programme: e.programme, kind: e.class })

@@ -110,7 +110,10 @@ export function problemOf(error: unknown, request: FastifyRequest | undefined, t
   const status = e.statusCode ?? 500
   if (status < 500 && status >= 400) return new ApiProblem(status, codeOf(e, status), e.message)
   if (trouble)
-    return new ApiProblem(503, 'not-recorded', 'the journal cannot be written: nothing was done', { headers: { 'retry-after': '5' } })
+    return new ApiProblem(503, 'not-recorded', 'the journal cannot be written: nothing new is done', {
+      hint: 'a cancellation or an opt-out is carried out all the same, and recorded as soon as it can be',
+      headers: { 'retry-after': '5' },
+    })
   return new ApiProblem(500, 'internal', 'an error that is not yours; it is in the log of the bridge')
 }
 type Validation = { validationContext?: string; validation: readonly { instancePath: string; message?: string }[] }

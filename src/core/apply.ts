@@ -118,7 +118,7 @@ function remember(s: State, fact: Fact, nowS: Second): void {
     case 'enrolled':
       return applyEnrolled(s, fact)
     case 'signal':
-      return applySignal(s, fact.event, fact.seed, nowS)
+      return applySignal(s, fact, nowS)
     case 'optOut':
       for (const i of fact.who) s.optOuts.set(i, [...(s.optOuts.get(i) ?? []), { fromS: fact.fromS, toS: fact.toS, reason: fact.reason }])
       return
@@ -252,7 +252,7 @@ export function contentDigest(event: GridEvent): HashHex {
 }
 
 /** A higher revision replaces; an equal or lower one is news of nothing. No intervals: cancelled now, and what it had asked for is kept. */
-function applySignal(s: State, event: GridEvent, seed: Uint8Array, nowS: Second): void {
+function applySignal(s: State, { event, seed, sinceS = Math.floor(s.nowMs / 1000) }: Of<'signal'>, nowS: Second): void {
   const known = s.eventNoById.get(event.id)
   const e = known === undefined ? undefined : s.events.get(known)
   if (!e) {
@@ -266,9 +266,9 @@ function applySignal(s: State, event: GridEvent, seed: Uint8Array, nowS: Second)
   if (event.intervals.length === 0) {
     const { revision, source, stopAtOnce, rawHash } = event
     e.event = { ...e.event, revision, source, stopAtOnce, rawHash }
-    e.cancelledS = Math.min(e.cancelledS, nowS)
+    e.cancelledS = Math.min(e.cancelledS, sinceS)
     // it was over when it began: what is left to call off is its restore
-    if (isOutage(e.event) && e.restore) e.restore.restoredS = Math.min(e.restore.restoredS, nowS)
+    if (isOutage(e.event) && e.restore) e.restore.restoredS = Math.min(e.restore.restoredS, sinceS)
     return
   }
   if (e.status === 'accepted') e.former = { event: e.event, announced: e.announced, cancelledS: e.cancelledS, verification: e.verification }

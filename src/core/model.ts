@@ -328,8 +328,11 @@ export type Input =
   | { readonly kind: 'bounds'; readonly bounds: readonly { readonly node: NodeNo | -1; readonly wPerMinute: number }[] }
   /** `basis` 0 = left, 1 = enrolled and consented, 2 = enrolled, no consent. */
   | { readonly kind: 'enrolled'; readonly programme: string; readonly who: Uint32Array; readonly basis: Uint8Array }
-  /** `seed` is secret until the event is over: it goes to a blob. `raw` is the message as received, to a blob as well. */
-  | { readonly kind: 'signal'; readonly event: GridEvent; readonly seed: Uint8Array; readonly raw: Uint8Array }
+  /**
+   * `seed` is secret until the event is over: it goes to a blob. `raw` is the message as received, to a blob as well. `sinceS`: when a cancellation took
+   * effect that could not be recorded then; absent: now.
+   */
+  | { readonly kind: 'signal'; readonly event: GridEvent; readonly seed: Uint8Array; readonly raw: Uint8Array; readonly sinceS?: Second }
   | {
       readonly kind: 'optOut'
       readonly who: Uint32Array

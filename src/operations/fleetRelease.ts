@@ -1,5 +1,6 @@
 import type { ChargerNo, Input, NodeNo } from '../core/model.ts'
 import { NEVER_S } from '../core/model.ts'
+import { isUnwritable } from '../engine/beyondRecord.ts'
 import type { Engine } from '../engine.ts'
 import { findCharger, nameOfCharger } from './names.ts'
 import { type By, done, type Result, seconds } from './result.ts'
@@ -27,20 +28,32 @@ export const createFleetRelease = (engine: Engine) => ({
     const who = station.evses.map(e => e.charger)
     const inputs = goodbye(engine, who)
     const programmesEnded = inputs.flatMap(i => (i.kind === 'enrolled' ? [i.programme] : []))
-    await engine.handle(...inputs, { kind: 'noted', what: 'releaseAsked', about: { by: by.name, station: station.no } })
+    const isRecorded = await recordedOrOwed(engine, inputs)
+    await noted(engine, 'releaseAsked', { by: by.name, station: station.no })
     // Only when nobody wants anything of the box any more can it be cleared for good.
     const undone = await engine.chargers.release(station.no)
-    await engine.bridge.note('released', {
+    await noted(engine, 'released', {
       by: by.name,
       station: station.no,
       cleared: undone.cleared,
       restoredKeys: undone.restoredKeys.join(' '),
       failed: undone.failed.join(' '),
     })
-    return done({ station: station.no, chargers: who.map(c => nameOfCharger(engine.registry, c)), programmesEnded, ...undone })
+    const failed = isRecorded ? undone.failed : [...undone.failed, NOT_RECORDED]
+    return done({ station: station.no, chargers: who.map(c => nameOfCharger(engine.registry, c)), programmesEnded, ...undone, failed })
   },
 })
 export type FleetRelease = ReturnType<typeof createFleetRelease>
+
+/** Nobody is held because a disk is full: what cannot be recorded now is owed to the record. */
+const recordedOrOwed = (engine: Engine, inputs: readonly Input[]): Promise<boolean> =>
+  engine.handle(...inputs).then(
+    () => true,
+    error => (isUnwritable(error) ? false : Promise.reject(error)),
+  )
+const noted = (engine: Engine, what: string, about: Readonly<Record<string, string | number>>): Promise<void> =>
+  engine.bridge.note(what, about).catch(error => (isUnwritable(error) ? engine.sink.note(what, about) : Promise.reject(error)))
+const NOT_RECORDED = 'the record (the journal cannot be written; it will be as soon as it can)'
 
 function stationOf(engine: Engine, name: string): Result<NodeNo> {
   const byIdentity = engine.registry.stationByIdentity(name)

@@ -61,8 +61,9 @@ async function aDay(): Promise<void> {
   const { createHash } = await import('node:crypto')
   await b.engine.bridge.submit({ ...event, rawHash: createHash('sha256').update(named).digest('hex') }, named)
   await b.engine.bridge.submit(...own(no))
-  await b.send('POST', '/v1/opt-outs', { chargers: [home.id], reason: 'driver', forS: 600 })
   b.engine.sink.override(no, home.words)
+  await b.seconds(2)
+  await b.send('POST', '/v1/opt-outs', { chargers: [home.id], reason: 'driver', until: new Date(startMs + 600_000).toISOString() })
   b.engine.sink.note('ocpp', {
     station: b.engine.registry.stationByIdentity(home.identity)!.no,
     what: 'refused',
@@ -222,21 +223,21 @@ describe('a person is erased', () => {
 describe('evidence expires by age', () => {
   it('what is older than its time is recorded as expired and goes; the fold does without it, schedules and all', async () => {
     await aDay()
-    await b.seconds(3 * 86_400)
+    await b.seconds(7_200)
     const before = await fold(emptyState(), entries(store.journal, 0))
-    const done = await expire(b.engine, { rawDays: 2, powerDays: 2 })
+    const done = await expire(b.engine, { rawDays: 1 / 24, powerDays: 1 / 24 })
     expect(done).toBeGreaterThan(5)
     expect(await verify()).toMatchObject({ ok: true, absentBlobs: done })
     const after = await fold(emptyState(), entries(store.journal, 0))
     for (const column of ['want', 'holds', 'pending', 'seq'] as const) expect(after[column], column).toEqual(before[column])
     // the review of an emergency stays; running it again finds nothing
     expect([...after.register.values()].map(u => u.review)).toEqual([...before.register.values()].map(u => u.review))
-    expect(await expire(b.engine, { rawDays: 2, powerDays: 2 })).toBe(0)
+    expect(await expire(b.engine, { rawDays: 1 / 24, powerDays: 1 / 24 })).toBe(0)
   })
   it('what is younger stays, and 0 days is for ever', async () => {
     await aDay()
     expect(await expire(b.engine, { rawDays: 1, powerDays: 1 })).toBe(0)
-    await b.seconds(3 * 86_400)
+    await b.seconds(7_200)
     expect(await expire(b.engine, { rawDays: 0, powerDays: 0 })).toBe(0)
   })
 })

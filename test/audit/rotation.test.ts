@@ -113,7 +113,7 @@ describe('somebody has the old key', () => {
     expect(parseRotation(statement)).toMatchObject({ size: 5 })
     const alone = statement
       .split('\n')
-      .filter((l, i, all) => i !== all.length - 2)
+      .filter((_, i, all) => i !== all.length - 2)
       .join('\n')
     expect(parseRotation(alone)).toBeUndefined()
     expect(parseRotation(statement.replace('\n5\n', '\n6\n'))).toBeUndefined()

@@ -79,7 +79,7 @@ export function openJournal(db: Db, signer: Signer): Journal {
           written = true
         })
       } catch (error) {
-        if (written) doubt = error
+        if (written && !isUnwritten(error)) doubt = error
         throw error instanceof StoreError ? error : new StoreError('journal-failed', `${db.path}: ${messageOf(error)}`, db.path, error)
       }
       edge = next
@@ -113,6 +113,13 @@ export function openJournal(db: Db, signer: Signer): Journal {
     async close() {},
   }
 }
+
+/**
+ * A commit that could not be written whole is no commit: its last frame in the write-ahead log ends it, and that one is not there. Only after a sync
+ * that failed nobody knows.
+ */
+const isUnwritten = (error: unknown): boolean =>
+  ['SQLITE_FULL', 'SQLITE_READONLY', 'SQLITE_IOERR_WRITE'].includes((error as { code?: string }).code ?? '')
 
 /** Range over [0, size) from the newest snapshot at or before it; snapshots were made from ranges that had reached the head. */
 function rangeAt(db: Db, size: number): Range {

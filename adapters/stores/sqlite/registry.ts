@@ -49,7 +49,8 @@ export function openRegistry(db: Db): Registry {
     set(key, value) {
       waiting.set(key, value)
       index.assign(key, value)
-      committed ??= new Promise((resolve, reject) =>
+      if (committed) return committed
+      committed = new Promise((resolve, reject) =>
         setImmediate(() => {
           try {
             resolve(commitWaiting())
@@ -58,6 +59,8 @@ export function openRegistry(db: Db): Registry {
           }
         }),
       )
+      // Not everybody waits for it, and a full disk must not end the bridge.
+      committed.catch(() => undefined)
       return committed
     },
     async close() {

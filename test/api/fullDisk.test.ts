@@ -1,0 +1,207 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
+import { StoreError } from '../../adapters/stores/error.ts'
+import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, type MemoryJournal } from '../../adapters/stores/memory/index.ts'
+import { openDatabase } from '../../adapters/stores/sqlite/db.ts'
+import { openJournal } from '../../adapters/stores/sqlite/journal.ts'
+import { openMeters } from '../../adapters/stores/sqlite/meters.ts'
+import { openStore } from '../../adapters/stores/sqlite/open.ts'
+import { generateSeed, signerOf } from '../../src/audit/note.ts'
+import { stateDigest } from '../../src/core/snapshot.ts'
+import { recover } from '../../src/engine/recover.ts'
+import { readings } from '../ports/meters.suite.ts'
+import { type Bridge, gridEvent, startBridge, startMs, startS } from './bridge.ts'
+
+/** A journal on a disk that can be full. */
+function onDisk() {
+  const runtime = createVirtualRuntime(startMs)
+  const inner = createMemoryJournal()
+  const disk = { isFull: false }
+  const journal: MemoryJournal = {
+    ...inner,
+    async append(...all) {
+      if (disk.isFull) throw new StoreError('journal-failed', 'database or disk is full')
+      return inner.append(...all)
+    },
+  }
+  return { disk, store: { runtime, journal, meters: createMemoryMeters(), registry: createMemoryRegistry() } }
+}
+
+describe('the disk is full while an event runs', () => {
+  let b: Bridge
+  let disk: { isFull: boolean }
+  let node: number
+  beforeEach(async () => {
+    const made = onDisk()
+    disk = made.disk
+    b = await startBridge({ store: made.store, programme: { endSpreadS: 120 } })
+    const feeder = b.engine.registry.resolve('feeder', 'BATH-11')![0]!
+    node = feeder.kind === 'node' ? feeder.node : -1
+    const { event, raw } = gridEvent(node, b.engine.now(), {
+      spread: { startS: 0, endS: 120, startShiftS: 0, endShiftS: 0, endFollowsStart: false },
+    })
+    await b.engine.bridge.submit(event, raw)
+    await b.seconds(5)
+    expect(
+      b.link.sent
+        .filter(c => c.schedule.length > 0)
+        .map(c => c.charger)
+        .sort(),
+    ).toEqual([0, 1, 2, 3, 4])
+    b.link.sent.length = 0
+    disk.isFull = true
+  })
+  afterEach(() => b.api.close())
+  const cancel = () => b.send('POST', `/v1/events/${encodeURIComponent('openadr2b:vtn:e1')}/cancel`, { reason: 'over' })
+  const ready = async () => (await b.get('/readyz')).statusCode
+  const sizes = () => b.journal.size()
+
+  it('a new event and an emergency are refused, nothing is sent, and it is said: 503, not ready, a metric', async () => {
+    const before = sizes()
+    const { event, raw } = gridEvent(node, b.engine.now(), {
+      id: 'webhook:dso:e2',
+      upstreamRef: 'e2',
+      intervals: [{ fromS: startS, toS: startS + 600, ask: { kind: 'off' } }],
+    })
+    await expect(b.engine.bridge.submit(event, raw)).rejects.toMatchObject({ code: 'journal-failed' })
+    const order = await b.send('POST', '/v1/dispatch-orders', { node: 'BATH/BATH-11', limit: { amps: 6 }, durationS: 600 })
+    expect(order.statusCode).toBe(503)
+    await b.seconds(10)
+    expect([b.link.sent, sizes()]).toEqual([[], before])
+    expect(await ready()).toBe(503)
+    expect((await b.get('/metrics')).body).toContain('gridbridge_journal_writable 0')
+    disk.isFull = false
+    await b.seconds(5)
+    expect(await ready()).toBe(200)
+    expect(b.engine.bridge.event('webhook:dso:e2')).toBeUndefined()
+  })
+  it('a cancelled event lets its chargers go, spread as ever and once, and is in the record when there is room', async () => {
+    const before = sizes()
+    expect((await cancel()).statusCode).toBe(503)
+    await b.seconds(10)
+    const let_go = b.link.sent.splice(0)
+    expect(let_go.map(c => c.charger).sort()).toEqual([0, 1, 2, 3, 4])
+    const ends = let_go.map(c => c.schedule.at(-1)?.toS ?? 0)
+    expect(Math.max(...ends)).toBeLessThanOrEqual(startS + 10 + 120)
+    expect(new Set(ends).size).toBeGreaterThan(1)
+    expect(sizes()).toBe(before)
+    await b.seconds(60)
+    disk.isFull = false
+    await b.seconds(5)
+    expect(b.engine.bridge.event('openadr2b:vtn:e1')?.state).toMatch(/cancelled|restoring/)
+    expect(b.notes.map(n => n.what)).toContain('freedUnrecorded')
+    // nobody who is free by then is limited again: what is sent now ends as it was sent before
+    const later = new Map(b.link.sent.map(c => [c.charger, c.schedule.at(-1)?.toS ?? 0]))
+    for (const [charger, end] of later)
+      expect(end, `charger ${charger}`).toBeLessThanOrEqual(ends[let_go.findIndex(c => c.charger === charger)]! + 1)
+    await b.seconds(200)
+    expect(stateDigest(await recover(b.journal))).toBe(stateDigest(b.engine.state()))
+  })
+  it('a driver who opts out is let go, alone, and stays out when there is room again', async () => {
+    expect((await b.send('POST', '/v1/opt-outs', { chargers: ['c1'], reason: 'driver' })).statusCode).toBe(503)
+    b.engine.sink.override(3, 'button')
+    await b.seconds(5)
+    expect(b.link.sent.map(c => [c.charger, c.schedule])).toEqual([
+      [1, []],
+      [3, []],
+    ])
+    disk.isFull = false
+    await b.seconds(5)
+    expect([...b.engine.state().optOuts.keys()].sort()).toEqual([1, 3])
+    await b.seconds(60)
+    expect(b.link.sent.filter(c => [1, 3].includes(c.charger)).every(c => c.schedule.length === 0)).toBe(true)
+  })
+  it('a box is released by hand: it is cleared, and the answer says that the record is owed', async () => {
+    const released = await b.send('POST', '/v1/chargers/c2/release')
+    expect(released.statusCode).toBe(200)
+    expect(released.json().failed).toEqual([expect.stringContaining('the record')])
+    expect(b.link.released).toHaveLength(1)
+    disk.isFull = false
+    await b.seconds(5)
+    expect(b.notes.map(n => n.what)).toEqual(expect.arrayContaining(['releaseAsked', 'released']))
+    expect([...b.engine.state().enrolments.values()].every(basis => basis[2] === 0)).toBe(true)
+  })
+})
+
+describe('a file that may not grow', () => {
+  let dir: string
+  beforeEach(() => {
+    dir = join(mkdtempSync(join(tmpdir(), 'gridbridge-')), 'data')
+  })
+  afterEach(() => rmSync(join(dir, '..'), { recursive: true }))
+  const leaf = Buffer.alloc(3_000, 'a')
+
+  it.each([
+    ['full', 'PRAGMA max_page_count = 60', 'PRAGMA max_page_count = 1000000'],
+    ['read-only', 'PRAGMA query_only = ON', 'PRAGMA query_only = OFF'],
+  ])('%s: an append is refused whole, again and again, and goes through as soon as it can', async (_, spoil, mend) => {
+    const db = openDatabase(dir)
+    const journal = openJournal(db, signerOf('grid.example/log', generateSeed()))
+    await journal.append(0, [leaf], [])
+    db.prepare(spoil).get([])
+    let n = 1
+    let error: unknown
+    while (error === undefined && n < 200)
+      await journal.append(n, [leaf], []).then(
+        () => n++,
+        e => (error = e),
+      )
+    expect(error).toMatchObject({ code: 'journal-failed' })
+    await expect(journal.append(n, [leaf, leaf], [])).rejects.toMatchObject({ code: 'journal-failed' })
+    expect([
+      journal.size(),
+      db.prepare('SELECT size FROM head').get([])?.[0],
+      db.prepare('SELECT count(*) FROM entry').get([])?.[0],
+    ]).toEqual([n, n, n])
+    db.prepare(mend).get([])
+    await journal.append(n, [leaf], [])
+    expect(journal.size()).toBe(n + 1)
+    db.close()
+  })
+  it('readings wait for room and are there then; nothing throws at whoever brings them', async () => {
+    const db = openDatabase(dir)
+    const runtime = createVirtualRuntime(startMs)
+    const meters = openMeters(db, runtime)
+    db.prepare('PRAGMA query_only = ON').get([])
+    meters.put(readings([0, startMs, startMs + 60_000, 5000]))
+    await runtime.advance(5_000)
+    db.prepare('PRAGMA query_only = OFF').get([])
+    await runtime.advance(5_000)
+    expect(db.prepare('SELECT count(*) FROM reading').get([])?.[0]).toBe(1)
+    await meters.close()
+    db.close()
+  })
+  it('a real disk of one megabyte that fills up: refused whole, and it goes on when there is room (skipped where nothing can be mounted)', async ({
+    skip,
+  }) => {
+    const at = mkdtempSync(join(tmpdir(), 'gridbridge-disk-'))
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', at], { stdio: 'ignore' })
+    } catch {
+      rmSync(at, { recursive: true })
+      skip('only root can mount a small disk')
+    }
+    try {
+      const store = openStore({ dir: join(at, 'data'), origin: 'grid.example/log', runtime: createVirtualRuntime(startMs) })
+      let error: unknown
+      let n = 0
+      while (error === undefined)
+        await store.journal.append(n, [leaf], []).then(
+          () => n++,
+          e => (error = e),
+        )
+      expect(error).toMatchObject({ code: 'journal-failed' })
+      execFileSync('mount', ['-o', 'remount,size=4m', at], { stdio: 'ignore' })
+      await store.journal.append(n, [leaf], [])
+      expect(store.journal.size()).toBe(n + 1)
+      await store.close()
+    } finally {
+      execFileSync('umount', ['-l', at], { stdio: 'ignore' })
+      rmSync(at, { recursive: true })
+    }
+  })
+})
