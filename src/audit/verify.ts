@@ -3,7 +3,7 @@ import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
 import { checkpointIn } from './log.ts'
 import { emptyRange, hashLength, leafHash, type Range, rangeRoot, sameHash, sha256 } from './merkle.ts'
 import type { Verifier } from './note.ts'
-import { parseEnvelope, referencesOf } from './references.ts'
+import { isPlain, parseEnvelope, referencesOf } from './references.ts'
 import { type KeyChain, keyChain, openByChain, type Rotation, rotationOf } from './rotation.ts'
 import { type Edge, emptyEdge, grow, hashesAt, partialTile, type TileAt, tileWidth } from './tiles.ts'
 
@@ -243,6 +243,7 @@ async function recompute(reader: LogReader, earlierSize: number | undefined, fin
         await compareTile(reader, { level, n }, Buffer.concat(hashes), tiles)
       }
       if (range.size === earlierSize) earlierRoot = rangeRoot(range)
+      if (isPlain(body)) continue
       const { blobs, excused: named } = referencesOf(body)
       if (reader.blob) for (const blob of blobs) await checkBlob(blob, seq)
       for (const name of named) excused.add(name)

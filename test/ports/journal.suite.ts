@@ -60,6 +60,44 @@ export function journalSuite(name: string, make: () => Promise<JournalHarness>):
       expect(await texts(journal, 2_340)).toEqual(['entry 2340', 'entry 2341', 'entry 2342', 'entry 2343', 'entry 2344'])
       expect(await texts(journal, 2_345)).toEqual([])
     })
+    it('reads no further than it is asked to', async () => {
+      await journal.append(0, leaves(0, 1_500), [])
+      const found: string[] = []
+      for await (const chunk of journal.read(998, 1_002)) for (const bytes of chunk) found.push(Buffer.from(bytes).toString())
+      expect(found).toEqual(['entry 998', 'entry 999', 'entry 1000', 'entry 1001'])
+    })
+    it('has tiles of its leaf hashes and of the roots over them, also after a restart; none beyond', async () => {
+      const all = leaves(0, 600)
+      for (const [from, to] of [
+        [0, 100],
+        [100, 256],
+        [256, 600],
+      ] as const)
+        await journal.append(from, all.slice(from, to), [])
+      const wanted = (from: number, to: number) => Buffer.concat(all.slice(from, to).map(leafHash))
+      for (const each of [journal, harness.open()]) {
+        expect(Buffer.from((await each.tile(0, 1))!)).toEqual(wanted(256, 512))
+        expect(Buffer.from((await each.tile(0, 2))!)).toEqual(wanted(512, 600))
+        expect(Buffer.from((await each.tile(1, 0))!)).toEqual(Buffer.concat([rootOf(all.slice(0, 256)), rootOf(all.slice(256, 512))]))
+        for (const [level, n] of [
+          [0, 3],
+          [1, 1],
+          [2, 0],
+        ] as const)
+          expect(await each.tile(level, n)).toBeUndefined()
+      }
+    })
+    it('a tile that an append filled is as lost or kept as the append', async () => {
+      await journal.append(0, leaves(0, 200), [])
+      harness.failNext('before')
+      await expect(journal.append(200, leaves(900, 100), [])).rejects.toThrow()
+      const again = harness.open()
+      await again.append(200, leaves(200, 100), [])
+      expect(Buffer.from((await again.tile(0, 0))!)).toEqual(Buffer.concat(leaves(0, 256).map(leafHash)))
+      harness.failNext('after')
+      await expect(again.append(300, leaves(300, 300), [])).rejects.toThrow()
+      expect(Buffer.from((await harness.open().tile(0, 1))!)).toEqual(Buffer.concat(leaves(256, 256).map(leafHash)))
+    })
     it('keeps bytes that are no text', async () => {
       const all = Array.from({ length: 600 }, (_, i) => Uint8Array.from({ length: i % 40 }, (_, k) => (i * 31 + k * 7) % 256))
       await journal.append(0, all, [])
