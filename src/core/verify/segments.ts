@@ -119,7 +119,7 @@ function holesIn({ fromMs, toMs }: Pair, pieces: readonly Piece[]): { fromMs: In
 
 /** Cuts the readings where one begins or ends; of those over the same stretch the one of the shortest interval counts. */
 function piecesOf(rows: readonly Row[]): readonly Piece[] {
-  if (rows.every((r, k) => r.toMs > r.fromMs && (k === 0 || r.fromMs >= rows[k - 1]!.toMs))) return rows
+  if (rows.every((r, k) => r.toMs > r.fromMs && (k === 0 || isNextTo(rows[k - 1]!, r)))) return rows
   const byStart = rows.filter(r => r.toMs > r.fromMs).sort((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs)
   const edges = [...new Set(rows.flatMap(r => [r.fromMs, r.toMs]))].sort((a, b) => a - b)
   const out: Piece[] = []
@@ -136,6 +136,8 @@ function piecesOf(rows: readonly Row[]): readonly Piece[] {
   }
   return out
 }
+/** As nearly always: one ends where the next begins, or well before. */
+const isNextTo = ({ toMs }: Row, { fromMs }: Row): boolean => fromMs === toMs || fromMs - toMs > HOLE_MS
 function isFiner(a: Row, b: Row): boolean {
   if (Number.isNaN(a.powerW) !== Number.isNaN(b.powerW)) return !Number.isNaN(a.powerW)
   const [as, bs] = [a.toMs - a.fromMs, b.toMs - b.fromMs]
