@@ -7,9 +7,13 @@ import { ownCommand, quoted } from './ownCommand.ts'
 export type Proof = {
   readonly checkpoint: string
   readonly log: { readonly ok: boolean; readonly lines: readonly string[] }
-  /** How to verify it without us. */
+  /** How to verify it without us, and how to make a report of its event. */
   readonly command: string
+  readonly report: string
 }
+
+/** A demo has one event. */
+const EVENT = 0
 
 export async function proofOf(dir: string, cwd: string): Promise<Proof> {
   const { logReader } = await import('../main.ts')
@@ -24,11 +28,12 @@ export async function proofOf(dir: string, cwd: string): Promise<Proof> {
     checkpoint,
     log: { ok: answer.ok, lines: answer.lines },
     command: `${ownCommand(cwd)} audit verify ${quoted(db)} --key ${quoted(key)}`,
+    report: `${ownCommand(cwd)} report ${EVENT} --db ${quoted(db)} --out ${quoted(join(dir, 'report'))}`,
   }
 }
 
 /** Pure. */
-export const proofText = ({ checkpoint, log, command }: Proof): string[] => [
+export const proofText = ({ checkpoint, log, command, report }: Proof): string[] => [
   'Checkpoint of the log (keep it: a later log must extend it)',
   ...checkpoint
     .trimEnd()
@@ -39,4 +44,6 @@ export const proofText = ({ checkpoint, log, command }: Proof): string[] => [
   ...log.lines.map(l => `  ${l}`),
   'Verify it yourself:',
   `  ${command}`,
+  'A report of the event, to open in a browser:',
+  `  ${report}`,
 ]

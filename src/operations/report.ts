@@ -110,7 +110,7 @@ export async function eventReport(from: Recorded, id: string, options: ReportOpt
     ),
     series,
     response: responseOf(facts, verdict, meters, spans),
-    rebound: reboundAfter(verdict, meters, spans, options.nowMs),
+    rebound: reboundAfter(verdict, meters, spans),
     commands: commandsOf(facts),
     levels: levelsOf(rows, levelsIn(facts, from.registry, options.withNames ?? false)),
     flaws: flawsOf(verdict, meters),
@@ -148,7 +148,9 @@ function spansOf({ event, cancelledS, accepted, programme }: EventFacts, verdict
   const stepS = STEPS_S.find(([upToS]) => toS - fromS <= upToS)![1]
   const firstS = Math.min(fromS - LEAD_S, before.fromS)
   const lastS = Math.max(toS, Math.min(nowS, backS + REBOUND_S))
-  const steps = { fromS: Math.floor(firstS / stepS) * stepS, toS: Math.ceil(lastS / stepS) * stepS, stepS }
+  // counted from the event's start: a step that is half in it would say nothing
+  const whole = (s: number): number => Math.ceil(s / stepS) * stepS
+  const steps = { fromS: fromS - whole(fromS - firstS), toS: fromS + whole(lastS - fromS), stepS }
   return { steps, asked, window, before, backS }
 }
 
@@ -234,14 +236,18 @@ function energyOfRow(verdict: Verified | undefined, row: number): number | undef
 }
 
 function seriesOf(facts: EventFacts, verdict: Verified | undefined, meters: Metered, spans: Spans): PowerSeries {
-  const { fromS, stepS } = meters.steps
+  const { stepS } = meters.steps
   const hours = stepS / 3600
-  const steps = Array.from(meters.actualWh, (_, k) => fromS + k * stepS)
+  const [firstK, lastK] = shownSteps(meters, spans)
+  const fromS = meters.steps.fromS + firstK * stepS
+  const part = (column: Float64Array): Float64Array => column.slice(firstK, lastK)
+  const steps = Array.from({ length: lastK - firstK }, (_, k) => fromS + k * stepS)
   const baselineAt = baselineOver(verdict, meters)
-  const baselineW = steps.map(baselineAt)
+  const baselineW = steps.map(atS => milli(baselineAt(atS)))
   const targets = targetsOf(facts, meters)
-  const isAsked = (atS: Second): boolean => atS >= spans.asked.fromS && atS < spans.asked.toS
-  const actualW = meters.actualWh.map(wh => wh / hours)
+  const isAsked = (atS: Second): boolean => atS + stepS / 2 >= spans.asked.fromS && atS + stepS / 2 < spans.asked.toS
+  const actualW = part(meters.actualWh).map(wh => milli(wh / hours))
+  const errorW = part(meters.errorWh).map(wh => wh / hours)
   const told = (at: Float64Array): number[] => {
     const out = steps.map(() => 0)
     for (const charger of facts.members) {
@@ -251,13 +257,23 @@ function seriesOf(facts: EventFacts, verdict: Verified | undefined, meters: Mete
     return out
   }
   return {
-    ...{ fromMs: fromS * 1000, stepMs: stepS * 1000, baselineW, actualW, coverage: meters.coverage },
-    targetW: steps.map((atS, k) => (isAsked(atS) ? targets(atS, baselineW[k]!) : Number.NaN)),
-    lowW: actualW.map((w, k) => w - meters.errorWh[k]! / hours),
-    highW: actualW.map((w, k) => w + meters.errorWh[k]! / hours),
+    ...{ fromMs: fromS * 1000, stepMs: stepS * 1000, baselineW, actualW, coverage: part(meters.coverage) },
+    targetW: steps.map((atS, k) => (isAsked(atS) ? targets(atS + stepS / 2, baselineW[k]!) : Number.NaN)),
+    lowW: actualW.map((w, k) => milli(w - errorW[k]!)),
+    highW: actualW.map((w, k) => milli(w + errorW[k]!)),
     commanded: told(facts.told.commandedMs),
     answered: told(facts.told.answeredMs),
   }
+}
+/** As fine as readings are stored. */
+const milli = (w: number): number => Math.round(w * 1000) / 1000
+/** From what is first metered to what is last, and at least what was asked. */
+function shownSteps({ steps, actualWh }: Metered, { asked }: Spans): [number, number] {
+  const at = (s: Second): number => (s - steps.fromS) / steps.stepS
+  const first = actualWh.findIndex(wh => !Number.isNaN(wh))
+  const last = actualWh.findLastIndex(wh => !Number.isNaN(wh))
+  const from = Math.floor(at(asked.fromS)) - 1
+  return [Math.max(0, first < 0 ? from : Math.min(first, from)), Math.min(actualWh.length, Math.max(last, Math.ceil(at(asked.toS))) + 1)]
 }
 /** By settlement period where the verdict says it, before and after as in the first and the last; else the mean before the event. */
 function baselineOver(verdict: Verified | undefined, { baselineSumW, baselineW }: Metered): (atS: Second) => number {
@@ -312,10 +328,10 @@ function responseOf(facts: EventFacts, verdict: Verified | undefined, meters: Me
     overWh: grid && p ? performanceOf(grid, p.deliveredWh, p.askedWh).overWh : null,
   }
 }
-function reboundAfter(verdict: Verified | undefined, meters: Metered, { asked, before }: Spans, nowMs: Instant): EventReport['rebound'] {
+function reboundAfter(verdict: Verified | undefined, meters: Metered, { asked, before }: Spans): EventReport['rebound'] {
   const { steps } = meters
   const at = (s: Second): number => Math.max(0, Math.min(meters.actualWh.length, Math.floor((s - steps.fromS) / steps.stepS)))
-  const [fromK, toK] = [Math.ceil((asked.toS - steps.fromS) / steps.stepS), at(Math.min(nowMs / 1000, steps.toS))]
+  const [fromK, toK] = [Math.ceil((asked.toS - steps.fromS) / steps.stepS), meters.actualWh.findLastIndex(wh => !Number.isNaN(wh)) + 1]
   if (verdict === undefined || meters.baselineSumW <= 0 || toK <= fromK) return null
   const baselineWh = (meters.baselineSumW * steps.stepS) / 3600
   const load = (a: number, z: number): Load => ({

@@ -1,6 +1,6 @@
 import type { Instant, Readings, Second } from '../core/model.ts'
 import { UNKNOWN_ACCURACY } from '../core/verify/accuracy.ts'
-import { curveOf, readingsByCharger, type Steps, stepped } from '../core/verify/energy.ts'
+import { type Curve, curveOf, readingsByCharger, type Steps, stepped } from '../core/verify/energy.ts'
 import type { Finding } from '../core/verify/findings.ts'
 import type { Verified } from '../core/verify/record.ts'
 import { type Flaw, flaw } from '../core/verify/series.ts'
@@ -16,6 +16,7 @@ export type Metered = {
   readonly actualWh: Float64Array
   /** How far it may be off by the accuracy of the meters, Wh. */
   readonly errorWh: Float64Array
+  /** Share of charger-time that is metered, of those who were commanded, drew something before, or are metered at all. */
   readonly coverage: Float64Array
   /** Mean before the event, of each and in all, W; NaN where not known. */
   readonly baselineW: Float64Array
@@ -26,7 +27,7 @@ export type Metered = {
   readonly flaws: Uint16Array
   readonly summary: FlawSummary
 }
-/** Below this share of metered charger-time nothing is drawn. */
+/** Below this share of metered charger-time nothing is said of a step. */
 const MIN_COVERAGE = 0.5
 /** Chargers whose readings are in memory at a time. */
 const CHUNK = 2_000
@@ -37,13 +38,13 @@ const MOST_EXAMPLES = 1_000
  * @param fact the verdict that counts, where there is one: its baselines and accuracies are taken, not worked out anew
  */
 export async function metered(
-  facts: Pick<EventFacts, 'members' | 'fleet'>,
+  facts: Pick<EventFacts, 'members' | 'fleet' | 'told'>,
   meters: Pick<Meters, 'range'>,
   fact: Verified | undefined,
   spans: { readonly steps: Steps; readonly window: Span; readonly before: Span },
   nowMs: Instant,
 ): Promise<Metered> {
-  const { members, fleet } = facts
+  const { members, fleet, told } = facts
   const { steps, window, before } = spans
   const count = Math.floor((steps.toS - steps.fromS) / steps.stepS)
   const sums = sumsOf(count, steps)
@@ -64,14 +65,15 @@ export async function metered(
       const row = rowOf(charger)
       each.baselineW[m] = fact?.energy && row >= 0 ? baselineIn(fact, row, window) : inBefore
       each.windowWh[m] = inWindow.series.wh[0] ?? Number.NaN
-      const ownCoverage = sums.add(series.wh, series.flaws, each.baselineW[m]!, accuracyOfRow(fact, row), window)
-      each.windowCoverage[m] = ownCoverage
+      const isCounted = !Number.isNaN(told.commandedMs[charger]!) || each.baselineW[m]! > 0 || curve.segments.length > 0
+      if (isCounted) sums.add(series.wh, coveredIn(curve, steps), each.baselineW[m]!, accuracyOfRow(fact, row))
+      each.windowCoverage[m] = coveredIn(curve, { ...window, stepS: Math.max(1, window.toS - window.fromS) })[0] ?? 0
       each.flaws[m] = (inWindow.series.flaws[0] ?? flaw.gap) as number
       found.add(charger, inWindow.findings)
     })
   }
   const baselineSumW = each.baselineW.reduce((sum, w) => sum + (Number.isNaN(w) ? 0 : w), 0)
-  return { steps, ...sums.result(members.length), ...each, baselineSumW, summary: found.result() }
+  return { steps, ...sums.result(), ...each, baselineSumW, summary: found.result() }
 }
 
 const noReadings: Readings = {
@@ -109,32 +111,40 @@ const accuracyOfRow = (fact: Verified | undefined, row: number): number => {
   return bp === undefined ? UNKNOWN_ACCURACY : bp / 10_000
 }
 
-function sumsOf(count: number, steps: Steps) {
+/** Share of each step for which there are readings. */
+function coveredIn({ segments }: Curve, { fromS, toS, stepS }: Steps): Float64Array {
+  const out = new Float64Array(Math.max(0, Math.floor((toS - fromS) / stepS)))
+  const [startMs, stepMs] = [fromS * 1000, stepS * 1000]
+  for (const x of segments) {
+    if (x.isHole) continue
+    for (let k = Math.max(0, Math.floor((x.fromMs - startMs) / stepMs)); k < out.length && startMs + k * stepMs < x.toMs; k++) {
+      const [a, z] = [Math.max(x.fromMs, startMs + k * stepMs), Math.min(x.toMs, startMs + (k + 1) * stepMs)]
+      out[k]! += Math.max(0, z - a) / stepMs
+    }
+  }
+  return out.map(share => Math.min(1, share))
+}
+
+function sumsOf(count: number, { stepS }: Steps) {
   const actualWh = new Float64Array(count)
   const squares = new Float64Array(count)
-  const seen = new Float64Array(count)
+  const covered = new Float64Array(count)
+  let counted = 0
   return {
-    /** @returns the charger's share of known steps in the window */
-    add(wh: Float64Array, flaws: Uint16Array, baselineW: number, accuracy: number, window: Span): number {
-      let [known, wanted] = [0, 0]
+    /** A step of which at least half is metered stands for the whole of it. */
+    add(wh: Float64Array, coverage: Float64Array, baselineW: number, accuracy: number): void {
+      counted++
       for (let k = 0; k < count; k++) {
-        const atS = steps.fromS + k * steps.stepS
-        const isIn = atS + steps.stepS / 2 >= window.fromS && atS + steps.stepS / 2 < window.toS
-        if (isIn) wanted++
-        const isKnown = !Number.isNaN(wh[k]!) && (flaws[k]! & flaw.partial) === 0
-        if (!isKnown) {
-          if (!Number.isNaN(baselineW)) actualWh[k]! += (baselineW * steps.stepS) / 3600
-          continue
-        }
-        actualWh[k]! += wh[k]!
-        squares[k]! += (accuracy * wh[k]!) ** 2
-        seen[k]!++
-        if (isIn) known++
+        covered[k]! += coverage[k]!
+        if (coverage[k]! >= MIN_COVERAGE && !Number.isNaN(wh[k]!)) {
+          const wholeWh = wh[k]! / coverage[k]!
+          actualWh[k]! += wholeWh
+          squares[k]! += (accuracy * wholeWh) ** 2
+        } else if (!Number.isNaN(baselineW)) actualWh[k]! += (baselineW * stepS) / 3600
       }
-      return wanted === 0 ? 0 : known / wanted
     },
-    result(chargers: number) {
-      const coverage = seen.map(n => (chargers === 0 ? 0 : n / chargers))
+    result() {
+      const coverage = covered.map(n => (counted === 0 ? 0 : n / counted))
       return {
         actualWh: actualWh.map((wh, k) => (coverage[k]! < MIN_COVERAGE ? Number.NaN : wh)),
         errorWh: squares.map(Math.sqrt),

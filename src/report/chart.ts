@@ -1,6 +1,6 @@
 import type { Column } from './model.ts'
 
-/** What the page's script draws: columns over `atS`, null where nothing is known. Colours are names of the style's variables. */
+/** What the page's script draws, in steps: columns over `atS` (and the end of the last step), null where nothing is known. Colours are names of the style's variables. */
 export type Chart = {
   readonly unit: 'W' | 'n'
   readonly atS: readonly number[]
@@ -16,12 +16,13 @@ export type Line = {
   readonly color: string
   readonly values: readonly (number | null)[]
   readonly dash?: readonly number[]
-  readonly stepped?: boolean
   readonly width?: number
 }
 /** Finite numbers as they are, everything else a gap: NaN would take the whole axis with it. Tenths of a watt are enough for a page. */
 export const gapped = (column: Column): (number | null)[] =>
   Array.from(column as ArrayLike<number | null>, v => (v === null || !Number.isFinite(v) ? null : Math.round(v * 10) / 10))
+/** With the last value once more, where its step ends. */
+export const ended = <T>(values: readonly T[]): T[] => [...values, ...values.slice(-1)]
 
 /**
  * Runs in the reader's browser, with uPlot before it and the charts as JSON in the page. Colours are read when a chart is made, so a change of theme makes
@@ -43,11 +44,14 @@ export const script = `
     let most = 0
     for (const l of c.lines) for (const v of l.values) if (v !== null && Math.abs(v) > most) most = Math.abs(v)
     const [by, unit] = c.unit === 'W' ? scale(most) : [1, '']
-    const long = c.atS[c.atS.length - 1] - c.atS[0] > 2 * 86400
-    const clock = new Intl.DateTimeFormat('en-GB', { timeZone: c.zone, hourCycle: 'h23', hour: '2-digit', minute: '2-digit', ...(long ? { day: '2-digit', month: 'short' } : {}) })
+    const span = c.atS[c.atS.length - 1] - c.atS[0]
+    const fine = span > 2 * 86400 ? { day: '2-digit', month: 'short' } : span < 900 ? { second: '2-digit' } : {}
+    const clock = new Intl.DateTimeFormat('en-GB', { timeZone: c.zone, hourCycle: 'h23', hour: '2-digit', minute: '2-digit', ...fine })
     const exact = new Intl.DateTimeFormat('en-GB', { timeZone: c.zone, hourCycle: 'h23', day: '2-digit', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' })
-    const number = v => v === null || v === undefined ? 'no data' : (v / by).toLocaleString('en-GB', { maximumSignificantDigits: 4 }).replace('-', '\\u2212') + ' ' + unit
+    const number = v => v === null || v === undefined ? '\\u2013' : (v / by).toLocaleString('en-GB', { maximumSignificantDigits: 4 }).replace('-', '\\u2212') + ' ' + unit
     const axis = { stroke: ink, font: '12px system-ui, sans-serif', grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } }
+    // a value is the mean of the step that begins there
+    const steps = uPlot.paths.stepped({ align: 1 })
     const shade = u => {
       u.ctx.save()
       u.ctx.fillStyle = color('shade')
@@ -60,6 +64,7 @@ export const script = `
     const plot = new uPlot({
       width, height: width < 500 ? 240 : 320,
       tzDate: at => uPlot.tzDate(new Date(at * 1000), c.zone),
+      padding: [8, 28, 0, 0],
       legend: { live: true },
       cursor: { drag: { x: false, y: false } },
       scales: { x: { time: true }, y: { range: (u, min, max) => {
@@ -68,11 +73,11 @@ export const script = `
       } } },
       axes: [
         { ...axis, space: 70, values: (u, at) => at.map(s => clock.format(new Date(s * 1000))) },
-        { ...axis, size: 62, values: (u, at) => at.map(v => (v / by).toLocaleString('en-GB', { maximumFractionDigits: 3 }).replace('-', '\\u2212') + (unit ? ' ' + unit : '')) },
+        { ...axis, size: 84, values: (u, at) => at.map(v => (v / by).toLocaleString('en-GB', { maximumFractionDigits: 3 }).replace('-', '\\u2212') + (unit ? ' ' + unit : '')) },
       ],
       series: [{ label: 'Time (' + c.zone + ')', value: (u, s) => s === null || s === undefined ? '' : exact.format(new Date(s * 1000)) }].concat(c.lines.map(l => ({
         label: l.label, stroke: l.color === 'none' ? 'transparent' : color(l.color), width: l.width ?? 2, dash: l.dash, points: { show: false }, spanGaps: false,
-        paths: l.stepped ? uPlot.paths.stepped({ align: 1 }) : undefined, value: (u, v) => number(v),
+        paths: steps, value: (u, v) => number(v),
       }))),
       bands: c.band ? [{ series: [c.band[0] + 1, c.band[1] + 1], fill: color('band') }] : [],
       hooks: { drawClear: [shade] },

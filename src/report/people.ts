@@ -48,25 +48,21 @@ function causesOfRows(cause: ArrayLike<number>, charger: ArrayLike<number>): Map
 export function levelsSection(context: PageContext): Html {
   const { r } = context
   const heads: Head[] = [
+    ['Level'],
     ['Name'],
     ...(['Chargers', 'Compliant', 'Not', 'No data', 'Not commanded', 'Baseline', 'Actual', 'Delivered', 'Metered'] as const).map(
       (t): Head => [t, 'n'],
     ),
   ]
-  const tables = levelKinds.flatMap(level => {
-    const rows = r.levels.filter(l => l.level === level)
-    if (rows.length === 0) return []
-    const more =
-      rows.length > MOST_OF_A_LEVEL
-        ? html`<p class="soft">${rows.length - MOST_OF_A_LEVEL} more ${fileNote(context, 'levels.csv')}.</p>`
-        : null
-    return [html`${table(levelTexts[level], heads, rows.slice(0, MOST_OF_A_LEVEL).map(levelCells))}${more}`]
-  })
+  const shown = levelKinds.flatMap(level => r.levels.filter(l => l.level === level).slice(0, MOST_OF_A_LEVEL))
+  const left = r.levels.length - shown.length
   return html`<section class="long"><h2>By level</h2>
-<p class="soft">Sums of the chargers whose baseline and actual energy in the settled window are known. The verdict above may count those without readings otherwise, as its ruleset says.</p>
-${tables}</section>`
+${table('Largest baseline first', heads, shown.map(levelCells))}
+${left > 0 ? html`<p class="soft">${left} more ${fileNote(context, 'levels.csv')}.</p>` : null}
+<p class="soft">Sums of the chargers whose baseline and actual energy in the settled window are known. The verdict may count those without readings otherwise, as its ruleset says. A charger that is not used and not plugged in often reports nothing.</p></section>`
 }
 const levelCells = (l: LevelRow): Cell[] => [
+  levelTexts[l.level],
   l.name,
   ...[l.chargers, l.compliant, l.notCompliant, l.noData, l.notCommanded],
   ...[wattHours(l.baselineWh), wattHours(l.actualWh), wattHours(l.deliveredWh), percent(l.coverage)],

@@ -1,5 +1,5 @@
 import type { Verdict } from '../core/model.ts'
-import { type Chart, gapped, type Line } from './chart.ts'
+import { type Chart, ended, gapped, type Line } from './chart.ts'
 import { type Html, html } from './escape.ts'
 import { known, newest, type PowerSeries } from './model.ts'
 import type { PageContext } from './page.ts'
@@ -49,24 +49,24 @@ ${
 
 export function chartsOf({ r, times }: PageContext): Readonly<Record<string, Chart>> {
   const { series, event } = r
-  const atS = atOf(series)
+  const atS = [...atOf(series), (series.fromMs + series.actualW.length * series.stepMs) / 1000]
   const shades = event.intervals.map(i => [i.fromS, Math.min(i.toS, event.cancelledS ?? i.toS)] as const)
   const line = (label: string, color: string, column: PowerSeries['actualW'], more: Partial<Line> = {}): Line => ({
     label,
     color,
-    values: gapped(column),
+    values: ended(gapped(column)),
     ...more,
   })
   const power: Line[] = [
     line('Upper end of the error', 'none', series.highW, { width: 0 }),
     line('Lower end of the error', 'none', series.lowW, { width: 0 }),
-    line('Baseline', 'baseline', series.baselineW, { dash: [8, 5], stepped: true }),
-    line('Target', 'target', series.targetW, { dash: [2, 4], stepped: true }),
+    line('Baseline', 'baseline', series.baselineW, { dash: [8, 5] }),
+    line('Target', 'target', series.targetW, { dash: [2, 4] }),
     line('Actual', 'actual', series.actualW),
   ]
   const told: Line[] = [
-    line('Commanded', 'baseline', summed(series.commanded), { dash: [8, 5], stepped: true }),
-    line('Answered', 'actual', summed(series.answered), { stepped: true }),
+    line('Commanded', 'baseline', summed(series.commanded), { dash: [8, 5] }),
+    line('Answered', 'actual', summed(series.answered)),
   ]
   const common = { atS, shades, zone: times.zone }
   return { power: { ...common, unit: 'W', lines: power, band: [0, 1] }, told: { ...common, unit: 'n', lines: told, band: null } }
@@ -80,7 +80,7 @@ function summed(column: PowerSeries['commanded']): number[] {
 /** A chart with what it says in words, and the same as a table. */
 const figure = (id: string, summary: Html, key: Html, asTable: Html): Html => html`<figure aria-labelledby="${id}-says">
 <figcaption id="${id}-says">${summary}</figcaption>${key}
-<div class="plot" data-chart="${id}" role="img" aria-labelledby="${id}-says"></div>
+<div class="plot${id === 'power' ? ' banded' : ''}" data-chart="${id}" role="img" aria-labelledby="${id}-says"></div>
 <details class="plotted"><summary>Show as table</summary>${asTable}</details>
 </figure>`
 

@@ -20,13 +20,13 @@ section,figure{background:var(--card);border:1px solid var(--line);border-radius
 figure{margin:0 0 16px}
 section figure{border:0;padding:0;margin:0 0 8px}
 figcaption{margin-bottom:8px;max-width:78ch}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px 18px;margin:0}
+.facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px 18px;margin:0 0 14px}
 .facts div{min-width:0}
 .facts dt{color:var(--soft);font-size:.85rem}
 .facts dd{margin:0;font-size:1.15rem;font-weight:600;overflow-wrap:anywhere}
 .facts dd small{display:block;font-size:.82rem;font-weight:400;color:var(--soft)}
 .plot{width:100%;min-height:60px}
-.scroll{overflow-x:auto;max-width:100%}
+.scroll{overflow-x:auto;max-width:100%;margin:0 0 12px}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 caption{text-align:left;color:var(--soft);padding-bottom:4px}
 th,td{padding:4px 10px 4px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
@@ -41,10 +41,11 @@ code{overflow-wrap:anywhere}
 .key .dash{border-top-style:dashed}
 .key .dot{border-top-style:dotted}
 footer{padding-bottom:40px;font-size:.88rem}
-.u-legend,.u-tooltip{font-size:.85rem}
+.u-legend{font-size:.85rem}
+.banded .u-series:nth-child(2),.banded .u-series:nth-child(3){display:none}
 @media (max-width:520px){main,header,footer{padding-left:12px;padding-right:12px}section{padding:12px}.facts{grid-template-columns:1fr 1fr}}
 @media (forced-colors:active){.key .band{border:1px solid CanvasText}}
 @media print{:root{color-scheme:light;--ground:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--bad:#a00000;--warn:#704800;--good:#1e4a28;--actual:#1f4e79;--band:rgba(31,78,121,.18);--target:#a00000;--baseline:#555;--shade:rgba(0,0,0,.06)}
-body{font-size:10.5pt}section,figure,tr{break-inside:avoid}section{border-color:#bbb}.long{break-inside:auto}.scroll{overflow:visible}details.plotted{display:none}header,main,footer{max-width:none;padding:0}
+body{font-size:10.5pt}section,figure,tr{break-inside:avoid}section{border-color:#bbb}.long{break-inside:auto}.scroll{overflow:visible}details.plotted,.u-legend{display:none!important}table{font-size:8pt}th{white-space:normal}th,td{padding:2px 5px 2px 0}header,main,footer{max-width:none;padding:0}
 .plot{max-width:100%;overflow:hidden}}
 `

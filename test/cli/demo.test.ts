@@ -29,6 +29,7 @@ const result: DemoResult = {
   checkpoint: 'gridbridge.demo/log\n479\nroot=\n\n— gridbridge.demo/log sig=\n',
   log: { ok: true, lines: ['ok: 479 entries'] },
   command: 'gridbridge audit verify db --key key',
+  report: 'gridbridge report 0 --db db --out report',
   dir: '/tmp/x',
   elapsedS: 80,
 }
@@ -64,6 +65,8 @@ The log was verified from its file:
   ok: 479 entries
 Verify it yourself:
   gridbridge audit verify db --key key
+A report of the event, to open in a browser:
+  gridbridge report 0 --db db --out report
 `)
   })
   test('an unverifiable event has no ratio, never a number', () => {

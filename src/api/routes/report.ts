@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { chartLibrary } from '../../report/library.ts'
-import { plain } from '../../report/model.ts'
+import { known, plain } from '../../report/model.ts'
 import { reportPage } from '../../report/page.ts'
 import type { Api, Context } from '../context.ts'
 import { unwrap } from '../problem.ts'
@@ -68,7 +68,7 @@ export function reportRoutes(app: Api, { operations: { reports }, version }: Con
       return Object.fromEntries(
         Object.entries(chargers).map(([name, column]) => [
           name,
-          Array.from({ length: Math.max(0, Math.min(limit, column.length - from)) }, (_, k) => column[from + k] ?? null),
+          Array.from({ length: Math.max(0, Math.min(limit, column.length - from)) }, (_, k) => known(column[from + k])),
         ]),
       ) as Record<string, (number | null)[]>
     },
