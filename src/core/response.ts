@@ -84,8 +84,8 @@ const inFlight = (s: State, who: Uint32Array): boolean =>
 
 /**
  * Watts between what was asked of the targets and what their meters show, negative where they show more than was asked; 0 inside the deadband, and
- * where the ask is about each charger alone. Who has no reading of now counts as the plan counts it: a meter that is silent or late is no reason to
- * ask for more.
+ * where the ask is about each charger alone. Who has no reading of now counts as the plan counts it, and may do otherwise: the deadband is as much wider as
+ * that makes the sum uncertain (one standard deviation), so a meter that is silent or late is no reason to ask for more or to let go.
  */
 function lackingW(s: State, e: EventState, interval: Interval, seen: Observed): number {
   const { ask } = interval
@@ -96,14 +96,26 @@ function lackingW(s: State, e: EventState, interval: Interval, seen: Observed): 
       const before = basisOf(e, i)
       if (before >= 0) cutW += seen.powerW[k]! >= 0 ? before - seen.powerW[k]! : hopedW(s, e, i)
     })
-    return cutW >= ask.totalW * enough && cutW <= ask.totalW * (1 + DEADBAND) ? 0 : ask.totalW - cutW
+    const sdW = unseenSdW(s, e, seen)
+    return cutW + sdW >= ask.totalW * enough && cutW - sdW <= ask.totalW * (1 + DEADBAND) ? 0 : ask.totalW - cutW
   }
   if (ask.kind === 'cap') {
     let loadW = 0
     seen.who.forEach((i, k) => (loadW += seen.powerW[k]! >= 0 ? seen.powerW[k]! : unmeteredW(s, e, i)))
-    return Math.abs(loadW - ask.totalW) <= ask.totalW * DEADBAND ? 0 : loadW - ask.totalW
+    return Math.abs(loadW - ask.totalW) <= ask.totalW * DEADBAND + unseenSdW(s, e, seen) ? 0 : loadW - ask.totalW
   }
   return 0
+}
+/** How far those without a reading may be from what is counted on, W: each obeys by its own chance, or not at all. */
+function unseenSdW(s: State, e: EventState, seen: Observed): number {
+  let variance = 0
+  seen.who.forEach((i, k) => {
+    const limitW = seen.powerW[k]! >= 0 || isUnmoved(e, i) ? -1 : heldW(s, i)
+    if (limitW < 0) return
+    const r = s.fleet.reliability[i]! / 1000
+    variance += r * (1 - r) * Math.max(0, freeW(s, e, i) - limitW) ** 2
+  })
+  return Math.sqrt(variance)
 }
 const basisOf = (e: EventState, i: number): number => (i < e.basisW.length ? e.basisW[i]! : -1)
 const isUnmoved = (e: EventState, i: number): boolean => i < e.unmoved.length && e.unmoved[i] === 1

@@ -3,8 +3,8 @@ import type { Ask, Programme } from '../../src/core/model.ts'
 import { bed, during, eventOf, fleetOfN, one, T } from './bed.ts'
 
 /** An emergency that runs since T; everyone accepted. `powerW` was drawn before. */
-function running(ask: Ask, powerW: readonly number[], programme: Partial<Programme> = {}) {
-  const b = bed(fleetOfN(powerW.length), programme)
+function running(ask: Ask, powerW: readonly number[], programme: Partial<Programme> = {}, reliability = 1000) {
+  const b = bed(fleetOfN(powerW.length, { reliability }), programme)
   b.turn(
     { kind: 'signal', event: { ...eventBase, ...during(T, T + 3600, ask) }, seed: new Uint8Array(32), raw: new Uint8Array(0) },
     { kind: 'observed', event: 0, who: Uint32Array.from(b.everyone), powerW: Int32Array.from(powerW) },
@@ -34,6 +34,19 @@ describe('a shortfall', () => {
   test('is not declared for silent meters: missing data is no number', () => {
     const b = running(asked, [7_000, 7_000, 7_000, 7_000])
     expect(one(b.seenAt(60, [-1, -1, -1, -1]), 'shortfall')).toBeUndefined()
+  })
+  test.each([
+    { what: 'a tenth that lacks is a shortfall where all are metered', unseen: 0, lackW: 7_000, declared: true },
+    { what: 'where nobody knows of eight others it may be chance', unseen: 8, lackW: 5_000, declared: false },
+    { what: 'where it is more than their chance it is none', unseen: 8, lackW: 12_000, declared: true },
+  ])('counts a late meter at its expectation, and its uncertainty beside it: $what', ({ unseen, lackW, declared }) => {
+    const b = running({ kind: 'shed', totalW: 70_000 }, Array(30).fill(7_000), {}, 900)
+    const told = limited(b)
+    const hopedW = told.slice(-unseen || told.length).reduce((sum, i) => sum + 0.9 * (7_000 - b.wants(T + 60)[i]!), 0)
+    const metered = told.slice(0, told.length - unseen)
+    const eachW = (70_000 - lackW - hopedW) / metered.length
+    const now = b.everyone.map(i => (metered.includes(i) ? 7_000 - eachW : told.includes(i) ? -1 : 7_000))
+    expect(one(b.seenAt(60, now), 'shortfall') !== undefined).toBe(declared)
   })
   test('is not declared while commands are in flight, nor twice within a minute', () => {
     const b = running(asked, [7_000, 7_000, 7_000, 7_000])
