@@ -99,7 +99,11 @@ export interface Meters {
   keepSession(session: SessionRecord): void
   /** Sessions of these chargers that touch [fromMs, toMs), by charger, then time. */
   sessions(who: Uint32Array, fromMs: Instant, toMs: Instant): Promise<readonly SessionRecord[]>
-  /** Removes sessions that ended before. */
+  /** Keeps signed values of chargers as they came; the same again replaces. Durable within a second. */
+  keepSigned(values: readonly SignedValue[]): void
+  /** Signed values of these chargers of [fromMs, toMs), by charger, then time. */
+  signed(who: Uint32Array, fromMs: Instant, toMs: Instant): Promise<readonly SignedValue[]>
+  /** Removes sessions that ended before, and signed values of before. */
   expireSessions(beforeMs: Instant): Promise<void>
   close(): Promise<void>
 }
@@ -127,6 +131,12 @@ export type SessionRecord = Window & {
   /** All flaws of its readings, or-ed; see `core/verify/series`. */
   readonly flaws: number
 }
+
+/**
+ * A value that the box's meter signed (OCMF and other formats), for whoever has its public key. `body` is the sampled value of the message as JSON, its signed
+ * text to the letter; we neither check nor use it.
+ */
+export type SignedValue = { readonly charger: ChargerNo; readonly atMs: Instant; readonly body: string }
 
 /** A meter that is no charger's: the network operator's own, at a node. Its numbers are dense, append-only, never reused. */
 export type WitnessMeter = {
@@ -327,6 +337,8 @@ export interface ChargerSink {
    */
   booted(station: NodeNo): void
   readings(readings: Readings): void
+  /** Values that a meter signed, as received. Absent: nobody keeps them. */
+  signed?(values: readonly SignedValue[]): void
   /** The driver took the charger back. */
   override(charger: ChargerNo, reason: string): void
   note(what: string, about: Readonly<Record<string, string | number | boolean | null>>): void

@@ -3,7 +3,7 @@
  */
 import { type ChargerNo, quality, type Readings, type SessionPhase } from '../../src/core/model.ts'
 import type { ChargerSink } from '../../src/ports.ts'
-import { decodeMeterValues, instantOf, type MeterRow, newMeterState } from './meterValues.ts'
+import { decodeMeterValues, instantOf, type MeterRow, newMeterState, signedValues } from './meterValues.ts'
 import type { Payload, Reply } from './ocppj/frames.ts'
 import type { Answer } from './ocppj/transport.ts'
 import {
@@ -227,6 +227,8 @@ export const metered = (central: Central, link: StationLink, evseId: number, met
     voltageV,
   })
   for (const row of rows) central.push(evse.charger, row)
+  const signed = signedValues(meterValue, link.offsetMs)
+  if (signed.length > 0) central.sink.signed?.(signed.map(value => ({ charger: evse.charger, ...value })))
 }
 
 export const dataTransferred = (central: Central, link: StationLink, payload: Payload): Reply => {

@@ -51,6 +51,8 @@ const registerStepWh = 50
 const skewMs = 60_000
 /** Of clocks that agree within what is followed without a doubt. */
 const aheadMs = 5_000
+/** A reading that comes so long after its time waited in the box, or somewhere on the way. */
+const longAgoMs = 900_000
 /** More than a megawatt on one EVSE is a unit error. */
 const absurdW = 1_000_000
 
@@ -109,6 +111,7 @@ const sumOf = (quantity: Quantity): number =>
       : quantity.neutralCount > 0
         ? quantity.neutrals
         : Number.NaN
+const isPartial = (quantity: Quantity, phases: number): boolean => phasesOf(quantity) > 0 && phasesOf(quantity) < phases
 const phasesOf = (quantity: Quantity): number => (!Number.isNaN(quantity.total) ? 0 : quantity.count || quantity.neutralCount)
 
 type Sample = {
@@ -213,6 +216,22 @@ export const decodeMeterValues = (meterValue: unknown, state: MeterState, contex
 }
 
 /**
+ * Sampled values that the box's meter signed, as JSON, with the stamps of their samples by our clock: 1.6 `format: SignedData` (§7.32, the value is the
+ * signed text) and 2.0.1 `signedMeterValue` (beside a value that is used as any other).
+ */
+export const signedValues = (meterValue: unknown, offsetMs: number): { readonly atMs: Instant; readonly body: string }[] => {
+  if (!Array.isArray(meterValue)) return []
+  return (meterValue as readonly unknown[]).flatMap(element => {
+    const { timestamp, sampledValue } = (typeof element === 'object' && element !== null ? element : {}) as Sampled
+    const atMs = instantOf(timestamp) - offsetMs
+    if (Number.isNaN(atMs) || !Array.isArray(sampledValue)) return []
+    return (sampledValue as readonly Sampled[])
+      .filter(v => v?.['format'] === 'SignedData' || v?.['signedMeterValue'] !== undefined)
+      .map(v => ({ atMs, body: JSON.stringify(v) }))
+  })
+}
+
+/**
  * When a reading's interval ends. What a box tells has happened: an interval said to begin at its stamp that would end after the message came in began
  * before it (many 1.6 boxes stamp clock-aligned values with the moment they send them), and a stamp of the future is a wrong clock. Believed, either
  * would count as the newest reading until its time comes, and every true one as late.
@@ -232,16 +251,19 @@ const rowOf = (stampMs: Instant, sample: Sample, state: MeterState, context: Met
   const direct = sumOf(sample.power)
   const exported = sumOf(sample.exported)
   let powerW = Number.isNaN(direct) ? (Number.isNaN(exported) ? Number.NaN : -exported) : direct - (Number.isNaN(exported) ? 0 : exported)
-  if (phasesOf(sample.power) > 0 && phasesOf(sample.power) < context.phases) flags |= quality.partialPhases
+  let measured = sample.power
   if (Number.isNaN(powerW)) {
     powerW = fromCurrent(sample, context)
+    measured = sample.current
     if (!Number.isNaN(powerW)) flags |= quality.estimated
   }
+  if (isPartial(measured, context.phases) || isPartial(sample.register, context.phases)) flags |= quality.partialPhases
   const registerWh = sumOf(sample.register)
   const intervalWh = sumOf(sample.interval)
   const print = (powerW || 0) * 31 + (registerWh || 0) * 17 + (intervalWh || 0) * 7
   if (toMs === state.lastMs && print === state.lastPrint) return null
   const late = toMs < state.lastMs
+  if (context.receivedMs - toMs > longAgoMs) flags |= quality.late
   const anchored = late ? { wh: Number.NaN, flags: quality.late } : anchor(toMs, registerWh, state)
   flags |= anchored.flags
   // A spot reading is of its moment: believed back to the reading before, it would show a limit at work before there was one.

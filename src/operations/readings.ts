@@ -33,6 +33,8 @@ export type SessionView = {
   readonly pluggedS: number
   readonly flaws: readonly Flaw[]
 }
+/** As the box sent it. */
+export type SignedView = { readonly at: string; readonly value: unknown }
 export type PushedReading = {
   readonly fromMs: Instant
   readonly toMs: Instant
@@ -174,6 +176,12 @@ export function createReadings(engine: Engine, { retention, runtime, witnesses }
       if (!found.ok) return found
       const all = await meters.sessions(Uint32Array.of(found.value), fromMs, toMs)
       return done(all.map(s => viewOf(nameOfCharger(registry, s.charger), s)))
+    },
+    async signed(charger: string, fromMs: Instant, toMs: Instant): Promise<Result<readonly SignedView[]>> {
+      const found = findCharger(registry, charger)
+      if (!found.ok) return found
+      const all = await meters.signed(Uint32Array.of(found.value), fromMs, toMs)
+      return done(all.map(({ atMs, body }) => ({ at: new Date(atMs).toISOString(), value: JSON.parse(body) as unknown })))
     },
     /** Readings of a charger by another way than its own: a sub-meter, a backend. Import positive. */
     push(charger: string, readings: readonly PushedReading[]): Result<{ readonly taken: number }> {

@@ -62,7 +62,9 @@ describe("the network operator's own series", () => {
     })
     expect((await b.get('/v1/meters')).json()).toEqual({ items: [] })
     expect((await csv(`${url}&apply=true`, file())).json()).toMatchObject({ applied: true, meters: ['feeder BATH-11'] })
-    expect((await b.get('/v1/meters')).json().items).toMatchObject([{ name: 'feeder BATH-11', unit: 'kWh', sign: 'consumption', stepS: 1800 }])
+    expect((await b.get('/v1/meters')).json().items).toMatchObject([
+      { name: 'feeder BATH-11', unit: 'kWh', sign: 'consumption', stepS: 1800 },
+    ])
     expect((await seen()).points.map((p: { energyWh: number }) => p.energyWh)).toEqual([120_500, -3_000, null])
   })
   test('pushed in the unit and with the sign that were declared; a bad value takes no other with it', async () => {
@@ -110,6 +112,14 @@ describe('sessions', () => {
     expect(items[0].poweredS).toBeLessThanOrEqual(1_260)
     b.operations.readings.stop()
   })
+})
+
+test('what a meter signed is given back to the letter', async () => {
+  const no = b.engine.registry.chargerByExternalId('c9')!
+  const value = { value: 'OCMF|{}|{"SD":"30"}', format: 'SignedData', context: 'Transaction.End' }
+  b.engine.sink.signed!([{ charger: no, atMs: b.engine.now(), body: JSON.stringify(value) }])
+  const answer = await b.get(`/v1/chargers/c9/signed-values?from=${iso(b.engine.now())}&until=${iso(b.engine.now() + 1)}`)
+  expect(answer.json()).toEqual({ items: [{ at: iso(b.engine.now()), value }] })
 })
 
 test('an event keeps its readings for as long as it may be disputed', async () => {

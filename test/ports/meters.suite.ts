@@ -195,5 +195,15 @@ export function metersSuite(name: string, make: () => Promise<MetersHarness>): v
       await meters.erase(who(2))
       expect(await meters.sessions(who(1, 2), 0, t + 1)).toEqual([session(1, t, Number.NaN)])
     })
+    it('keeps what meters signed, to the letter; sent twice it is there once', async () => {
+      const value = (charger: number, atMs: number, body: string) => ({ charger, atMs, body })
+      const body = '{"value":"OCMF|{\\"FV\\":\\"1.0\\"}|{\\"SD\\":\\"30\\"}","format":"SignedData"}'
+      for (let twice = 0; twice < 2; twice++) meters.keepSigned([value(2, t, body), value(2, t, 'b'), value(1, t, 'c')])
+      expect(await meters.signed(who(2, 1), t, t + 1)).toEqual([value(1, t, 'c'), value(2, t, body), value(2, t, 'b')])
+      expect(await meters.signed(who(2), t + 1, t + 2)).toEqual([])
+      await meters.erase(who(2))
+      await meters.expireSessions(t + 1)
+      expect(await meters.signed(who(1, 2), 0, t + 1)).toEqual([])
+    })
   })
 }

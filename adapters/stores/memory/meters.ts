@@ -1,12 +1,13 @@
 import { energyOf } from '../../../src/core/verify/energy.ts'
 import { flaw } from '../../../src/core/verify/series.ts'
-import type { Meters, SessionRecord } from '../../../src/ports.ts'
+import type { Meters, SessionRecord, SignedValue } from '../../../src/ports.ts'
 import { createLatest } from '../latest.ts'
 import { columnsOf, inOrder, type Reading, rowOf, touches } from '../readings.ts'
 
 /** Meters for tests and simulations: everything is kept, nothing is rounded. */
 export function createMemoryMeters({ maxWOf = () => 1_000_000 }: { readonly maxWOf?: (charger: number) => number } = {}): Meters {
   let sessions: readonly SessionRecord[] = []
+  let signed: readonly SignedValue[] = []
   const byCharger = new Map<number, Reading[]>()
   const latest = createLatest()
   return {
@@ -30,6 +31,7 @@ export function createMemoryMeters({ maxWOf = () => 1_000_000 }: { readonly maxW
         latest.forget(charger)
       }
       sessions = sessions.filter(s => !who.includes(s.charger))
+      signed = signed.filter(s => !who.includes(s.charger))
       return count
     },
     async expire(beforeMs, windows = []) {
@@ -66,7 +68,17 @@ export function createMemoryMeters({ maxWOf = () => 1_000_000 }: { readonly maxW
         .filter(s => who.includes(s.charger) && s.fromMs < toMs && s.toMs > fromMs)
         .sort((a, b) => a.charger - b.charger || a.fromMs - b.fromMs)
     },
+    keepSigned(values) {
+      const same = (a: SignedValue) => values.some(b => a.charger === b.charger && a.atMs === b.atMs)
+      signed = [...signed.filter(a => !same(a)), ...values]
+    },
+    async signed(who, fromMs, toMs) {
+      return signed
+        .filter(s => who.includes(s.charger) && s.atMs >= fromMs && s.atMs < toMs)
+        .sort((a, b) => a.charger - b.charger || a.atMs - b.atMs)
+    },
     async expireSessions(beforeMs) {
+      signed = signed.filter(s => s.atMs >= beforeMs)
       sessions = sessions.filter(s => s.toMs >= beforeMs)
     },
     async close() {},

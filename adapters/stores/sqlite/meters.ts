@@ -182,6 +182,10 @@ export function openMeters(db: Db, runtime: Pick<Runtime, 'now' | 'at'>, { maxWO
       while (rollups.dropSome(stepS, beforeS, expireRollups) === expireRollups) await pass()
     },
     keepSession: sessions.keep,
+    keepSigned: sessions.keepSigned,
+    async signed(who, fromMs, toMs) {
+      return sessions.signed(who, fromMs, toMs)
+    },
     async sessions(who, fromMs, toMs) {
       return sessions.range(who, fromMs, toMs)
     },

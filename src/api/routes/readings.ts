@@ -98,6 +98,23 @@ export function readingRoutes(app: Api, context: Context): void {
       return { items: mutable(unwrap(await readings.sessions(request.params.id, Date.parse(from), Date.parse(until)))) }
     },
   )
+  app.get(
+    '/v1/chargers/:id/signed-values',
+    {
+      config: { scope: 'fleet:read' },
+      schema: {
+        tags,
+        summary: 'Values that the meter of a charger signed (OCMF and others), as the box sent them',
+        params: s.ids,
+        querystring: z.object(span),
+        response: { 200: z.object({ items: z.array(z.object({ at: z.string(), value: z.unknown() })) }) },
+      },
+    },
+    async request => {
+      const { from, until } = request.query
+      return { items: mutable(unwrap(await readings.signed(request.params.id, Date.parse(from), Date.parse(until)))) }
+    },
+  )
   app.post(
     '/v1/chargers/:id/readings',
     {

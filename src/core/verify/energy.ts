@@ -9,7 +9,8 @@ import { type EnergySeries, flaw } from './series.ts'
 export type Steps = { readonly fromS: Second; readonly toS: Second; readonly stepS: number }
 /** `maxW`: the most that the meter can see, W: a charger's rated power, or what its connection carries. */
 export type MeterBounds = { readonly maxW: number }
-export type Energy = { readonly series: EnergySeries; readonly findings: readonly Finding[] }
+/** `coveredMs`: of each step, the time that its energy stands for. */
+export type Energy = { readonly series: EnergySeries; readonly coveredMs: Float64Array; readonly findings: readonly Finding[] }
 
 /** Register and powers of a step apart by more than this share, and by more than `APART_WH`, contradict each other. */
 const APART = 0.1
@@ -74,7 +75,7 @@ export function stepped({ segments, found }: Curve, { fromS, toS, stepS }: Steps
     const [first, last] = touched(x.fromMs, x.toMs, fromMs, stepMs, count)
     for (let k = first; k <= last; k++) flaws[k] = flaws[k]! | flaw[x.kind]
   }
-  return { series: { fromS, stepS, wh, flaws }, findings }
+  return { series: { fromS, stepS, wh, flaws }, coveredMs: sums.coveredMs, findings }
 }
 
 /** The same for each charger of many; what is wrong with one is its own. */

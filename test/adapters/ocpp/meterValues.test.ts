@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { decodeMeterValues, instantOf, type MeterContext, newMeterState } from '../../../adapters/chargers/meterValues.ts'
+import { decodeMeterValues, instantOf, type MeterContext, newMeterState, signedValues } from '../../../adapters/chargers/meterValues.ts'
 import { quality } from '../../../src/core/model.ts'
 
 const t0 = Date.parse('2026-11-20T17:00:00Z')
@@ -8,7 +8,7 @@ const context = (more: Partial<MeterContext> = {}): MeterContext => ({
   offsetMs: 0,
   periodMs: 30_000,
   alignedMs: 900_000,
-  receivedMs: t0 + 86_400_000,
+  receivedMs: t0 + 900_000,
   stampsStart: false,
   phases: 3,
   voltageV: 230,
@@ -38,6 +38,8 @@ describe('one sample of a real box', () => {
       6_000,
     ],
     ['one phase of three', [W('3680', { phase: 'L1' })], 3_680, quality.partialPhases],
+    ['the current of one phase of three', [A('16', 'L1')], 3_680, quality.estimated | quality.partialPhases],
+    ['a register of one phase of three', [W('3680'), Wh('5000', { phase: 'L1' })], 3_680, quality.partialPhases],
     ['empty text', [W('')], null],
     ['NaN', [W('NaN')], null],
     ['words', [W('n/a')], null],
@@ -152,7 +154,7 @@ describe('where a reading lies in time', () => {
     ])
   })
   it("stamps are corrected by the box's clock, and a bad clock is said", () => {
-    expect(run([[0, [W(1)]]], { offsetMs: 5_000 })).toMatchObject([{ toMs: t0 - 5_000, quality: quality.good }])
+    expect(run([[0, [W(1)]]], { offsetMs: 5_000, receivedMs: t0 })).toMatchObject([{ toMs: t0 - 5_000, quality: quality.good }])
     expect(run([[0, [W(1)]]], { offsetMs: -120_000 })).toMatchObject([{ toMs: t0 + 120_000, quality: quality.clockSkewed }])
   })
   it('a duplicate counts once, a late one is marked', () => {
@@ -174,7 +176,7 @@ describe('a box with nothing but a register', () => {
   const run = (samples: [s: number, wh: number, more?: Sampled][]) => {
     const state = newMeterState()
     return samples.flatMap(([s, wh, more]) =>
-      decodeMeterValues([{ timestamp: at(s), sampledValue: [Wh(String(wh), more)] }], state, context()),
+      decodeMeterValues([{ timestamp: at(s), sampledValue: [Wh(String(wh), more)] }], state, context({ receivedMs: t0 + s * 1000 })),
     )
   }
   it('power is what came in over a minute or enough energy', () => {
@@ -260,5 +262,32 @@ describe('a spot reading that was asked for', () => {
   })
   it('of a box that says nothing else is a reading like any other', () => {
     expect(series([0, 0, 'Trigger'], [300, 0, 'Trigger']).map(r => (r.toMs - t0) / 1000)).toEqual([0, 300])
+  })
+})
+
+describe('values that the meter signed', () => {
+  const ocmf = 'OCMF|{"FV":"1.0","PG":"T12","RD":[{"TM":"2026-11-20T17:00:00,000+0000 S","RV":12.345}]}|{"SD":"30450221"}'
+  it.each<[string, unknown, string[]]>([
+    ['1.6', [{ value: ocmf, format: 'SignedData', context: 'Transaction.End' }], [ocmf]],
+    [
+      '2.0.1',
+      [{ value: 7360, measurand: 'Power.Active.Import', signedMeterValue: { signedMeterData: ocmf, encodingMethod: 'OCMF' } }],
+      [ocmf],
+    ],
+    ['none', [W(7360)], []],
+    ['rubbish', [null, 7, 'x'], []],
+  ])('%s: kept to the letter, with the time by our clock', (_, sampledValue, texts) => {
+    const found = signedValues([{ timestamp: at(60), sampledValue }], 60_000)
+    expect(found.map(v => v.atMs)).toEqual(texts.map(() => t0))
+    for (const [k, text] of texts.entries()) expect(JSON.stringify(JSON.parse(found[k]!.body))).toContain(JSON.stringify(text))
+  })
+  it('what cannot be read has none', () => {
+    expect(signedValues('x', 0)).toEqual([])
+    expect(signedValues([null, { timestamp: 'noon', sampledValue: [{ format: 'SignedData' }] }], 0)).toEqual([])
+  })
+  it('a reading that waited for a quarter of an hour is late', () => {
+    const [row] = one([W(7360)], { receivedMs: t0 + 900_001 })
+    expect(row!.quality & quality.late).toBe(quality.late)
+    expect(one([W(7360)], { receivedMs: t0 + 900_000 })[0]!.quality).toBe(quality.good)
   })
 })
