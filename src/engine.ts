@@ -463,6 +463,7 @@ export function createEngine(world: World): Engine {
       soon()
     },
     readings: readings => meters.put(readings),
+    signed: values => meters.keepSigned(values),
     override(charger, reason) {
       const fromS = Math.floor(now() / 1000)
       const untilS = overrideUntilS(charger)

@@ -217,7 +217,7 @@ export const decodeMeterValues = (meterValue: unknown, state: MeterState, contex
 
 /**
  * Sampled values that the box's meter signed, as JSON, with the stamps of their samples by our clock: 1.6 `format: SignedData` (§7.32, the value is the
- * signed text) and 2.0.1 `signedMeterValue` (beside a value that is used as any other).
+ * signed text) and 2.0.1 `signedMeterValue` (beside a value, which counts as usual).
  */
 export const signedValues = (meterValue: unknown, offsetMs: number): { readonly atMs: Instant; readonly body: string }[] => {
   if (!Array.isArray(meterValue)) return []
