@@ -1,6 +1,6 @@
 import { SETTLE_S } from '../effect.ts'
 import { chargerVerdicts, type NonResponse, nonResponses } from '../model.ts'
-import { complianceOf } from './compliance.ts'
+import { type Compliance, complianceOf } from './compliance.ts'
 import { standings, type VerdictTerms } from './record.ts'
 import type { Segment } from './segments.ts'
 import { overlapS, type Window } from './window.ts'
@@ -17,21 +17,22 @@ export function limitsAt({ limitEnds, limitFromS, limitToS, limitW }: VerdictTer
   return out
 }
 
+export const isCommanded = ({ limitEnds }: VerdictTerms, row: number): boolean => limitEnds[row]! > (row === 0 ? 0 : limitEnds[row - 1]!)
+
 export type Judged = { readonly verdict: (typeof chargerVerdicts)[number]; readonly cause: NonResponse }
 /** What the meters say of one charger: `heardS` seconds of the window have readings, `baselineW` is what it drew or would have. */
-export function judgedBy(terms: VerdictTerms, row: number, segments: readonly Segment[], heardS: number, baselineW: number | null): Judged {
-  const limits = limitsAt(terms, row)
+export function judgedBy(terms: VerdictTerms, row: number, kept: Compliance, heardS: number, baselineW: number | null): Judged {
   const resumes = terms.resumes[row] === 1
-  if (limits.length === 0) return { verdict: 'notCommanded', cause: whyNot(terms, row, 'notCommanded') }
+  if (!isCommanded(terms, row)) return { verdict: 'notCommanded', cause: whyNot(terms, row, 'notCommanded') }
   const { fromS, toS } = terms.window
   if (resumes && heardS < (toS - fromS) * MIN_HEARD) return { verdict: 'notCompliant', cause: 'resumedOnLinkLoss' }
-  const verdict = keptTo(segments, limits, terms.errorBp[row]! / 10_000)
-  if (verdict === 'compliant' && (baselineW ?? 0) < terms.minW[row]! / 2) return { verdict, cause: 'idle' }
-  return { verdict, cause: whyNot(terms, row, verdict) }
+  if (kept === 'compliant' && (baselineW ?? 0) < terms.minW[row]! / 2) return { verdict: kept, cause: 'idle' }
+  return { verdict: kept, cause: whyNot(terms, row, kept) }
 }
 
-/** Only what was metered wholly under one limit says something of it. */
-function keptTo(segments: readonly Segment[], limits: readonly Limit[], accuracy: number) {
+/** Did a charger keep its limits? Only what was metered wholly under one limit says something of it. */
+export function keptTo(terms: VerdictTerms, row: number, segments: readonly Segment[]): Compliance {
+  const limits = limitsAt(terms, row)
   const powerW: number[] = []
   const limitW: number[] = []
   for (const x of segments)
@@ -40,7 +41,7 @@ function keptTo(segments: readonly Segment[], limits: readonly Limit[], accuracy
       powerW.push((x.wh * 3_600_000) / (x.toMs - x.fromMs))
       limitW.push(limit.limitW)
     }
-  return complianceOf(powerW, limitW, accuracy)
+  return complianceOf(powerW, limitW, terms.errorBp[row]! / 10_000)
 }
 
 function whyNot({ standing, resumes }: VerdictTerms, row: number, verdict: Judged['verdict']): NonResponse {

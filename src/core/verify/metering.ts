@@ -1,56 +1,75 @@
 import { quality, type Readings } from '../model.ts'
+import type { Compliance } from './compliance.ts'
 import { curveOf, readingsByCharger, stepped } from './energy.ts'
 import type { Finding } from './findings.ts'
-import { amountIn } from './periods.ts'
+import { isCommanded, keptTo } from './judged.ts'
+import { type Amount, amountIn, type Periods } from './periods.ts'
 import type { VerdictTerms } from './record.ts'
-import type { Segment } from './segments.ts'
 
-/** What the meter of one charger tells of an event, and what is wrong with it. */
+/** What meters tell of an event, and what is wrong with them. Of a meter's curve no more is kept than that: a large fleet's would fill the memory. */
 export type Metering = {
-  readonly segments: readonly Segment[]
-  readonly findings: readonly Finding[]
-  readonly readings: number
+  /** By row and period at `r * periods + t`: energy, Wh, and the seconds that it stands for. */
+  readonly wh: Float64Array
+  readonly seconds: Float64Array
+  /** By row: the stretch of the meter-before baseline. */
+  readonly before: readonly Amount[]
+  /** By row: did it keep its limits? */
+  readonly kept: readonly Compliance[]
+  readonly readings: Uint32Array
   readonly estimated: number
   readonly flawed: number
+  /** In the order of `who`. */
+  readonly findings: readonly Finding[]
 }
-const nothing: Metering = { segments: [], findings: [], readings: 0, estimated: 0, flawed: 0 }
+const nothing: Amount = { wh: 0, seconds: 0 }
 /** A stretch without readings is named from this on: boxes do not begin and end with an event. */
 const GAP_S = 60
 
 /** By row of `who`. What is wrong with one meter is its own. */
-export function meteringOf(who: Uint32Array, terms: VerdictTerms, readings: Readings): Metering[] {
-  const maxW = new Map(Array.from(who, (i, r) => [i, terms.maxW[r]!]))
-  const known = new Map<number, Metering>()
-  for (const [charger, own] of readingsByCharger(readings)) known.set(charger, meteringOfOne(own, terms, maxW.get(charger) ?? 0))
-  return Array.from(who, (i, r) => withGap(known.get(i) ?? nothing, i, r, terms))
-}
-
-function meteringOfOne(own: Readings, { window }: VerdictTerms, maxW: number): Metering {
-  const curve = curveOf(own, { maxW })
-  const fromS = Math.min(window.baselineFromS, window.fromS)
-  const all = stepped(curve, { fromS, toS: window.toS, stepS: Math.max(1, window.toS - fromS) }).findings
-  // that much of what a box says is made of its register is how it is built, and a hole before the event's own stretches concerns nobody
-  const findings = all.filter(x => x.kind !== 'fromRegister' && touches(x, window))
-  const count = (isOne: (x: Finding) => boolean) => findings.reduce((n, x) => n + (isOne(x) ? x.count : 0), 0)
-  return {
-    segments: curve.segments,
-    findings,
-    readings: own.charger.length,
-    estimated: own.quality.reduce((n, q) => n + ((q & quality.estimated) === 0 ? 0 : 1), 0),
-    flawed: count(x => x.kind !== 'gap' && x.kind !== 'estimated'),
+export function meteringOf(who: Uint32Array, terms: VerdictTerms, periods: Periods, readings: Readings): Metering {
+  const count = periods.hours.length
+  const rowOf = new Map(Array.from(who, (charger, r) => [charger, r]))
+  const wh = new Float64Array(who.length * count)
+  const seconds = new Float64Array(who.length * count)
+  const before = new Array<Amount>(who.length).fill(nothing)
+  const kept = new Array<Compliance>(who.length).fill('noData')
+  const counts = new Uint32Array(who.length)
+  const found: Finding[][] = []
+  let estimated = 0
+  for (const [charger, own] of readingsByCharger(readings)) {
+    const r = rowOf.get(charger)
+    if (r === undefined) continue
+    const curve = curveOf(own, { maxW: terms.maxW[r]! })
+    const { window } = terms
+    before[r] = amountIn(curve.segments, window.baselineFromS, window.baselineToS)
+    for (let t = 0; t < count; t++) {
+      const amount = amountIn(curve.segments, periods.startS[t]!, periods.endS[t]!)
+      wh[r * count + t] = amount.wh
+      seconds[r * count + t] = amount.seconds
+    }
+    kept[r] = keptTo(terms, r, curve.segments)
+    counts[r] = own.charger.length
+    for (const q of own.quality) if ((q & quality.estimated) !== 0) estimated++
+    const fromS = Math.min(window.baselineFromS, window.fromS)
+    const all = stepped(curve, { fromS, toS: window.toS, stepS: Math.max(1, window.toS - fromS) }).findings
+    if (all.length > 0) found[r] = all.filter(x => x.kind !== 'fromRegister' && touches(x, window))
   }
+  const findings = Array.from(who, (charger, r) => withGap(found[r] ?? [], charger, r, terms, seconds, count)).flat()
+  const flawed = findings.reduce((n, x) => n + (x.kind === 'gap' || x.kind === 'estimated' ? 0 : x.count), 0)
+  return { wh, seconds, before, kept, readings: counts, estimated, flawed, findings }
 }
+/** That much of what a box says is made of its register is how it is built, and a hole before the event's own stretches concerns nobody. */
 function touches({ fromMs, toMs }: Finding, w: VerdictTerms['window']): boolean {
   const within = (fromS: number, toS: number): boolean => fromMs < toS * 1000 && toMs >= fromS * 1000
   return within(w.fromS, w.toS) || within(w.baselineFromS, w.baselineToS)
 }
 
 /** Readings that end early, or that are not there at all, leave no hole between two. */
-function withGap(m: Metering, charger: number, row: number, { window, limitEnds }: VerdictTerms): Metering {
-  const isCommanded = limitEnds[row]! > (row === 0 ? 0 : limitEnds[row - 1]!)
-  const seconds = window.toS - window.fromS
-  if (!isCommanded || m.findings.some(x => x.kind === 'gap') || seconds - amountIn(m.segments, window.fromS, window.toS).seconds < GAP_S)
-    return m
-  const gap: Finding = { charger, kind: 'gap', fromMs: window.fromS * 1000, toMs: window.toS * 1000, value: null, unit: 'Wh', count: 1 }
-  return { ...m, findings: [...m.findings, gap] }
+function withGap(found: readonly Finding[], charger: number, r: number, terms: VerdictTerms, seconds: Float64Array, count: number) {
+  const { fromS, toS } = terms.window
+  if (!isCommanded(terms, r) || found.some(x => x.kind === 'gap')) return found
+  const knownS = seconds.subarray(r * count, (r + 1) * count).reduce((sum, s) => sum + s, 0)
+  if (toS - fromS - knownS < GAP_S) return found
+  const gap: Finding = { charger, kind: 'gap', fromMs: fromS * 1000, toMs: toS * 1000, value: null, unit: 'Wh', count: 1 }
+  return [...found, gap]
 }

@@ -36,13 +36,10 @@ export function readingsTree(who: Uint32Array, readings: Readings, salt: Uint8Ar
   return { root: rootOf(leafHashes).toString('hex'), leafHashes, chargers }
 }
 
-/** The marks of a tree in the order of `who`. */
-export function marksOf(who: Uint32Array, { chargers, leafHashes }: ReadingsTree, readings: ReadonlyMap<number, number>): ReadingMarks {
-  const at = new Map(Array.from(chargers, (charger, k) => [charger, k]))
-  return {
-    readings: Uint32Array.from(who, i => readings.get(i) ?? 0),
-    mark: Uint32Array.from(who, i => new DataView(leafHashes[at.get(i)!]!.buffer, leafHashes[at.get(i)!]!.byteOffset).getUint32(0)),
-  }
+/** The marks of a tree in the order of `who`, with `readings` by row. */
+export function marksOf(who: Uint32Array, { chargers, leafHashes }: ReadingsTree, readings: Uint32Array): ReadingMarks {
+  const at = new Map(Array.from(chargers, (charger, k) => [charger, Buffer.from(leafHashes[k]!).readUInt32BE(0)]))
+  return { readings, mark: Uint32Array.from(who, i => at.get(i)!) }
 }
 
 export type Rows = { readonly from: number; readonly to: number }

@@ -3,9 +3,9 @@ import type { EventNo, Interval, Verdict } from '../model.ts'
 import { deliveredInterval, passOf } from './accuracy.ts'
 import { type Baselines, meterBeforeBaselines } from './baselines.ts'
 import { historicBaselines } from './historic.ts'
-import { askedOfOneWh, codeOf, judgedBy, limitsAt } from './judged.ts'
+import { askedOfOneWh, codeOf, isCommanded, judgedBy, limitsAt } from './judged.ts'
 import { type Metering, meteringOf } from './metering.ts'
-import { amountIn, type Periods, periodsIn } from './periods.ts'
+import { type Periods, periodsIn } from './periods.ts'
 import { marksOf, readingsTree } from './readingsRoot.ts'
 import {
   METER_BEFORE,
@@ -38,11 +38,10 @@ export type Evidence = Pick<Metered, 'readings' | 'history' | 'salt'>
 export function verdictOn({ event, revision, who, terms }: Judging, evidence: Evidence): Verified {
   const { window } = terms
   const periods = periodsIn(window, terms.rules.periodS)
-  const meters = meteringOf(who, terms, evidence.readings)
+  const meters = meteringOf(who, terms, periods, evidence.readings)
   const baselines = baselinesOf(who, terms, meters, periods, evidence)
   const energy = energyOf(terms, meters, baselines, periods)
-  const judged =
-    who.length === 0 ? [] : Array.from(who, (_, r) => judgedBy(terms, r, meters[r]!.segments, energy.heardS[r]!, energy.meanW[r]!))
+  const judged = who.length === 0 ? [] : Array.from(who, (_, r) => judgedBy(terms, r, meters.kept[r]!, energy.heardS[r]!, energy.meanW[r]!))
   const counts = { compliant: 0, notCompliant: 0, noData: 0, notCommanded: 0 }
   const causes: { -readonly [K in keyof Verification['causes']]: number } = {}
   for (const { verdict, cause } of judged) {
@@ -56,7 +55,6 @@ export function verdictOn({ event, revision, who, terms }: Judging, evidence: Ev
   const verdict = verdictOf(terms, coverage, ratio, sums.actualWh, counts)
   const unsettleable = unsettleableOf(terms, coverage, baselines)
   const { gbpPerMWh } = terms.rules
-  const named = meters.flatMap(m => m.findings)
   const tree = readingsTree(who, evidence.readings, evidence.salt ?? noSalt, evidence.history)
   return {
     kind: 'verified',
@@ -67,7 +65,7 @@ export function verdictOn({ event, revision, who, terms }: Judging, evidence: Ev
     energy: { baselineWh: energy.baselineWh, actualWh: energy.actualWh },
     periods: columns,
     ...(baselines.days ? { days: baselines.days } : {}),
-    marks: marksOf(who, tree, new Map(Array.from(who, (i, r) => [i, meters[r]!.readings]))),
+    marks: marksOf(who, tree, meters.readings),
     verification: {
       event,
       revision,
@@ -85,17 +83,17 @@ export function verdictOn({ event, revision, who, terms }: Judging, evidence: Ev
       readings: {
         root: tree.root,
         count: evidence.readings.charger.length,
-        estimated: sumBy(meters, m => m.estimated),
-        flawed: sumBy(meters, m => m.flawed),
-        chargers: sumBy(meters, m => (m.readings > 0 ? 1 : 0)),
+        estimated: meters.estimated,
+        flawed: meters.flawed,
+        chargers: sumBy(meters.readings, n => (n > 0 ? 1 : 0)),
       },
       baseline: {
         insufficient: sumBy(baselines.insufficient, x => x),
         adjusted: baselines.days ? sumBy(baselines.days.adjustment, x => (Number.isNaN(x) ? 0 : 1)) : 0,
         capped: baselines.days ? sumBy(baselines.days.flags, x => x & 1) : 0,
       },
-      findings: named.slice(0, MOST_NAMED),
-      findingCounts: countedBy(named),
+      findings: meters.findings.slice(0, MOST_NAMED),
+      findingCounts: countedBy(meters.findings),
       ...(unsettleable ? { unsettleable } : {}),
       ...(gbpPerMWh === null ? {} : { gbp: (sums.deliveredWh * gbpPerMWh) / 1e6 }),
     },
@@ -112,13 +110,9 @@ function countedBy(named: readonly { readonly kind: string }[]): NonNullable<Ver
   return out
 }
 
-function baselinesOf(who: Uint32Array, terms: VerdictTerms, meters: readonly Metering[], periods: Periods, evidence: Evidence): Baselines {
+function baselinesOf(who: Uint32Array, terms: VerdictTerms, meters: Metering, periods: Periods, evidence: Evidence): Baselines {
   if (terms.ruleset.id !== METER_BEFORE.id) return historicBaselines(who, terms, periods, evidence.history)
-  const { baselineFromS, baselineToS } = terms.window
-  return meterBeforeBaselines(
-    meters.map(m => amountIn(m.segments, baselineFromS, baselineToS)),
-    periods,
-  )
+  return meterBeforeBaselines(meters.before, periods)
 }
 
 type Energy = {
@@ -129,26 +123,26 @@ type Energy = {
   readonly countedS: Float64Array
   readonly meanW: readonly (number | null)[]
 }
-function energyOf(terms: VerdictTerms, meters: readonly Metering[], baselines: Baselines, periods: Periods): Energy {
+function energyOf(terms: VerdictTerms, meters: Metering, baselines: Baselines, periods: Periods): Energy {
   const count = periods.hours.length
   const baselineWh = baselines.wh.slice()
-  const actualWh = new Float64Array(meters.length * count).fill(Number.NaN)
-  const heardS = new Float64Array(meters.length)
-  const countedS = new Float64Array(meters.length)
-  const meanW = meters.map((m, r): number | null => {
+  const rows = meters.before.length
+  const actualWh = new Float64Array(rows * count)
+  const heardS = new Float64Array(rows)
+  const countedS = new Float64Array(rows)
+  const meanW = meters.before.map((_, r): number | null => {
     let [sumWh, hours] = [0, 0]
-    const resumes = terms.resumes[r] === 1
+    const isFull = terms.ruleset.id === METER_BEFORE.id && terms.resumes[r] === 0
     for (let t = 0; t < count; t++) {
       const cell = r * count + t
-      const amount = amountIn(m.segments, periods.startS[t]!, periods.endS[t]!)
-      heardS[r]! += amount.seconds
-      const isFull = terms.ruleset.id === METER_BEFORE.id && !resumes
-      actualWh[cell] = filledUp(amount.wh, amount.seconds, periods.hours[t]!, isFull ? Number.NaN : baselineWh[cell]!)
+      const seconds = meters.seconds[cell]!
+      heardS[r]! += seconds
+      actualWh[cell] = filledUp(meters.wh[cell]!, seconds, periods.hours[t]!, isFull ? Number.NaN : baselineWh[cell]!)
       if (baselines.outTurn[r] === 1) baselineWh[cell] = actualWh[cell]!
       if (Number.isNaN(baselineWh[cell]!)) continue
       sumWh += baselineWh[cell]!
       hours += periods.hours[t]!
-      if (!Number.isNaN(actualWh[cell]!)) countedS[r]! += amount.seconds
+      if (!Number.isNaN(actualWh[cell]!)) countedS[r]! += seconds
     }
     return hours > 0 ? sumWh / hours : null
   })
@@ -208,13 +202,13 @@ function sumsOf({
 }
 
 /** Of those who drew, or had to come down. */
-function coverageOf({ window, limitEnds }: VerdictTerms, { countedS, meanW }: Energy): number {
-  const seconds = window.toS - window.fromS
+function coverageOf(terms: VerdictTerms, { countedS, meanW }: Energy): number {
+  const seconds = terms.window.toS - terms.window.fromS
   let coveredS = 0
   let drawing = 0
   for (let r = 0; r < meanW.length; r++) {
     coveredS += countedS[r]!
-    if (limitEnds[r]! > (r === 0 ? 0 : limitEnds[r - 1]!) || (meanW[r] ?? 0) > 0) drawing++
+    if (isCommanded(terms, r) || (meanW[r] ?? 0) > 0) drawing++
   }
   return drawing === 0 || seconds === 0 ? 0 : Math.min(1, coveredS / (drawing * seconds))
 }
@@ -236,13 +230,12 @@ function verdictOf(
 }
 
 function unsettleableOf(terms: VerdictTerms, coverage: number, baselines: Baselines): Unsettleable | undefined {
-  const { window, rules, limitEnds, errorBp } = terms
+  const { window, rules, errorBp } = terms
   if (window.toS <= window.fromS) return 'noWindow'
   if (coverage < MIN_COVERAGE) return 'coverage'
-  const isCommanded = (r: number): boolean => limitEnds[r]! > (r === 0 ? 0 : limitEnds[r - 1]!)
   const most = rules.meterErrorAtMost
-  if (most !== null && errorBp.some((bp, r) => isCommanded(r) && bp > most * 10_000)) return 'meterClass'
-  if (baselines.insufficient.every((x, r) => x === 1 || !isCommanded(r))) return 'baseline'
+  if (most !== null && errorBp.some((bp, r) => isCommanded(terms, r) && bp > most * 10_000)) return 'meterClass'
+  if (baselines.insufficient.every((x, r) => x === 1 || !isCommanded(terms, r))) return 'baseline'
   return undefined
 }
 
