@@ -20,6 +20,8 @@ beforeAll(async () => {
   store = openStore({ dir, origin: 'gridbridge.test/log', runtime })
   b = await startBridge({ programme: { endSpreadS: 0 }, store: { ...store, runtime } })
   await anEvent(b)
+  // a bridge writes its last readings within a second
+  await b.seconds(2)
 })
 afterAll(async () => {
   await b.engine.stop()
