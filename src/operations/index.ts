@@ -22,6 +22,7 @@ import { createSettle, type Settle } from './settle.ts'
 import { exportSubject } from './subject.ts'
 import { createSubmissions, type Submissions } from './submissions.ts'
 import { createWitnesses, type WitnessOperations } from './witnesses.ts'
+import { createWitnessGaps, type WitnessGaps } from './witnessGaps.ts'
 
 /** What people do with the bridge, whatever they do it through. */
 export type Operations = {
@@ -43,6 +44,7 @@ export type Operations = {
   readonly submissions: Submissions
   readonly performance: (programme: string, scheme: string) => Promise<Result<ProgrammeFigures>>
   readonly witnesses: WitnessOperations
+  readonly witnessGaps: WitnessGaps
   readonly audit: Audit
   readonly log: LogFiles
   readonly subject: Subjects
@@ -70,6 +72,7 @@ export function createOperations({
   ...setup
 }: OperationsSetup): Operations {
   const history = createHistory(engine)
+  const witnesses = createWitnesses(engine, readings.witnesses, readings.configured)
   const emergency = createEmergency(engine, freshMs)
   const fleetRelease = createFleetRelease(engine)
   return {
@@ -90,7 +93,8 @@ export function createOperations({
     settle: createSettle(engine, history),
     submissions: createSubmissions(engine),
     performance: (programme, scheme) => programmePerformance(engine.journal, programme, scheme),
-    witnesses: createWitnesses(engine, readings.witnesses, readings.configured),
+    witnesses,
+    witnessGaps: createWitnessGaps(engine, history, witnesses),
     audit: createAudit(engine, decodeLeaf),
     log: createLog(engine),
     subject: {

@@ -1,14 +1,14 @@
-import { energyOfEach } from '../core/verify/energy.ts'
 import type { Load } from '../core/verify/load.ts'
 import { penceOf } from '../core/verify/payment.ts'
 import { schemes } from '../core/verify/schemes.ts'
-import { loadOf, minutesOf, poundsText, type Settlement, type Statement, settlementOf, type Terms } from '../core/verify/settlement.ts'
+import { loadOf, poundsText, type Settlement, type Statement, settlementOf, type Terms } from '../core/verify/settlement.ts'
 import type { SplitRule } from '../core/verify/split.ts'
 import type { Engine } from '../engine.ts'
 import type { Registry } from '../ports.ts'
 import { csvText } from './csv.ts'
 import { verifiedFactOf } from './events.ts'
 import type { History, VerifiedFact } from './history.ts'
+import { meteredIn } from './meteredIn.ts'
 import { nameOfCharger, pathName } from './names.ts'
 import type { Recorded } from './report.ts'
 import { factsOf } from './reportFacts.ts'
@@ -123,24 +123,11 @@ function inOrder(participants: readonly string[]): { of: Int32Array; names: stri
   return { of: Int32Array.from(participants, name => numbers.get(name)!), names }
 }
 
-const CHUNK = 1000
-/** Minute by minute from the beginning of what is settled, of the readings themselves as long as they are kept; undefined after that. */
-async function minutesFrom(meters: Recorded['meters'], fact: VerifiedFact): Promise<Load | undefined> {
+/** Minute by minute from the beginning of what is settled, as long as its readings are kept. */
+function minutesFrom(meters: Recorded['meters'], fact: VerifiedFact): Promise<Load | undefined> {
   const { startS, endS } = fact.periods!
   const fromS = startS[0]!
-  const minutes = Math.ceil((endS.at(-1)! - fromS) / 60)
-  const steps = { fromS, toS: fromS + minutes * 60, stepS: 60 }
-  const rows = new Map(Array.from(fact.who, (charger, row) => [charger, row]))
-  const wh = new Float64Array(fact.who.length * minutes).fill(Number.NaN)
-  const sorted = fact.who.slice().sort()
-  let isKnown = false
-  for (let at = 0; at < sorted.length; at += CHUNK) {
-    const readings = await meters.range(sorted.subarray(at, at + CHUNK), fromS * 1000, steps.toS * 1000)
-    const energy = energyOfEach(readings, steps, charger => ({ maxW: fact.terms?.maxW[rows.get(charger)!] ?? Number.POSITIVE_INFINITY }))
-    for (const [charger, { series }] of energy) wh.set(series.wh, rows.get(charger)! * minutes)
-    isKnown ||= energy.size > 0
-  }
-  return isKnown ? minutesOf(fact, fromS, minutes, wh) : undefined
+  return meteredIn(meters, fact, { fromS, stepS: 60, periods: Math.ceil((endS.at(-1)! - fromS) / 60) })
 }
 
 const whyNot: Readonly<Record<string, string>> = {

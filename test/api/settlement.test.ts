@@ -141,3 +141,46 @@ describe('a programme over its events', () => {
     expect(await performance('scheme=fair')).toMatchObject({ status: 400 })
   })
 })
+
+describe("the network operator's own meter beside the chargers under it", () => {
+  /** A feeder meter of one minute: what the chargers draw, and other load of 10 kW that falls by 1 kW with the event. */
+  async function witnessed(stepS: number, fromWs: readonly (readonly [untilS: number, w: number])[]) {
+    await b.operations.witnesses.declare({
+      ...{ name: 'feeder-11', node: 'BATH/BATH-11', kind: 'feeder', stepS, unit: 'W', sign: 'consumption', stamp: 'start' },
+    })
+    const nowS = b.engine.now() / 1000
+    const firstS = Math.ceil((nowS - 7200) / stepS) * stepS
+    const points = Array.from({ length: Math.floor((nowS - firstS) / stepS) }, (_, k) => {
+      const atS = firstS + k * stepS
+      return { at: atS * 1000, value: fromWs.find(([untilS]) => atS < untilS)![1] }
+    })
+    expect(await b.operations.witnesses.take('feeder-11', points)).toMatchObject({ ok: true, value: { errors: [] } })
+    return (await b.get(`/v1/events/${encodeURIComponent(id)}/witnesses`)).json().items
+  }
+  const eventS = async () => {
+    const startS = Math.floor(b.engine.now() / 1000) + 600
+    await anEvent()
+    return startS
+  }
+  test('the gap is what else moved behind the meter', async () => {
+    const startS = await eventS()
+    const [found] = await witnessed(60, [[startS, 30_000], [startS + 1800, 20_000], [Infinity, 30_000]]) // biome-ignore format: a table
+    expect(found).toMatchObject({ meter: 'feeder-11', chargers: 6, commanded: 6, why: null, gap: { notCommandedWh: 0 } })
+    const hours = found.gap.periods / 60
+    expect(found.gap.feederWh / hours).toBeCloseTo(10_000, 3)
+    expect(found.gap.commandedWh / hours).toBeCloseTo(9_000, -2)
+    expect(found.gap.residualWh).toBeCloseTo(found.gap.feederWh - found.gap.commandedWh, 6)
+  })
+  test('a meter of half hours that has none within the event says nothing', async () => {
+    const startS = await eventS()
+    expect(await witnessed(1800, [[startS, 30_000], [Infinity, 20_000]])).toMatchObject([{ gap: null, why: 'tooCoarse' }]) // biome-ignore format: a table
+  })
+  test('without its readings nothing is compared; without a meter there is nothing to show', async () => {
+    await eventS()
+    expect((await b.get(`/v1/events/${encodeURIComponent(id)}/witnesses`)).json()).toEqual({ items: [] })
+    await b.operations.witnesses.declare({
+      ...{ name: 'silent', node: 'BATH/BATH-11', kind: 'feeder', stepS: 60, unit: 'W', sign: 'consumption', stamp: 'start' },
+    })
+    expect((await b.get(`/v1/events/${encodeURIComponent(id)}/witnesses`)).json().items).toMatchObject([{ gap: null, why: 'noReadings' }])
+  })
+})

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { nonResponses } from '../../src/core/model.ts'
 import type { Verified } from '../../src/core/verify/record.ts'
 import { dfs, flexiblePower, proportional, ssen } from '../../src/core/verify/schemes.ts'
-import { loadOf, minutesOf, poundsText, settlementOf } from '../../src/core/verify/settlement.ts'
+import { inSteps, loadOf, poundsText, settlementOf } from '../../src/core/verify/settlement.ts'
 import { splitRules } from '../../src/core/verify/split.ts'
 
 const T0 = Date.UTC(2026, 4, 12, 17) / 1000
@@ -113,7 +113,7 @@ describe('what it comes to', () => {
     // nothing in the first quarter of an hour, all of it twice in the second
     const wh = Float64Array.from({ length: 60 }, (_, k) => (k % 30 < 15 ? 1000 / 30 : -1000 / 30))
     const terms = { scheme: flexiblePower(), split: 'equal', money: { poundsPerMWh: 1000 } } as const
-    const x = settlementOf(v, loadOf(v)!, Int32Array.of(0), ['a'], terms, minutesOf(v, T0, 60, wh))
+    const x = settlementOf(v, loadOf(v)!, Int32Array.of(0), ['a'], terms, inSteps(v, { fromS: T0, stepS: 60, periods: 60 }, wh))
     expect(x).toMatchObject({
       per: 'minute',
       ratio: 1,
@@ -125,7 +125,7 @@ describe('what it comes to', () => {
   test('a window that cuts its first period, and so its last minute, is asked and paid its part', () => {
     const v = verdict([[900, 0]], 900)
     const cut = { ...v, periods: { ...v.periods!, startS: Uint32Array.of(T0 + 190, T0 + 1800) } }
-    const minutes = minutesOf(cut, T0 + 190, 57, new Float64Array(57))
+    const minutes = inSteps(cut, { fromS: T0 + 190, stepS: 60, periods: 57 }, new Float64Array(57))
     expect(minutes.baselineWh[56]).toBeCloseTo((900 * 50) / 1800, 9)
     expect(minutes.baselineWh.reduce((sum, b) => sum + b, 0)).toBeCloseTo(1800, 9)
     const terms = { scheme: flexiblePower(), split: 'equal', money: { poundsPerMWh: 1000 } } as const

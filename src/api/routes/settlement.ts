@@ -61,6 +61,31 @@ const settlement = s.named(
   }),
 )
 
+const gaps = z.object({
+  items: z.array(
+    z.object({
+      meter: z.string(),
+      node: z.string(),
+      stepS: z.number().int(),
+      from: z.string(),
+      until: z.string(),
+      chargers: z.number().int(),
+      commanded: z.number().int(),
+      why: z.enum(['tooCoarse', 'noReadings']).nullable().describe('why the two cannot be compared'),
+      gap: z
+        .object({
+          feederWh: wh.describe("drop of the operator's meter against what it drew just before"),
+          commandedWh: wh.describe('of it, metered chargers that were commanded'),
+          notCommandedWh: wh.describe('metered chargers that nobody commanded'),
+          residualWh: wh.describe('the rest: unmetered chargers, all other load behind the meter, losses'),
+          gapWh: wh.describe("the drop less that of the commanded: what the chargers' meters do not show"),
+          share: share.describe('commanded / feeder'),
+          periods: z.number().int(),
+        })
+        .nullable(),
+    }),
+  ),
+})
 const figures = s.named(
   'ProgrammePerformance',
   z.object({
@@ -133,5 +158,18 @@ export function settlementRoutes(app: Api, { operations }: Context): void {
       const { events, ...rest } = unwrap(await operations.performance(request.params.id, request.query.scheme))
       return { ...rest, events: [...events] }
     },
+  )
+  app.get(
+    '/v1/events/:id/witnesses',
+    {
+      config: { scope: 'event:read' },
+      schema: {
+        tags: ['events'],
+        summary: "What the network operator's own meters say of a verified event, beside the chargers under them",
+        params: s.ids,
+        response: { 200: gaps },
+      },
+    },
+    async request => ({ items: [...unwrap(await operations.witnessGaps.of(request.params.id))] }),
   )
 }

@@ -65,23 +65,24 @@ export function loadOf({ energy, periods, who }: Verified): Load | undefined {
 }
 
 /**
- * The same minute by minute from `fromS`, the beginning of the verdict's first period: the baseline of a period lies evenly over it, the actual is what
- * the meters say of each minute (`wh`, row by row). Of a last minute that the window cuts its part counts, evenly.
+ * The same in other steps, such as minutes: the baseline of a period lies evenly over it, the actual is what the meters say of each step (`wh`, row by
+ * row). Of a step that the window cuts its part counts, evenly.
  */
-export function minutesOf(verified: Verified, fromS: Second, minutes: number, wh: Float64Array): Load {
+export function inSteps(verified: Verified, grid: Grid, wh: Float64Array): Load {
+  const { fromS, stepS, periods: steps } = grid
   const { startS, endS } = verified.periods!
   const { baselineWh } = verified.energy!
   const rows = verified.who.length
-  const baseline = new Float64Array(rows * minutes)
-  const partS = new Float64Array(minutes)
+  const baseline = new Float64Array(rows * steps)
+  const partS = new Float64Array(steps)
   for (let t = 0; t < startS.length; t++)
-    for (let k = Math.max(0, Math.floor((startS[t]! - fromS) / 60)); k < minutes && fromS + 60 * k < endS[t]!; k++) {
-      const ownS = Math.min(endS[t]!, fromS + 60 * (k + 1)) - Math.max(startS[t]!, fromS + 60 * k)
+    for (let k = Math.max(0, Math.floor((startS[t]! - fromS) / stepS)); k < steps && fromS + stepS * k < endS[t]!; k++) {
+      const ownS = Math.min(endS[t]!, fromS + stepS * (k + 1)) - Math.max(startS[t]!, fromS + stepS * k)
       partS[k]! += ownS
-      for (let r = 0; r < rows; r++) baseline[r * minutes + k]! += (baselineWh[r * startS.length + t]! * ownS) / (endS[t]! - startS[t]!)
+      for (let r = 0; r < rows; r++) baseline[r * steps + k]! += (baselineWh[r * startS.length + t]! * ownS) / (endS[t]! - startS[t]!)
     }
-  const actual = baseline.map((_, cell) => (wh[cell]! * partS[cell % minutes]!) / 60)
-  return withoutUnknown({ fromS, stepS: 60, periods: minutes }, rows, { baselineWh: baseline, actualWh: actual })
+  const actual = baseline.map((_, cell) => (wh[cell]! * partS[cell % steps]!) / stepS)
+  return withoutUnknown(grid, rows, { baselineWh: baseline, actualWh: actual })
 }
 function askedByMinute({ startS, endS, askedWh }: PeriodColumns, grid: Grid): Float64Array {
   const asks = Array.from(startS, (from, t) => ({ fromS: from, toS: endS[t]!, askedW: (askedWh[t]! * 3600) / (endS[t]! - from) }))
@@ -90,7 +91,7 @@ function askedByMinute({ startS, endS, askedWh }: PeriodColumns, grid: Grid): Fl
 
 /**
  * Who gets what for an event. `participant` is the row in `names` of each charger of the verdict: a participant is a unit, where a floor is per unit.
- * `minutes` (of `minutesOf`) is looked at by schemes that pay by the minute.
+ * `minutes` (of `inSteps`) is looked at by schemes that pay by the minute.
  */
 export function settlementOf(
   verified: Verified,
