@@ -7,12 +7,11 @@ import type { History, ReadingMarks } from './record.ts'
  * with one leaf for each charger of `who`, by ascending number; a charger without readings has its leaf too, so that their absence is proven as
  * well. Whoever has the readings of one charger and the path of its leaf proves those without seeing anybody else's.
  *
- * A leaf is, all numbers big-endian:
- * - the charger's mark, 32 bytes: SHA-256 over the verdict's salt and its number (u32). Load that is mostly 0 could be guessed without it.
- * - the charger's number, u32
- * - its readings in order of `fromMs`, then `toMs`: fromMs, toMs (f64, ms since the epoch), powerW, registerWh (f64, W and Wh, NaN as
- *   0x7ff8000000000000, no -0), quality (u8): 33 bytes each
- * - its days of history in order: day (i32), then 1/1000 Wh of each slot (i32)
+ * A leaf is, columns and numbers as they stand in the blobs of the `metered` fact (little-endian):
+ * - the charger's mark, 32 bytes: SHA-256 over the verdict's salt and the charger's number (u32). Load that is mostly 0 could be guessed without it.
+ * - the charger's number (u32) and how many readings (u32) and days (u32) it has
+ * - of its readings, in order of `fromMs`, then `toMs`: all fromMs, all toMs (f64), all powerW, all registerWh (f64), all quality (u8)
+ * - of its days of history, in order: all days (i32), all slots of each (i32)
  *
  * A leaf for each reading instead would prove single readings, and cost twenty times as much while other events wait for their turn.
  */
@@ -23,24 +22,60 @@ export type ReadingsTree = {
   readonly chargers: Uint32Array
 }
 
-const READING_BYTES = 33
-
 /** @param readings ordered by charger, fromMs, toMs, as `Meters.range` gives them @param history ordered by charger, day */
 export function readingsTree(who: Uint32Array, readings: Readings, salt: Uint8Array, history?: History): ReadingsTree {
   const chargers = Uint32Array.from(new Set(who)).sort()
+  const leaves = leavesOf(readings, salt, history)
+  const leafHashes = Array.from(chargers, charger => sha256(leaves(charger)))
+  return { root: rootOf(leafHashes).toString('hex'), leafHashes, chargers }
+}
+
+/** The leaf of a charger with the 0x00 before it, as an outsider makes it too; valid until the next one is made. */
+export function leavesOf(readings: Readings, salt: Uint8Array, history?: History): (charger: number) => Uint8Array {
   const rows = rowsBy(readings.charger)
   const days = history && rowsBy(history.who)
-  const leafHashes = Array.from(chargers, charger =>
-    leafHash(leafOf(charger, salt, readings, rows.get(charger) ?? none, history, days?.get(charger) ?? none)),
-  )
-  return { root: rootOf(leafHashes).toString('hex'), leafHashes, chargers }
+  const ofReading = [readings.fromMs, readings.toMs, readings.powerW, readings.registerWh, readings.quality].map(bytesOf)
+  const ofDay = history ? [bytesOf(history.day), { ...bytesOf(history.milliWh), each: 4 * history.slots }] : []
+  const seed = Buffer.concat([salt, new Uint8Array(4)])
+  let scratch = Buffer.alloc(4_096)
+  return charger => {
+    const [own, past] = [rows.get(charger) ?? none, days?.get(charger) ?? none]
+    const length = HEAD_BYTES + sizeOf(ofReading, own) + sizeOf(ofDay, past)
+    if (length > scratch.length) scratch = Buffer.alloc(2 * length)
+    seed.writeUInt32LE(charger, salt.length)
+    scratch[0] = 0
+    scratch.set(sha256(seed), 1)
+    scratch.writeUInt32LE(charger, 33)
+    scratch.writeUInt32LE(own.to - own.from, 37)
+    scratch.writeUInt32LE(past.to - past.from, 41)
+    copyTo(scratch, copyTo(scratch, HEAD_BYTES, ofReading, own), ofDay, past)
+    return scratch.subarray(0, length)
+  }
+}
+const HEAD_BYTES = 1 + 32 + 3 * 4
+
+/** `each`: bytes of a row. */
+type Bytes = { readonly all: Uint8Array; readonly each: number }
+const bytesOf = (column: Float64Array | Int32Array | Uint8Array): Bytes => ({
+  all: new Uint8Array(column.buffer, column.byteOffset, column.byteLength),
+  each: column.BYTES_PER_ELEMENT,
+})
+const sizeOf = (columns: readonly Bytes[], { from, to }: Rows): number => columns.reduce((sum, { each }) => sum + each * (to - from), 0)
+function copyTo(out: Uint8Array, at: number, columns: readonly Bytes[], { from, to }: Rows): number {
+  for (const { all, each } of columns) {
+    out.set(all.subarray(from * each, to * each), at)
+    at += each * (to - from)
+  }
+  return at
 }
 
 /** The marks of a tree in the order of `who`, with `readings` by row. */
 export function marksOf(who: Uint32Array, { chargers, leafHashes }: ReadingsTree, readings: Uint32Array): ReadingMarks {
-  const at = new Map(Array.from(chargers, (charger, k) => [charger, Buffer.from(leafHashes[k]!).readUInt32BE(0)]))
+  const at = new Map(Array.from(chargers, (charger, k) => [charger, firstOf(leafHashes[k]!)]))
   return { readings, mark: Uint32Array.from(who, i => at.get(i)!) }
 }
+
+const firstOf = (hashed: Uint8Array): number => new DataView(hashed.buffer, hashed.byteOffset).getUint32(0)
 
 export type Rows = { readonly from: number; readonly to: number }
 const none: Rows = { from: 0, to: 0 }
@@ -58,47 +93,7 @@ export function rowsBy(column: Uint32Array): Map<number, Rows> {
   return out
 }
 
-/** The bytes of a leaf, as an outsider makes them for one charger. */
-export function leafOf(
-  charger: number,
-  salt: Uint8Array,
-  readings: Readings,
-  rows: Rows,
-  history: History | undefined,
-  days: Rows,
-): Uint8Array {
-  const slots = history?.slots ?? 0
-  const bytes = new Uint8Array(36 + READING_BYTES * (rows.to - rows.from) + (4 + 4 * slots) * (days.to - days.from))
-  const view = new DataView(bytes.buffer)
-  view.setUint32(32, charger)
-  bytes.set(sha256(joined(salt, bytes.subarray(32, 36))))
-  let at = 36
-  for (let k = rows.from; k < rows.to; k++, at += READING_BYTES) {
-    view.setFloat64(at, readings.fromMs[k]!)
-    view.setFloat64(at + 8, readings.toMs[k]!)
-    view.setFloat64(at + 16, canonical(readings.powerW[k]!))
-    view.setFloat64(at + 24, canonical(readings.registerWh[k]!))
-    view.setUint8(at + 32, readings.quality[k]!)
-  }
-  for (let k = days.from; k < days.to; k++) {
-    view.setInt32(at, history!.day[k]!)
-    at += 4
-    for (let slot = 0; slot < slots; slot++, at += 4) view.setInt32(at, history!.milliWh[k * slots + slot]!)
-  }
-  return bytes
-}
-/** One NaN, one zero. */
-const canonical = (x: number): number => (Number.isNaN(x) ? Number.NaN : x + 0)
-
 const sha256 = (bytes: Uint8Array): Buffer => hash('sha256', bytes, 'buffer')
-const joined = (a: Uint8Array, b: Uint8Array): Uint8Array => {
-  const bytes = new Uint8Array(a.length + b.length)
-  bytes.set(a)
-  bytes.set(b, a.length)
-  return bytes
-}
-const leafPrefix = Uint8Array.of(0)
-const leafHash = (leaf: Uint8Array): Buffer => sha256(joined(leafPrefix, leaf))
 /** The core may not import the log's own tree (src/audit/merkle.ts); test/core/verdict.test.ts holds the two together. */
 function rootOf(leafHashes: readonly Uint8Array[]): Buffer {
   if (leafHashes.length === 0) return sha256(new Uint8Array(0))
@@ -110,10 +105,9 @@ function rootOf(leafHashes: readonly Uint8Array[]): Buffer {
   }
   return Buffer.from(level[0]!)
 }
+const node = Buffer.alloc(65, 1)
 function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
-  const bytes = new Uint8Array(65)
-  bytes[0] = 1
-  bytes.set(left, 1)
-  bytes.set(right, 33)
-  return sha256(bytes)
+  node.set(left, 1)
+  node.set(right, 33)
+  return sha256(node)
 }
