@@ -1,0 +1,121 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
+import { openStore } from '../../adapters/stores/sqlite/open.ts'
+import { build, run, start } from '../cli/built.ts'
+
+let cwd: string
+let built: ReturnType<typeof build>
+const gridbridge = (...args: string[]) => run(built.bin, args, { cwd })
+const open = () => openStore({ dir: join(cwd, 'data'), origin: 'grid.example/log', runtime: createVirtualRuntime(0) })
+const leaf = (i: number) => Buffer.from(JSON.stringify({ at: i, fact: { kind: 'noted', what: `note ${i}` }, turn: i }))
+async function append(count: number): Promise<string> {
+  const { journal, close } = open()
+  const from = journal.size()
+  await journal.append(
+    from,
+    Array.from({ length: count }, (_, i) => leaf(from + i)),
+    [],
+  )
+  const note = journal.checkpoint()
+  await close()
+  return note
+}
+beforeAll(async () => {
+  built = build()
+  cwd = mkdtempSync(join(tmpdir(), 'gridbridge-'))
+  await append(300)
+}, 60_000)
+afterAll(() => {
+  built.remove()
+  rmSync(cwd, { recursive: true })
+})
+
+describe('the log from the command line', () => {
+  it('an entry is proven in a file, which says no to every other entry', async () => {
+    const made = await gridbridge('audit', 'prove', '280', 'data/gridbridge.db')
+    expect([made.code, made.stdout.split('\n')[0]]).toEqual([0, 'entry 280 of 300: entry-280.json, proven by entry-280.tlog-proof'])
+    expect(readFileSync(join(cwd, 'entry-280.json'))).toEqual(leaf(280))
+    const check = (entry: string) => gridbridge('audit', 'check', 'entry-280.tlog-proof', entry, '--key', 'data/audit.pub')
+    expect(await check('entry-280.json')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^ok: this is entry 280 of 300 in grid.example\/log\n/),
+    })
+    writeFileSync(join(cwd, 'other.json'), leaf(281))
+    expect(await check('other.json')).toMatchObject({ code: 3, stdout: expect.stringMatching(/^not proven: this entry is not number 280/) })
+    expect(await gridbridge('audit', 'prove', '300', 'data/gridbridge.db')).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining('GB-1212'),
+    })
+    expect(await gridbridge('audit', 'check', 'entry-280.tlog-proof', 'entry-280.json')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('whom to trust'),
+    })
+  })
+  it('an exported folder is verified as the file is', async () => {
+    expect(await gridbridge('audit', 'export-log', 'log', 'data/gridbridge.db')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^300 entries in log: 6 files/),
+    })
+    expect(readdirSync(join(cwd, 'log/tile')).sort()).toEqual(['0', '1', 'entries'])
+    expect(await gridbridge('audit', 'verify', 'log', '--key', 'data/audit.pub')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^ok: 300 entries/),
+    })
+  })
+  it('the page holds the compiled verifier', async () => {
+    expect((await gridbridge('audit', 'page')).code).toBe(0)
+    const html = readFileSync(join(cwd, 'check-proof.html'), 'utf8')
+    const { imports } = JSON.parse(/<script type="importmap">(.*)<\/script>/.exec(html)![1]!) as { imports: Record<string, string> }
+    const sources = Object.values(imports).map(url => Buffer.from(url.split(',')[1]!, 'base64').toString())
+    // Every import is one of the map, and none needs what a browser does not have.
+    for (const source of sources) {
+      for (const [, name] of source.matchAll(/from\s*['"]([^'"]+)['"]/g)) expect(Object.keys(imports)).toContain(name)
+      expect(source).not.toMatch(/\bBuffer\b|\bprocess\b|node:/)
+    }
+  })
+})
+
+describe('gridbridge witness', () => {
+  it('cosigns what grows, holds a folder alone, survives kill -9, and what it holds is what audit verify compares with', async () => {
+    const serve = () =>
+      start(built.bin, ['--json', 'witness', '--log', 'data/audit.pub', '--name', 'dso.example/w', '--port', '0'], { cwd })
+    const add = (port: string, body: string) => fetch(`http://127.0.0.1:${port}/add-checkpoint`, { method: 'POST', body })
+    let witness = serve()
+    let [, port] = await witness.seen(/"port":(\d+)/)
+    const older = await append(1)
+    expect((await add(port!, `old 0\n\n${older}`)).status).toBe(200)
+    expect((await gridbridge('witness', '--log', 'data/audit.pub', '--port', '0')).code).not.toBe(0)
+    witness.child.kill('SIGKILL')
+    await witness.done
+
+    witness = serve()
+    ;[, port] = await witness.seen(/"port":(\d+)/)
+    const held = await add(port!, `old 0\n\n${await append(1)}`)
+    expect([held.status, held.headers.get('content-type'), await held.text()]).toEqual([409, 'text/x.tlog.size', '301\n'])
+    const cosigned = join(cwd, 'witness-data', readdirSync(join(cwd, 'witness-data')).find(f => f.endsWith('.checkpoint'))!)
+    expect(await gridbridge('audit', 'verify', 'data/gridbridge.db', '--key', 'data/audit.pub', '--since', cosigned)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('since: the log extends the checkpoint of 301 entries'),
+    })
+    const vkey = readFileSync(join(cwd, 'witness-data/witness.pub'), 'utf8').trim()
+    writeFileSync(
+      join(cwd, 'policy.txt'),
+      `log ${readFileSync(join(cwd, 'data/audit.pub'), 'utf8').trim()}\nwitness DSO ${vkey}\nquorum DSO\n`,
+    )
+    expect(await gridbridge('audit', 'verify', 'data/gridbridge.db', '--policy', 'policy.txt')).toMatchObject({
+      code: 3,
+      stdout: expect.stringMatching(/^not-witnessed: the policy asks for DSO, cosigned by no witness of it/),
+    })
+    const store = open()
+    await store.registry.set('audit.cosigned', readFileSync(cosigned, 'utf8'))
+    await store.close()
+    const seen = await gridbridge('audit', 'verify', 'data/gridbridge.db', '--policy', 'policy.txt')
+    expect([seen.code, seen.stdout]).toEqual([0, expect.stringMatching(/witnessed: the first 301 entries, by DSO at \d{4}-/)])
+    witness.child.kill('SIGTERM')
+    expect((await witness.done).code).toBe(0)
+    expect(existsSync(join(cwd, 'witness-data', 'witness.key'))).toBe(true)
+  }, 30_000)
+})
