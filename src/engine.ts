@@ -17,6 +17,7 @@ import { createBeyondRecord, givesBack, isUnwritable, owedOf, sentIn } from './e
 import { bootedFact, drewAt } from './engine/boots.ts'
 import { fleetFact } from './engine/capabilities.ts'
 import { commandsOf } from './engine/commands.ts'
+import { fleetHistory } from './engine/history.ts'
 import { type Inbox, inputsOf, isEmpty, newInbox, putBack } from './engine/inbox.ts'
 import { createProgress, isStep, markOf, type Told } from './engine/progress.ts'
 import { entries, recover } from './engine/recover.ts'
@@ -436,6 +437,7 @@ export function createEngine(world: World): Engine {
     },
     events: () => [...state.events.values()].map(e => eventView(e, Math.floor(now() / 1000))),
     figures: targets => fleetFigures(state, targets, meters.latest(), now(), options.freshMs),
+    history: (targets, span) => fleetHistory(chargersOf(state.fleet, rangesOf(state.fleet, targets)), meters, span),
     follow: (adapter, listener) => progress.follow({ adapter, tell: listener }),
     heard: sources.heard,
   }

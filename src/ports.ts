@@ -199,6 +199,8 @@ export type Capabilities = {
   readonly maxA: number
   /** Steps that a limit is rounded down to, in amps; 0.1 is the wire's own. */
   readonly stepA: number
+  /** The only limits that it takes besides 0, A, ascending, instead of equal steps. */
+  readonly stepsA?: readonly number[]
   readonly maxStackLevel: number
   /** Periods in one schedule. */
   readonly depth: number
@@ -297,6 +299,15 @@ export type FleetFigures = {
   readonly optedOut: number
 }
 
+/** `wh` of a step is the sum of those that are known, `known` of `chargers`; NaN where nobody is. */
+export type FleetHistory = {
+  readonly fromS: Second
+  readonly stepS: number
+  readonly chargers: number
+  readonly wh: Float64Array
+  readonly known: Uint32Array
+}
+
 /** What the engine offers to signal adapters. */
 export interface Bridge {
   readonly registry: Registry
@@ -311,6 +322,8 @@ export interface Bridge {
   event(id: string): EventView | undefined
   events(): readonly EventView[]
   figures(targets: readonly Target[]): FleetFigures
+  /** Energy of all under some targets in equal steps of whole minutes, from `Meters.history`. A step of a charger that is not whole is not known of it. */
+  history(targets: readonly Target[], span: { readonly fromS: Second; readonly toS: Second; readonly stepS: number }): Promise<FleetHistory>
   /** Calls `listener` after each step of an event of this adapter (or of all, with undefined). Returns how to stop. */
   follow(adapter: string | undefined, listener: (progress: Progress) => void): () => void
   /** Tells the engine when the source was last heard; older than its own `staleMs` means the signal is stale (alarm, nothing new is started). */

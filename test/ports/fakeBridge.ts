@@ -114,6 +114,10 @@ export function fakeBridge(startMs: Instant = Date.UTC(2026, 0, 31, 17)): FakeBr
       limitedTo: { chargers: 0, limitW: 0 },
       optedOut: 0,
     }),
+    async history(_, { fromS, toS, stepS }) {
+      const count = (toS - fromS) / stepS
+      return { fromS, stepS, chargers: 8, wh: new Float64Array(count).fill(28_000), known: new Uint32Array(count).fill(8) }
+    },
     follow(adapter, listener) {
       const follower = { adapter, listener }
       followers.add(follower)

@@ -146,3 +146,6 @@ export const realPower = (scale: SiScale = 'none'): ItemBase => ({
   scale,
   power: { hertz: 50, voltage: 230, ac: true },
 })
+
+/** Real energy in Wh; energy has no attributes. */
+export const realEnergy = (scale: SiScale = 'none'): ItemBase => ({ name: 'energyReal', description: 'RealEnergy', units: 'Wh', scale })

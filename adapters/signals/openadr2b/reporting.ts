@@ -1,6 +1,7 @@
 // Our side of EiReport: requests taken, refused and cancelled, data sent when due.
 import { randomUUID } from 'node:crypto'
 import type { Bridge } from '../../../src/ports.ts'
+import { HISTORY, type HistoryReports } from './history.ts'
 import type { Known } from './known.ts'
 import type { KnownMessage } from './messages.ts'
 import { type EiResponse, ok } from './parts.ts'
@@ -15,13 +16,14 @@ export type ReportingOptions = {
   readonly bridge: Bridge
   readonly known: Known
   readonly telemetry: Telemetry
+  readonly history: HistoryReports
   readonly venID: () => string
   readonly reply: (message: KnownMessage) => void
   /** Called whenever the time of the next report may have changed. */
   readonly replan: () => void
 }
 
-export const createReporting = ({ peer, bridge, known, telemetry, venID, reply, replan }: ReportingOptions) => {
+export const createReporting = ({ peer, bridge, known, telemetry, history, venID, reply, replan }: ReportingOptions) => {
   const keep = () => known.keepRequests(telemetry.requests())
 
   const send = (reports: readonly Report[]): void => {
@@ -55,24 +57,32 @@ export const createReporting = ({ peer, bridge, known, telemetry, venID, reply, 
       return {
         kind: 'oadrRegisterReport',
         requestID: randomUUID(),
-        reports: telemetry.describe(bridge.now()),
+        reports: [...telemetry.describe(bridge.now()), history.describe(bridge.now())],
         venID: venID(),
         reportRequestID,
       }
     },
     /** Answers with all that is pending [R329], then sends what is due at once. Returns the id of a request for metadata, if there was one. */
     take: async (requests: readonly ReportRequest[], requestID: string): Promise<string | undefined> => {
-      const refusals = telemetry.add(
-        requests.filter(r => r.reportSpecifierID !== METADATA),
-        bridge.now(),
-      )
+      const nowMs = bridge.now()
+      const past = requests.filter(r => r.reportSpecifierID === HISTORY)
+      const refusals = [
+        ...telemetry.add(
+          requests.filter(r => r.reportSpecifierID !== METADATA && r.reportSpecifierID !== HISTORY),
+          nowMs,
+        ),
+        ...past.flatMap(r => history.refusalOf(r, nowMs) ?? []),
+      ]
+      const told = past.filter(r => !refusals.some(x => x.reportRequestID === r.reportRequestID))
       for (const { reportRequestID, code } of refusals) await bridge.note('openadr2b.reportRefused', { peer, reportRequestID, code })
       const first = refusals[0]
       const response: EiResponse = first
         ? { code: first.code, description: `${first.reportRequestID}: ${first.why}`, requestID }
         : ok(requestID)
-      reply({ kind: 'oadrCreatedReport', response, pending: telemetry.pending(), venID: venID() })
+      const pending = [...telemetry.pending(), ...told.map(r => r.reportRequestID)]
+      reply({ kind: 'oadrCreatedReport', response, pending, venID: venID() })
       await keep()
+      for (const request of told) send([await history.report(request, nowMs)])
       await sendDue()
       return requests.find(r => r.reportSpecifierID === METADATA)?.reportRequestID
     },

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Target } from '../../../src/core/model.ts'
 import type { Bridge, Progress, Runtime } from '../../../src/ports.ts'
 import { createExchange, type Heard, isNotRecorded, NotRegistered, noteChanges, Unreachable } from './exchange.ts'
+import { createHistory } from './history.ts'
 import type { Service, Transport } from './http.ts'
 import { createJudge } from './judge.ts'
 import { createKnown } from './known.ts'
@@ -48,14 +49,16 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
   const roots = (): readonly Target[] => [...bridge.registry.nodes()].filter(n => n.parent === -1).map(n => ({ kind: 'node', node: n.no }))
   const fleet = () => (options.fleet ? resolved(options.fleet) : roots())
 
-  const telemetry = createTelemetry({
-    minS: options.telemetryMinS,
-    venID: () => known.registration()?.venID ?? options.venName,
-    resources: [
-      { id: '', figures: () => bridge.figures(fleet()) },
-      ...options.resources.map(r => ({ id: r.value, figures: () => bridge.figures(resolved([r])) })),
-    ],
-  })
+  const venID = () => known.registration()?.venID ?? options.venName
+  /** The whole, and each part with an rID of its own. */
+  const resources = [{ id: '', targets: fleet }, ...options.resources.map(r => ({ id: r.value, targets: () => resolved([r]) }))].map(
+    ({ id, targets }) => ({
+      id,
+      figures: () => bridge.figures(targets()),
+      history: (span: Parameters<Bridge['history']>[1]) => bridge.history(targets(), span),
+    }),
+  )
+  const telemetry = createTelemetry({ minS: options.telemetryMinS, venID, resources })
 
   /** Not below what the VTN asks for, not above a fifth of the mean length of events [R500]. */
   const pollMs = (): number => {
@@ -91,6 +94,7 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
     bridge,
     known,
     telemetry,
+    history: createHistory({ resources, venID }),
     venID: () => ids().venID,
     reply: m => reply('EiReport', m),
     replan: () => planReports(),

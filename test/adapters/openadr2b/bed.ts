@@ -7,7 +7,7 @@ import type { KnownMessage, Message } from '../../../adapters/signals/openadr2b/
 import { createMemoryRegistry } from '../../../adapters/stores/memory/registry.ts'
 import { createVtn, loadDispatch, type PlannedEvent, type VtnOptions } from '../../../simulations/grid/vtn2b.ts'
 import type { GridEvent } from '../../../src/core/model.ts'
-import type { Bridge, EventView, FleetFigures, Judgement, Progress, Registry } from '../../../src/ports.ts'
+import type { Bridge, EventView, FleetFigures, FleetHistory, Judgement, Progress, Registry } from '../../../src/ports.ts'
 
 export const T0 = Date.UTC(2026, 10, 21, 18, 0, 0)
 export const MARKET = 'http://market.example/ev-dsr'
@@ -59,6 +59,11 @@ export const createBed = async (
   const listeners = new Set<(p: Progress) => void>()
   const bed = {
     figures: FIGURES as FleetFigures,
+    history: ((_, { fromS, toS, stepS }) => {
+      const n = (toS - fromS) / stepS
+      const known = Uint32Array.from({ length: n }, (_, k) => (k === 0 ? 10 : k === 1 ? 4 : 0))
+      return { fromS, stepS, chargers: 10, wh: Float64Array.from(known, x => (x === 0 ? Number.NaN : x * 1_000)), known }
+    }) as (...asked: Parameters<Bridge['history']>) => FleetHistory,
     judge: (_: GridEvent): Judgement | undefined => undefined,
   }
   const bridge: Bridge = {
@@ -89,6 +94,7 @@ export const createBed = async (
     event: id => views.get(id),
     events: () => [...views.values()],
     figures: () => bed.figures,
+    history: async (targets, span) => bed.history(targets, span),
     follow: (_, listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)

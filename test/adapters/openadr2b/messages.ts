@@ -1,9 +1,11 @@
 // One of every message that we or the simulated VTN emit, with every optional part present somewhere.
 
+import { createHistory } from '../../../adapters/signals/openadr2b/history.ts'
 import type { KnownMessage, Oadr20bEvent, Report, ReportRequest } from '../../../adapters/signals/openadr2b/messages.ts'
 import { type ItemBase, ok, realPower } from '../../../adapters/signals/openadr2b/parts.ts'
 
 const T0 = Date.UTC(2026, 10, 21, 18, 0, 0)
+const history = createHistory({ resources: [{ id: '', history: () => Promise.reject(new Error('not asked')) }], venID: () => 'VEN_1' })
 
 export const currency: ItemBase = { name: 'currencyPerKWh', description: 'currencyPerKWh', units: 'GBP', scale: 'none' }
 
@@ -235,7 +237,7 @@ export const everyMessage: Readonly<Record<string, KnownMessage>> = {
   metadata: {
     kind: 'oadrRegisterReport',
     requestID: 'r',
-    reports: [metadata('METADATA_TELEMETRY_USAGE'), metadata('METADATA_TELEMETRY_STATUS')],
+    reports: [metadata('METADATA_TELEMETRY_USAGE'), metadata('METADATA_TELEMETRY_STATUS'), history.describe(T0)],
     venID: 'V',
     reportRequestID: 'RR0',
   },

@@ -56,8 +56,9 @@ describe('registering', () => {
     expect(message.reports.map(r => [r.reportName, r.reportRequestID, r.durationS])).toEqual([
       ['METADATA_TELEMETRY_USAGE', '0', 3600],
       ['METADATA_TELEMETRY_STATUS', '0', 3600],
+      ['METADATA_HISTORY_USAGE', '0', 5_184_000],
     ])
-    expect(message.reports.flatMap(r => r.descriptions.map(d => d.samplingRate !== undefined))).toEqual([true, true])
+    expect(message.reports.flatMap(r => r.descriptions.map(d => d.samplingRate !== undefined))).toEqual([true, true, true])
   })
   it("R301: the VTN's own metadata, even empty, is answered by oadrRegisteredReport", async () => {
     await begin()
@@ -570,6 +571,54 @@ describe('reports', () => {
       rID: 'status',
       value: { kind: 'status', online: true, manualOverride: false, control: { setPoint: { min: 14_000, max: 70_000, current: 45_000 } } },
     })
+  })
+  it('HISTORY_USAGE: energy of the past, once, interval by interval; what meters do not say is said [R318, R331, R337]', async () => {
+    await quiet()
+    bed.runtime.advance(0)
+    const interval = { dtstartMs: T0 - 3 * 1_800_000, durationS: 4 * 1_800 }
+    await want(
+      ask({
+        reportSpecifierID: 'history',
+        granularityS: 1_800,
+        reportBackS: 0,
+        interval,
+        points: [{ rID: 'history', readingType: 'Direct Read' }],
+      }),
+    )
+    await bed.runtime.advance(60_000)
+    expect(bed.sent('oadrCreatedReport')[0]).toMatchObject({ response: { code: '200' }, pending: ['RR1'] })
+    const [report] = bed.sent('oadrUpdateReport').flatMap(u => u.reports)
+    expect(report).toMatchObject({
+      reportName: 'HISTORY_USAGE',
+      reportSpecifierID: 'history',
+      dtstartMs: T0 - 3 * 1_800_000,
+      durationS: 5_400,
+    })
+    expect(report!.intervals.map(i => [i.dtstartMs, i.durationS, i.points[0]!.value, i.points[0]!.quality])).toEqual([
+      [T0 - 5_400_000, 1_800, { kind: 'float', value: 10_000 }, 'Quality Good - Non Specific'],
+      [T0 - 3_600_000, 1_800, { kind: 'float', value: 4_000 }, 'Quality Uncertain - Non Specific'],
+      [T0 - 1_800_000, 1_800, { kind: 'float', value: 0 }, 'Quality Bad - Non Specific'],
+    ])
+  })
+  it.each([
+    ['454', { granularityS: 90 }],
+    ['454', { interval: { dtstartMs: T0 + 60_000, durationS: 1_800 } }],
+    ['454', { interval: { dtstartMs: T0 - 90 * 86_400_000, durationS: 1_800 } }],
+    ['454', { granularityS: 60, interval: { dtstartMs: T0 - 50 * 86_400_000, durationS: 0 } }],
+    ['452', { points: [{ rID: 'history:nobody', readingType: 'Direct Read' }] }],
+  ])('HISTORY_USAGE that is not offered is refused with %s: %j', async (code, over) => {
+    await quiet()
+    await want(
+      ask({
+        reportSpecifierID: 'history',
+        granularityS: 1_800,
+        reportBackS: 0,
+        points: [{ rID: 'history', readingType: 'Direct Read' }],
+        ...over,
+      }),
+    )
+    expect(bed.sent('oadrCreatedReport')[0]).toMatchObject({ response: { code }, pending: [] })
+    expect(bed.sent('oadrUpdateReport')).toEqual([])
   })
   it('R329: oadrCreatedReport lists all that is pending', async () => {
     await quiet()
