@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
@@ -10,10 +11,11 @@ import { cosignedKey } from './audit/cosigned.ts'
 import { atOnce } from './audit/crypto.ts'
 import { type Policy, policyOf } from './audit/policy.ts'
 import type { LogReader } from './audit/verify.ts'
-import { ConfigError, type ConfigOf, type Loaded, loadConfig, type ProgrammeConfig, type Sources } from './config.ts'
+import { ConfigError, type ConfigOf, describeConfig, type Loaded, loadConfig, type ProgrammeConfig, type Sources } from './config.ts'
 import type { Programme } from './core/model.ts'
 import type { State } from './core/state.ts'
 import type { Engine } from './engine.ts'
+import { recordConfig } from './operations/configChange.ts'
 import type { Cosigning } from './operations/cosign.ts'
 import type { Scrub } from './operations/erasure.ts'
 import type { Operations } from './operations/index.ts'
@@ -201,6 +203,8 @@ async function assemble(
   closers.push(() => alarms.stop())
   closers.push(() => engine.stop())
   await engine.start()
+  const secrets = createHmac('sha256', store.seedKey).update(JSON.stringify(config)).digest('hex')
+  await recordConfig(engine, describeConfig({ config, file: null, origins: new Map() }), secrets)
   keepEvidence(engine, runtime, config.retention)
   operations.readings.start()
   closers.push(() => operations.readings.stop())

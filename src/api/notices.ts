@@ -68,6 +68,7 @@ export function createNotices(options: NoticesOptions): Notices {
   const count = (result: DeliveryResult, notices: number, url: string, detail: string) => {
     counts[result] += notices
     options.onDelivery?.(result, url, detail)
+    engine.sink.note('noticesSent', { endpoint: endpoints.findIndex(e => e.url === url), result, notices, detail })
   }
   const outlets = endpoints.map(endpoint => outlet(endpoint, options, count))
   const last = new Map<ChargerNo, string>()

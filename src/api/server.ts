@@ -30,6 +30,7 @@ import { sessionRoutes } from './routes/sessions.ts'
 import { settlementRoutes } from './routes/settlement.ts'
 import { subjectRoutes } from './routes/subjects.ts'
 import { submissionRoutes } from './routes/submissions.ts'
+import { createSignIns } from './signIns.ts'
 
 export type ApiOptions = {
   readonly engine: Engine
@@ -88,7 +89,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
 
   const authenticate = createAuthenticate(tokens)
   const rate = createRate(perMinute, engine.now)
-  const noteRefusal = createRefusals(engine, error => app.log.error(error))
+  const refusals = createRefusals(engine, error => app.log.error(error))
+  const signedIn = createSignIns(engine, error => app.log.error(error))
   const paths = createPaths()
   app.addHook('onRoute', route => paths.add(route.method, route.url))
 
@@ -96,6 +98,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     const { scope, unlimited, produces = ['application/json'] } = request.routeOptions.config
     if (request.is404) return
     if (scope !== undefined) request.principal = authenticate(request.headers.authorization)
+    if (request.principal) signedIn(request.principal.name)
     const waitS = unlimited ? 0 : rate(request.principal?.name ?? '')
     if (waitS > 0) throw new ApiProblem(429, 'too-many-requests', `wait ${waitS} s`, { headers: { 'retry-after': String(waitS) } })
     if (scope !== undefined) demand(request.principal!, scope)
@@ -106,9 +109,9 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   function answer(error: unknown, request: FastifyRequest, reply: FastifyReply) {
     const problem = problemOf(error, request, engine.trouble() !== null)
     if (problem.status >= 500 && problem !== error) app.log.error(error)
-    if (request.routeOptions?.config?.changes) {
+    if (request.routeOptions?.config?.changes || problem.status === 401 || problem.status === 403) {
       const { name = null } = request.principal ?? {}
-      noteRefusal({ route: `${request.method} ${request.routeOptions.url}`, by: name, code: problem.code, status: problem.status })
+      refusals.refused({ route: `${request.method} ${request.routeOptions.url}`, by: name, code: problem.code, status: problem.status })
     }
     return reply
       .code(problem.status)
@@ -134,7 +137,10 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     cosigning: options.cosigning,
     ocppVersion: options.ocppVersion,
   })
-  app.addHook('onClose', async () => metrics.stop())
+  app.addHook('onClose', async () => {
+    metrics.stop()
+    refusals.stop()
+  })
   const context: Context = {
     engine,
     operations,

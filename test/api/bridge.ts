@@ -131,6 +131,8 @@ export async function startBridge(
   const get = (url: string, headers: Record<string, string> = ana) => api.inject({ method: 'GET', url, headers })
   const send = (method: 'POST' | 'DELETE' | 'PUT', url: string, body?: object, headers: Record<string, string> = ana) =>
     api.inject({ method, url, headers, ...(body === undefined ? {} : { payload: body }) })
+  // The first request of a token is recorded: it is behind us before a test counts entries.
+  await get('/v1/events')
   /** What was noted in the record, in order. */
   const notes: { what: string; about: Record<string, unknown> }[] = []
   engine.listen(facts => {

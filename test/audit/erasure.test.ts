@@ -75,18 +75,9 @@ async function aDay(): Promise<void> {
     b.meter({ [home.id]: 1800 + i, n0: 1900, n1: 1900 })
   }
   const selected = (await b.send('POST', '/v1/dispatch-orders', { node: 'BATH/BATH-11', limit: { amps: 6 }, durationS: 600 })).json()
-  const operated = await b.send(
-    'POST',
-    `/v1/dispatch-orders/${selected.id}/operate`,
-    { reason: 'thermalOverload', text: home.words },
-    {
-      authorization: 'Bearer ana-has-every-scope-there-is',
-      'if-match': String(selected.etag ?? '*'),
-      'idempotency-key': 'k1',
-    },
-  )
-  if (operated.statusCode === 200 || operated.statusCode === 201)
-    await b.send('POST', `/v1/register/${encodeURIComponent(operated.json().event)}/review`, { by: 'Jane Smith', note: home.words })
+  const sure = { authorization: 'Bearer ana-has-every-scope-there-is', 'if-match': selected.etag, 'idempotency-key': 'k1' }
+  const fired = await b.send('POST', `/v1/dispatch-orders/${selected.id}/operate`, { reason: 'thermalOverload', text: home.words }, sure)
+  await b.send('POST', `/v1/register/${encodeURIComponent(fired.json().event)}/review`, { by: 'Jane Smith', note: home.words })
   await b.seconds(30)
 }
 function own(charger: number): Parameters<Bridge['engine']['bridge']['submit']> {
