@@ -72,9 +72,12 @@ export function settledText(x: Settled): string {
   const { none, perUnitSP, perMeterSP } = x.floors
   return [
     `${x.event}: ${gbp(x.gbp)} among ${x.statements.length}, by ${x.split}`,
-    `  verdict ${x.verdict} (revision ${x.verdictRevision}), baseline ${x.baselineRule}, ${percent(x.coverage)} metered`,
+    `  verdict ${x.verdict} (revision ${x.verdictRevision}), baseline ${x.baselineRule}, ${percent(x.coverage)} metered, ${percent(x.availability)} available`,
     `  asked ${wattHours(x.askedWh)}, delivered ${wattHours(x.deliveredWh)}, ratio ${percent(x.ratio)}`,
     `  floors: none ${wattHours(none)}, per unit ${wattHours(perUnitSP)}, per meter ${wattHours(perMeterSP)}`,
+    ...(x.freeRiders.count === 0
+      ? []
+      : [`  free riders: ${x.freeRiders.count} chargers that drew nothing before, ${percent(x.freeRiders.shareWh)} of what is credited`]),
     x.gbpPerMWh === null
       ? '  the amount was given'
       : `  scheme ${x.scheme} at GBP ${x.gbpPerMWh}/MWh by ${perTexts[x.per]}${x.exact ? '' : ' ▲ a band, not a contract: an estimate'}`,

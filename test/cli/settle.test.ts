@@ -27,6 +27,8 @@ const settled = {
   ratio: 0.75,
   floors: { none: 4500, perMeterSP: 4800, perUnitSP: 4600 },
   coverage: 1,
+  availability: 0.9,
+  freeRiders: { count: 2, shareWh: 0.01 },
   gbp: 1.35,
   periods: [
     {
@@ -75,9 +77,10 @@ describe('gridbridge settle', () => {
     expect(settledText(settled)).toBe(
       [
         'openadr2b:vtn:e1: GBP 1.35 among 2, by delivered',
-        '  verdict partial (revision 2), baseline meterBefore-1, 100.0 % metered',
+        '  verdict partial (revision 2), baseline meterBefore-1, 100.0 % metered, 90.0 % available',
         '  asked 6.0 kWh, delivered 4.5 kWh, ratio 75.0 %',
         '  floors: none 4.5 kWh, per unit 4.6 kWh, per meter 4.8 kWh',
+        '  free riders: 2 chargers that drew nothing before, 1.0 % of what is credited',
         '  scheme ssen at GBP 300/MWh by settlement period ▲ a band, not a contract: an estimate',
         '    2026-05-12T17:00:00.000Z to 2026-05-12T17:30:00.000Z: asked 6.0 kWh, delivered 4.5 kWh, factor 0.750, GBP 1.35',
         '',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { accuracyOf, deliveredInterval, isSettleable, passOf } from '../../src/core/verify/accuracy.ts'
+import { accuracyOf, deliveredInterval, passOf } from '../../src/core/verify/accuracy.ts'
 import { complianceOf } from '../../src/core/verify/compliance.ts'
 import { pairUp } from '../../src/core/verify/load.ts'
 
@@ -115,11 +115,4 @@ test.each([
   ['something else', 0.1],
 ])('a meter of class %j may err by %d', (meterClass, accuracy) => {
   expect(accuracyOf(meterClass)).toBe(accuracy)
-})
-test.each([
-  [0.1, null, true],
-  [0.02, 0.02, true],
-  [0.1, 0.02, false],
-])('a meter of %d under a scheme that wants %j is settleable: %j', (accuracy, atMost, is) => {
-  expect(isSettleable(accuracy, atMost)).toBe(is)
 })

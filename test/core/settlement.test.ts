@@ -58,6 +58,7 @@ describe('who gets what', () => {
     expect(
       settled(v, ['a', 'b', 'c'], [0, 1, 2], { split: 'availability', money: { amountPence: 100 } }).statements.map(s => s.pence),
     ).toEqual([100, 0, 0])
+    expect(settled(v, ['a'], [0, 0, 0]).availability).toBeCloseTo(1 / 3, 9)
   })
   test('chargers of one participant are one statement', () => {
     const { statements } = settled(three, ['north', 'south'], [0, 0, 1])
@@ -138,6 +139,10 @@ describe('what it comes to', () => {
       pence: 1250,
       periods: [{ factor: null }, { pounds: null }],
     })
+  })
+  test('who drew nothing before and is credited is a free rider', () => {
+    const v = verdict([[1000, 400], [200, 0]], 1000, ['none', 'idle']) // biome-ignore format: a table
+    expect(settled(v, ['a'], [0, 0]).freeRiders).toEqual({ count: 1, shareWh: 0.25 })
   })
   test('who belongs to nobody is in no sum', () => {
     expect(settled(three, ['a'], [0, -1, -1])).toMatchObject({ deliveredWh: 1200, statements: [{ chargers: 1 }] })

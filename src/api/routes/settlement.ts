@@ -34,6 +34,8 @@ const settlement = s.named(
     ratio: share,
     floors: z.object(Object.fromEntries(floors.map(f => [f, wh])) as Record<(typeof floors)[number], typeof wh>),
     coverage: z.number(),
+    availability: share.describe('charger-periods that were there and metered, of all'),
+    freeRiders: z.object({ count: z.number().int(), shareWh: z.number() }).describe('credited, though they drew nothing to be curtailed'),
     gbp: z.number().describe('the sum of the statements, to the penny'),
     periods: z.array(
       z.object({

@@ -22,9 +22,6 @@ export function accuracyOf(meterClass: string): number {
   return UNKNOWN_ACCURACY
 }
 
-/** May this meter be settled on under a scheme that wants errors of at most `atMost`? null: the scheme has no such rule. */
-export const isSettleable = (accuracy: number, atMost: number | null): boolean => atMost === null || accuracy <= atMost
-
 export type DeliveredInterval = { readonly lowWh: number; readonly deliveredWh: number; readonly highWh: number }
 /**
  * Where a baseline comes from decides what a meter's error does to delivery. `sameMeter`: baseline and actual were read on the same meter, whose error

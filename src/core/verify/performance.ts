@@ -87,9 +87,9 @@ export function availabilityFactor(contracted: ArrayLike<number>, available: Arr
 
 /**
  * Free riders: participants credited with delivery though nothing could have been curtailed at dispatch (nobody plugged in, none planned). `deliveredWh`
- * and `curtailableW` by participant; `shareWh` of what is credited at all.
+ * and `curtailable` (any measure of it, 0: nothing) by participant; `shareWh` of what is credited at all.
  */
-export function freeRiders(deliveredWh: ArrayLike<number>, curtailableW: ArrayLike<number>): { count: number; shareWh: number } {
+export function freeRiders(deliveredWh: ArrayLike<number>, curtailable: ArrayLike<number>): { count: number; shareWh: number } {
   let credited = 0
   let free = 0
   let count = 0
@@ -97,7 +97,7 @@ export function freeRiders(deliveredWh: ArrayLike<number>, curtailableW: ArrayLi
     const wh = deliveredWh[k]!
     if (!(wh > 0)) continue
     credited += wh
-    if (curtailableW[k]! > 0) continue
+    if (curtailable[k]! > 0) continue
     count++
     free += wh
   }

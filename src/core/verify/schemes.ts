@@ -13,8 +13,6 @@ export type Scheme = {
   readonly payFactor: PayFactor
   /** Where negative delivery counts as none. */
   readonly floor: Floor
-  /** The most that a meter may err by, as a share; null: the scheme has no such rule. */
-  readonly maxMeterError: number | null
 }
 
 const plain = { cap: null, floor: null, squaredBelow: null } as const
@@ -37,7 +35,6 @@ export const dfs: Scheme = {
     ],
   },
   floor: 'none',
-  maxMeterError: null,
 }
 
 /**
@@ -60,7 +57,6 @@ export const ssen = ({ from = 0.5 } = {}): Scheme => ({
     ],
   },
   floor: 'perUnitSP',
-  maxMeterError: null,
 })
 
 /** Flexible Power: within the grace of the ask all of it is paid; below, `slope` percent less for each percent missing. */
@@ -78,7 +74,6 @@ export const flexiblePower = ({ grace = 0.05, slope = 3 } = {}): Scheme => ({
     ],
   },
   floor: 'perUnitSP',
-  maxMeterError: null,
 })
 
 /** ERCOT ERS, Nodal Protocols section 8: the factor is the ratio, squared below 0.85; a portfolio passes at 0.95. */
@@ -97,7 +92,6 @@ export const ercot = ({ squaredBelow = 0.85 } = {}): Scheme => ({
     ],
   },
   floor: 'none',
-  maxMeterError: null,
 })
 /** A portfolio passes in availability and in performance each at this (ERCOT Nodal 8). */
 export const ERCOT_PASSES_FROM = 0.95
@@ -117,7 +111,6 @@ export const proportional: Scheme = {
     ],
   },
   floor: 'none',
-  maxMeterError: null,
 }
 
 /** With the bands as found. */

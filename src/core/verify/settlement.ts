@@ -1,9 +1,9 @@
-import { type NonResponse, nonResponses, type Second } from '../model.ts'
+import { nonResponses, type Second } from '../model.ts'
 import { type Floored, floored, totalWh } from './floors.ts'
-import { coverageOf, type Grid, type Load, rowOf, sumBy, withoutUnknown } from './load.ts'
+import { coverageOf, deliveredWh, type Grid, type Load, rowOf, sumBy, withoutUnknown } from './load.ts'
 import type { PayFactor } from './payFactor.ts'
 import { type Payment, paymentOf } from './payment.ts'
-import { askedByPeriod, type Performance, performanceOf } from './performance.ts'
+import { askedByPeriod, availabilityFactor, freeRiders, type Performance, performanceOf } from './performance.ts'
 import type { PeriodColumns, Verified } from './record.ts'
 import type { Scheme } from './schemes.ts'
 import { type SplitRule, splitPence } from './split.ts'
@@ -49,6 +49,10 @@ export type Settlement = {
   /** The same meters under each floor, Wh. */
   readonly floors: Readonly<Record<keyof Floored, number>>
   readonly coverage: number
+  /** Charger-periods that were there and metered, of all. */
+  readonly availability: number | null
+  /** Chargers credited with delivery that drew nothing to be curtailed when the event began, and their share of all that is credited. */
+  readonly freeRiders: { readonly count: number; readonly shareWh: number }
   readonly periods: readonly SettledPeriod[]
   readonly pence: number
   readonly statements: readonly Statement[]
@@ -110,7 +114,8 @@ export function settlementOf(
   const payment: Payment | null = 'poundsPerMWh' in money ? paymentOf(scheme, paidFor, money.poundsPerMWh) : null
   const pence = payment ? payment.pence : (money as { amountPence: number }).amountPence
   const sums = sumBy(load, participant, names.length)
-  const weights = weightsOf(split, verified, load, participant, sums)
+  const available = availableIn(verified, load)
+  const weights = weightsOf(split, available, participant, sums)
   const shares = names.length === 0 && pence === 0 ? [] : splitPence(pence, weights)
   return {
     scheme: scheme.id,
@@ -122,6 +127,8 @@ export function settlementOf(
     ratio: performance.ratio,
     floors: { none: totalWh(byFloor.none), perMeterSP: totalWh(byFloor.perMeterSP), perUnitSP: totalWh(byFloor.perUnitSP) },
     coverage: coverageOf(load),
+    availability: availabilityFactor(load.wanted, available),
+    freeRiders: freeRidersIn(verified, load),
     periods: performance.periods.map((p, t) => ({
       ...{ fromS: columns.startS[t]!, toS: columns.endS[t]! },
       ...{ askedWh: p.askedWh, deliveredWh: p.deliveredWh, ratio: p.ratio },
@@ -130,6 +137,14 @@ export function settlementOf(
     pence,
     statements: names.map((participant, g) => ({ participant, ...sumsOf(rowOf(sums, g)), weight: weights[g]!, pence: shares[g]! })),
   }
+}
+const IDLE = nonResponses.indexOf('idle')
+function freeRidersIn({ cause }: Verified, load: Load) {
+  const byCharger = Float64Array.from(cause, (_, row) => totalWh(deliveredWh(rowOf(load, row))))
+  return freeRiders(
+    byCharger,
+    Array.from(cause, x => (x === IDLE ? 0 : 1)),
+  )
 }
 const performanceByMinute = (verified: Verified, minutes: Load, participant: Int32Array, units: number, { floor }: Scheme): Performance =>
   performanceOf(minutes, floored(minutes, participant, units)[floor], askedByMinute(verified.periods!, minutes))
@@ -151,15 +166,21 @@ function sumsOf(own: Load) {
 }
 
 /** Who could not have given anything was not available, whatever its meter says. */
-const unavailable: ReadonlySet<NonResponse> = new Set<NonResponse>(['offline', 'refused', 'optedOut', 'resumedOnLinkLoss'])
-function weightsOf(split: SplitRule, verified: Verified, load: Load, participant: Int32Array, sums: Load): Float64Array {
+const unavailable: ReadonlySet<number> = new Set(
+  (['offline', 'refused', 'optedOut', 'resumedOnLinkLoss'] as const).map(x => nonResponses.indexOf(x)),
+)
+/** By cell of the load: 1 where a charger was there and metered. */
+const availableIn = ({ cause }: Verified, load: Load): Float64Array =>
+  load.known.map((known, cell) => (unavailable.has(cause[Math.floor(cell / load.periods)]!) ? 0 : known))
+
+function weightsOf(split: SplitRule, available: Float64Array, participant: Int32Array, sums: Load): Float64Array {
   const out = new Float64Array(sums.rows)
   if (split === 'equal') return out.fill(1)
-  if (split === 'delivered') return out.map((_, g) => totalWh(rowOf(sums, g).baselineWh) - totalWh(rowOf(sums, g).actualWh))
-  participant.forEach((g, row) => {
-    if (g < 0) return
-    if (split === 'chargers') out[g]!++
-    else if (!unavailable.has(nonResponses[verified.cause[row]!]!)) out[g]! += rowOf(load, row).known.reduce((n, x) => n + x, 0)
+  if (split === 'chargers') return out.map((_, g) => sums.wanted[g * sums.periods] ?? 0)
+  if (split === 'delivered') return out.map((_, g) => totalWh(deliveredWh(rowOf(sums, g))))
+  available.forEach((x, cell) => {
+    const g = participant[Math.floor(cell / sums.periods)]!
+    if (g >= 0) out[g]! += x
   })
   return out
 }
