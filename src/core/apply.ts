@@ -8,7 +8,6 @@ import { showsEffect } from './effect.ts'
 import { withChanges } from './fleet.ts'
 import { applyAdmitted, applyRestored, applyRestoring, carsChanged, newRestore, observeHeld } from './held.ts'
 import { applyJoined } from './late.ts'
-import { chargersOf, rangesOf } from './members.ts'
 import { chargerVerdicts, type EventNo, type Fact, type GridEvent, type HashHex, NEVER_S, type Second, type Spread } from './model.ts'
 import { applyBooted, forgetBoots, isOutage, outageEvent, outageSeed, stoppedByOutage } from './outage.ts'
 import { withDefaults } from './programme.ts'
@@ -441,6 +440,3 @@ function applyLastResort(s: State, fact: Of<'lastResort'>, nowS: Second): void {
     if (i < e.strikes.length) e.strikes[i] = 0
   }
 }
-
-/** Chargers under an event's targets, in depth-first order. */
-export const membersOf = (s: State, e: EventState): Uint32Array => chargersOf(s.fleet, rangesOf(s.fleet, e.event.targets))

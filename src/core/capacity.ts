@@ -1,6 +1,6 @@
-import { membersOf } from './apply.ts'
 import { ownDelayS } from './edges.ts'
 import { SETTLE_S } from './effect.ts'
+import { membersOf } from './members.ts'
 import type { Decision, Forecast, Instant, Second, Target, Verification } from './model.ts'
 import { type Case, casesOf, chanceOf, type Moments } from './pick.ts'
 import { LEAD_S } from './reconcile.ts'

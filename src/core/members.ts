@@ -93,3 +93,6 @@ export function nextFreedS(s: State, afterS: Second): Second {
   for (const r of s.refusals.values()) edge(r.toS)
   return next
 }
+
+/** Chargers under an event's targets, in depth-first order. */
+export const membersOf = (s: State, e: EventState): Uint32Array => chargersOf(s.fleet, rangesOf(s.fleet, e.event.targets))

@@ -1,7 +1,6 @@
 import { allocate, UNLIMITED } from './allocate.ts'
-import { membersOf } from './apply.ts'
 import { ranksFor, spansOf } from './late.ts'
-import { chargersOf, rangesOf } from './members.ts'
+import { chargersOf, membersOf, rangesOf } from './members.ts'
 import { type ChargerNo, type Decision, exclusions, type Input, type NodeNo, nodeKinds, type Programme, type Second } from './model.ts'
 import { chargersAt, isOutage, outageSeed, TOGETHER_S } from './outage.ts'
 import { STANDBY_W } from './restore.ts'

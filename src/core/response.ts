@@ -1,6 +1,6 @@
 import { allocate, UNLIMITED } from './allocate.ts'
-import { membersOf } from './apply.ts'
 import { escalates, limitedSinceS, SETTLE_S } from './effect.ts'
+import { membersOf } from './members.ts'
 import type { Decision, Input, Interval, Second } from './model.ts'
 import { becauseAt, limitAt, NONE } from './rows.ts'
 import { type EventState, firstEndS, firstS, isUp, ownLastS, type State, termsOf } from './state.ts'

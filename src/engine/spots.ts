@@ -1,5 +1,5 @@
-import { membersOf } from '../core/apply.ts'
 import { SETTLE_S } from '../core/effect.ts'
+import { membersOf } from '../core/members.ts'
 import { type ChargerNo, type EventNo, type Fact, type Instant, outcomeCode } from '../core/model.ts'
 import { LEAD_S } from '../core/reconcile.ts'
 import { becauseAt } from '../core/rows.ts'

@@ -1,4 +1,5 @@
-import { awaitsVerification, membersOf } from '../core/apply.ts'
+import { awaitsVerification } from '../core/apply.ts'
+import { membersOf } from '../core/members.ts'
 import type { EventNo, Fact, Input, Instant, Readings } from '../core/model.ts'
 import { type EventState, ownLastS, type State } from '../core/state.ts'
 import { accuracyOf, UNKNOWN_ACCURACY } from '../core/verify/accuracy.ts'

@@ -1,7 +1,6 @@
-import { membersOf } from '../core/apply.ts'
 import { limitedSinceS } from '../core/effect.ts'
 import { isHolding } from '../core/held.ts'
-import { chargersOf, rangesOf } from '../core/members.ts'
+import { chargersOf, membersOf, rangesOf } from '../core/members.ts'
 import { NEVER_S, type Second, type Target } from '../core/model.ts'
 import { isOutage } from '../core/outage.ts'
 import { figures } from '../core/response.ts'

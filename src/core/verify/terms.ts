@@ -1,7 +1,7 @@
 import { allocate, UNLIMITED } from '../allocate.ts'
-import { membersOf } from '../apply.ts'
 import { spanFromS, spanToS } from '../edges.ts'
 import { SETTLE_S, showsAfterS } from '../effect.ts'
+import { membersOf } from '../members.ts'
 import type { Second } from '../model.ts'
 import { answerOf, type EventState, exclusionOf, firstS, isOptedOut, isUp, linkLossOf, ownLastS, type State, termsOf } from '../state.ts'
 import { toldIn } from '../told.ts'
