@@ -53,7 +53,7 @@ async function withLog<T>(path: string, work: (log: Log, reader: LogReader) => P
 export async function exportFolder({ out, options, cwd }: Context<{ newest?: boolean }>, dir: string, db = defaultDb): Promise<ExitCode> {
   const written = await withLog(resolve(cwd, db), async (log, reader) => {
     const note = options.newest ? reader.head()?.note : log.checkpoints[0]
-    if (!note) throw new Fault(5, 'GB-1212', 'the log is empty: there is nothing to export')
+    if (!note) throw new Fault(5, 'GB-1214', 'the log is empty: there is nothing to export')
     return exportLog(log, note, resolve(cwd, dir))
   })
   out.result({ dir, ...written }, `${written.size} entries in ${dir}: ${written.files} files written, by the names of C2SP tlog-tiles`)
@@ -65,7 +65,7 @@ export async function prove({ out, options, cwd }: Context<{ out?: string }>, wh
   const { index, size, entry, file } = await withLog(resolve(cwd, db), async (log, reader) => {
     const index = /^\d{1,15}$/.test(what) ? Number(what) : await indexOf(reader, what)
     const proof = await entryProof(log, index)
-    if (proof === undefined) throw new Fault(5, 'GB-1212', `the log has ${log.size} entries, numbered from 0: none is ${index}`)
+    if (proof === undefined) throw new Fault(5, 'GB-1214', `the log has ${log.size} entries, numbered from 0: none is ${index}`)
     return proof
   })
   const name = options.out ?? `entry-${index}`
@@ -81,12 +81,12 @@ export async function prove({ out, options, cwd }: Context<{ out?: string }>, wh
   return 0
 }
 async function indexOf(reader: LogReader, hash: string): Promise<number> {
-  if (!/^[0-9a-f]{64}$/.test(hash)) throw new Fault(2, 'GB-1212', `${hash} is neither the number of an entry nor a leaf hash in hex`)
+  if (!/^[0-9a-f]{64}$/.test(hash)) throw new Fault(2, 'GB-1214', `${hash} is neither the number of an entry nor a leaf hash in hex`)
   for await (const chunk of reader.entries()) {
     const found = chunk.find(entry => toHex(leafHash(entry.body)) === hash)
     if (found) return found.seq
   }
-  throw new Fault(5, 'GB-1212', `no entry of the log has the leaf hash ${hash}`)
+  throw new Fault(5, 'GB-1214', `no entry of the log has the leaf hash ${hash}`)
 }
 
 /** Checks a proof offline: exit 0 if the entry was logged as the policy demands, 3 if not. */

@@ -47,7 +47,7 @@ describe('the log from the command line', () => {
     expect(await check('other.json')).toMatchObject({ code: 3, stdout: expect.stringMatching(/^not proven: this entry is not number 280/) })
     expect(await gridbridge('audit', 'prove', '300', 'data/gridbridge.db')).toMatchObject({
       code: 5,
-      stderr: expect.stringContaining('GB-1212'),
+      stderr: expect.stringContaining('GB-1214'),
     })
     expect(await gridbridge('audit', 'check', 'entry-280.tlog-proof', 'entry-280.json')).toMatchObject({
       code: 2,

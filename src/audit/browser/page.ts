@@ -40,7 +40,7 @@ const html = `<!doctype html>
 <output id="verdict">Nothing checked yet.</output>
 <script type="importmap">IMPORTS</script>
 <script type="module">
-  import { start } from 'gridbridge/app'
+  import { start } from "gridbridge/app"
   start(document, crypto.subtle)
 </script>
 </html>
