@@ -65,13 +65,17 @@ const roundDown = (value: number, step: number): number => {
   return Math.floor(stepped * 10 + 1e-6) / 10
 }
 
+/** Down to what the box takes: one of its maker's steps, or equal ones. */
+const stepDown = (amps: number, { stepsA, stepA }: Capabilities): number =>
+  stepsA ? (stepsA.findLast(a => a <= amps + 1e-6) ?? 0) : roundDown(amps, stepA)
+
 type Wire = { readonly limit: number; readonly floored: Profiles['floored'] }
 
 /** A limit as it is written: rounded down, 0 or at least what can be signalled, never above `capW`. */
 export const wireLimit = (limitW: number, capW: number | null, unit: 'A' | 'W', of: Capabilities): Wire => {
   const perAmpW = of.voltageV * of.phases
-  const capA = capW === null ? Number.POSITIVE_INFINITY : roundDown(capW / perAmpW, of.stepA)
-  let amps = Math.min(roundDown(limitW / perAmpW, of.stepA), capA)
+  const capA = capW === null ? Number.POSITIVE_INFINITY : stepDown(capW / perAmpW, of)
+  let amps = Math.min(stepDown(limitW / perAmpW, of), capA)
   let floored: Wire['floored'] = null
   if (amps < of.minA) {
     const leastA = Math.min(of.minA, capA)
@@ -81,7 +85,8 @@ export const wireLimit = (limitW: number, capW: number | null, unit: 'A' | 'W', 
   if (unit === 'A') return { limit: amps, floored }
   const wanted = Math.floor(Math.min(limitW, capW ?? Number.POSITIVE_INFINITY) + 1e-6)
   // Whole watts, unless the floor or the box's own steps decided.
-  const watts = floored !== null || amps * perAmpW === 0 || amps <= of.minA || of.stepA > 0.1 ? Math.floor(amps * perAmpW + 1e-6) : wanted
+  const watts =
+    floored !== null || amps * perAmpW === 0 || amps <= of.minA || of.stepA > 0.1 || of.stepsA ? Math.floor(amps * perAmpW + 1e-6) : wanted
   return { limit: watts, floored }
 }
 

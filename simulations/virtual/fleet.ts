@@ -21,6 +21,8 @@ export type ChargerSpec = {
   /** False: it is told its least power instead of a pause. */
   readonly pauses?: boolean
   readonly stepW?: number
+  /** The only limits that it takes besides a pause, W. */
+  readonly steps?: readonly number[]
   /** Bit k: it may load phase k + 1. */
   readonly gridPhases?: number
   /** It waits by chance, up to so long, before it follows. */
@@ -68,12 +70,17 @@ export function fleetOf(
     ),
   }
 }
+function stepsOf(specs: readonly ChargerSpec[]): Pick<ChargerColumns, 'stepSet' | 'stepSets'> {
+  const stepSets = specs.flatMap(s => (s.steps ? [s.steps] : []))
+  let next = 0
+  return stepSets.length === 0 ? {} : { stepSets, stepSet: Uint16Array.from(specs, s => (s.steps ? ++next : 0)) }
+}
 function chargersOf(specs: readonly ChargerSpec[], station: readonly number[]): ChargerColumns {
   const phases = specs.map(s => s.phases ?? 1)
   return {
     no: Uint32Array.from(specs, (_, i) => i),
     station: Uint32Array.from(station),
-    minW: Int32Array.from(specs, (_, i) => 6 * phases[i]! * VOLTAGE_V),
+    minW: Int32Array.from(specs, (s, i) => s.steps?.[0] ?? 6 * phases[i]! * VOLTAGE_V),
     maxW: Int32Array.from(specs, (s, i) => (s.maxA ?? 32) * phases[i]! * VOLTAGE_V),
     phases: Uint8Array.from(phases),
     voltageV: new Uint16Array(specs.length).fill(VOLTAGE_V),
@@ -82,6 +89,7 @@ function chargersOf(specs: readonly ChargerSpec[], station: readonly number[]): 
     limitsAtStation: Uint8Array.from(specs, s => (s.limitsAtStation ? 1 : 0)),
     leastW: Int32Array.from(specs, (s, i) => (s.pauses === false ? 6 * phases[i]! * VOLTAGE_V : 0)),
     stepW: Int32Array.from(specs, s => s.stepW ?? 0),
+    ...stepsOf(specs),
     ...(specs.some(s => s.gridPhases) ? { gridPhases: Uint8Array.from(specs, s => s.gridPhases ?? 0) } : {}),
     ...(specs.some(s => s.ownDelayS) ? { ownDelayS: Uint16Array.from(specs, s => s.ownDelayS ?? 0) } : {}),
     reliability: Uint16Array.from(specs, s => s.reliability ?? 1000),

@@ -196,6 +196,7 @@ export const chargerDetail = named(
       minA: z.number(),
       maxA: z.number(),
       stepA: z.number(),
+      stepsA: z.array(z.number()).readonly().optional().describe('the only limits that it takes besides 0'),
       maxStackLevel: count,
       depth: count,
       onLinkLoss: z.enum(linkLossTraits),

@@ -10,6 +10,7 @@ import { commonOf } from './reliability.ts'
 import { limitThrough, NONE, UNKNOWN } from './rows.ts'
 import { type Sharing, share } from './share.ts'
 import { type EventState, type Fleet, linkLossOf, type State, termsOf } from './state.ts'
+import { downW, setOf, upW } from './steps.ts'
 
 /** In `watts`: the charger is not limited by this interval. */
 export const UNLIMITED = -1
@@ -70,15 +71,13 @@ function each(f: Fleet, members: Uint32Array, takes: Uint8Array, limitW: (charge
 function signalled(f: Fleet, i: number, w: number): number {
   if (w >= f.maxW[i]!) return UNLIMITED
   if (w < f.minW[i]!) return f.leastW[i]!
-  return f.stepW[i] === 0 ? w : w - ((w - f.minW[i]!) % f.stepW[i]!)
+  return downW(f, i, w)
 }
 const withFloor = (f: Fleet, i: number, w: number, floorW: number): number => (floorW === 0 ? w : Math.max(w, flooredW(f, i, floorW)))
 /** The least that a programme leaves a charger: a pause or what stands for one, or its floor, in steps rounded up to the driver's good. */
 function flooredW(f: Fleet, i: number, floorW: number): number {
   if (floorW === 0) return f.leastW[i]!
-  const [minW, stepW] = [f.minW[i]!, f.stepW[i]!]
-  const w = floorW <= minW ? minW : stepW === 0 ? Math.ceil(floorW) : minW + Math.ceil((floorW - minW) / stepW) * stepW
-  return Math.min(w, f.maxW[i]!)
+  return floorW <= f.minW[i]! ? Math.min(f.minW[i]!, f.maxW[i]!) : upW(f, i, floorW)
 }
 
 /**
@@ -107,6 +106,7 @@ function cap(
     minW: new Int32Array(n),
     maxW: new Int32Array(n),
     stepW: new Int32Array(n),
+    ...(f.stepSets.length > 0 ? { setOf: (m: number) => setOf(f, members[m]!) } : {}),
   }
   for (let m = 0; m < n; m++) {
     if (part.kind[m] !== STEERED) continue
@@ -277,7 +277,7 @@ function expected(
     const drawsW = knownW(e, i)!
     // a meter may show more than the rated power; no limit lies above that
     const softW = Math.min(f.maxW[i]!, Math.floor(drawsW - missingW / chance(m)))
-    const toldW = softW < f.minW[i]! ? 0 : f.stepW[i] === 0 ? softW : softW - ((softW - f.minW[i]!) % f.stepW[i]!)
+    const toldW = softW < f.minW[i]! ? 0 : downW(f, i, softW)
     watts[m] = Math.max(toldW, leastW[m]!)
     missingW -= chance(m) * (drawsW - watts[m]!)
   }

@@ -52,6 +52,9 @@ function checkRow(s: State, i: number, nowS: Second, events: readonly (Bound | u
     if (bound?.e.status !== 'accepted') return `charger ${i}: limited by event ${rows.because[k]}, which is not accepted`
     if (f.limitsAtStation[i] === 0 && !bound.mayUse(i, fromS, toS))
       return `charger ${i}: limited by event ${bound.e.no}, which may not use it`
+    const isHeld = (bound.e.restore?.heldW.length ?? 0) > 0
+    if (f.stepSet[i]! > 0 && !isHeld && f.limitsAtStation[i] === 0 && limitW !== 0 && !f.stepSets[f.stepSet[i]! - 1]?.includes(limitW))
+      return `charger ${i}: ${limitW} W is none of its steps`
     const isFromFree = fromS > nowS && f.limitsAtStation[i] === 0 && (k === rowStart(rows, s.want[i]!) || rows.toS[k - 1]! < fromS)
     const late = isFromFree ? comesLate(bound.e, i, fromS) : undefined
     if (late) return late

@@ -1,6 +1,7 @@
 import type { ChargerColumns, NodeColumns } from './model.ts'
 import { grown } from './rows.ts'
 import type { Fleet } from './state.ts'
+import { mergedSets } from './steps.ts'
 
 /**
  * The fleet after new or changed nodes and chargers. Numbers are dense and append-only; a known number is updated, the next ones are added.
@@ -26,6 +27,7 @@ export function withChanges(f: Fleet, nodes: NodeColumns, chargers: ChargerColum
     limitsAtStation: grown(f.limitsAtStation, chargerCount).slice(0, chargerCount),
     leastW: grown(f.leastW, chargerCount).slice(0, chargerCount),
     stepW: grown(f.stepW, chargerCount).slice(0, chargerCount),
+    stepSet: grown(f.stepSet, chargerCount).slice(0, chargerCount),
     reliability: grown(f.reliability, chargerCount).slice(0, chargerCount),
     group: grown(f.group, chargerCount).slice(0, chargerCount),
     gridPhases: grown(f.gridPhases, chargerCount).slice(0, chargerCount),
@@ -41,6 +43,11 @@ export function withChanges(f: Fleet, nodes: NodeColumns, chargers: ChargerColum
   for (const column of ['leastW', 'stepW', 'group', 'ownDelayS', 'gridPhases'] as const) {
     const told = chargers[column]
     if (told) chargers.no.forEach((no, k) => (out[column][no] = told[k]!))
+  }
+  if (chargers.stepSet) {
+    const { sets, numberOf } = mergedSets(f.stepSets, chargers.stepSets ?? [])
+    out.stepSets = sets
+    chargers.no.forEach((no, k) => (out.stepSet[no] = numberOf(chargers.stepSet![k]!)))
   }
   return ordered(out)
 }

@@ -2,7 +2,8 @@ import { spanFromS, spanToS } from './edges.ts'
 import type { EventNo, Interval, Second } from './model.ts'
 import { isMentioned, type Rows, rowEnd, rowStart } from './rows.ts'
 import { STEPS } from './share.ts'
-import type { EventState, State } from './state.ts'
+import type { EventState, Fleet, State } from './state.ts'
+import { setOf } from './steps.ts'
 
 /** How a member takes part in a ceiling: not at all, or its load is its own; it is told its share now; out of reach with the share that it was sent. */
 export const [APART, TOLD, HELD] = [0, 1, 2]
@@ -42,7 +43,7 @@ export function keep(
     if (part[m] === TOLD) {
       // what a box that takes one limit was told is the sum of its chargers
       const told = f.limitsAtStation[i] === 1 ? -1 : shareIn(s.rows, s.want[i]!, e.no, fromS, toS)
-      if (told <= mostW[m]! && (told === f.leastW[i]! || (told >= f.minW[i]! && told < maxW))) out[m] = told
+      if (told <= mostW[m]! && (told === f.leastW[i]! || (told >= f.minW[i]! && told < maxW && isOneOf(f, i, told)))) out[m] = told
       isOther ||= out[m] !== fresh[m]
       idleW -= out[m]! < 0 ? maxW : out[m]!
     }
@@ -53,6 +54,9 @@ export function keep(
   if (nowS >= Math.min(interval.toS, e.cancelledS)) return out
   return idleW >= 0 && idleW < usefulW(spare) ? out : fresh
 }
+
+/** Of a charger whose maker has a set of steps, which may be known only since it was told. */
+const isOneOf = (f: Fleet, i: number, w: number): boolean => setOf(f, i)?.includes(w) ?? true
 
 function isToldOf(rows: Rows, row: number, because: EventNo): boolean {
   for (let r = rowStart(rows, row); r < rowEnd(rows, row); r++) if (rows.because[r] === because) return true

@@ -1,6 +1,7 @@
 import type { PhaseAmps } from './model.ts'
 import { type Sharers, type Sharing, share } from './share.ts'
 import type { Fleet } from './state.ts'
+import { lowerIn } from './steps.ts'
 
 /**
  * Ceilings in amps on L1, L2 and L3. A charger that is known to be on some of them loads those alone; one of which nothing is known may be on any, and counts
@@ -90,6 +91,7 @@ function sharePhase(
       minW: column(m => milliamps(m, of.minW[m]!)),
       maxW: now,
       stepW: column(m => milliamps(m, of.stepW[m]!)),
+      ...(of.setOf ? { setOf: (j: number) => of.setOf?.(who[j]!)?.map(w => milliamps(who[j]!, w)) } : {}),
     },
     rule,
   )
@@ -102,6 +104,8 @@ function sharePhase(
 /** Down to what the charger can be told. */
 function toldW(of: Sharers, m: number, w: number): number {
   if (w < of.minW[m]!) return of.pauseW[m]!
+  const set = of.setOf?.(m)
+  if (set) return lowerIn(set, w)
   return of.stepW[m] === 0 ? w : w - ((w - of.minW[m]!) % of.stepW[m]!)
 }
 

@@ -1,4 +1,5 @@
 import { isBelow, reach } from './draw.ts'
+import { lowerIn, upperIn } from './steps.ts'
 
 /** Shares go up in this many steps between a charger's least and greatest power: one refusal then moves a few chargers, not all. */
 export const STEPS = 32
@@ -20,6 +21,8 @@ export type Sharers = {
   readonly minW: Int32Array
   readonly maxW: Int32Array
   readonly stepW: Int32Array
+  /** The only amounts that one takes between a pause and its `maxW`, ascending, instead of `stepW`. */
+  readonly setOf?: (m: number) => readonly number[] | undefined
 }
 export type Shares = {
   readonly watts: Int32Array
@@ -155,12 +158,14 @@ function toSteps(watts: Int32Array, of: Sharers, leftW: number): void {
   let oneMore: Int32Array | undefined
   for (let m = 0; m < watts.length; m++) {
     const stepW = of.stepW[m]!
-    if (stepW === 0 || watts[m]! < of.minW[m]! || watts[m]! >= of.maxW[m]! || !canRun(of, m)) continue
-    const over = (watts[m]! - of.minW[m]!) % stepW
+    const set = of.setOf?.(m)
+    if ((stepW === 0 && !set) || watts[m]! < of.minW[m]! || watts[m]! >= of.maxW[m]! || !canRun(of, m)) continue
+    const over = set ? watts[m]! - lowerIn(set, watts[m]!) : (watts[m]! - of.minW[m]!) % stepW
     watts[m]! -= over
     freedW += over
     oneMore ??= new Int32Array(watts.length)
-    oneMore[m] = Math.min(stepW, of.maxW[m]! - watts[m]!)
+    const moreW = set ? (upperIn(set, watts[m]! + 1) ?? of.maxW[m]!) - watts[m]! : stepW
+    oneMore[m] = Math.min(moreW, of.maxW[m]! - watts[m]!)
   }
   if (oneMore) grant(watts, of.order, oneMore, freedW)
 }

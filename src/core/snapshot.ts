@@ -60,6 +60,8 @@ export function fromBytes(bytes: Uint8Array): State {
   s.sinceS ??= sinceS
   s.fleet.leastW ??= new Int32Array(s.fleet.chargers)
   s.fleet.stepW ??= new Int32Array(s.fleet.chargers)
+  s.fleet.stepSet ??= new Uint16Array(s.fleet.chargers)
+  s.fleet.stepSets ??= []
   s.gaveS ??= new Uint32Array(s.want.length)
   s.fleet.group ??= new Uint16Array(s.fleet.chargers)
   s.fleet.gridPhases ??= new Uint8Array(s.fleet.chargers)

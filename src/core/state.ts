@@ -38,6 +38,9 @@ export type Fleet = {
   /** What a pause is told as: 0, or `minW`. */
   leastW: Int32Array
   stepW: Int32Array
+  /** 1 + index in `stepSets`: the only limits that it takes; 0: as `stepW` says. */
+  stepSet: Uint16Array
+  stepSets: (readonly number[])[]
   reliability: Uint16Array
   /** What fails together (maker, backend); 0: not known. */
   group: Uint16Array
@@ -242,6 +245,8 @@ export const emptyFleet = (): Fleet => ({
   limitsAtStation: new Uint8Array(0),
   leastW: new Int32Array(0),
   stepW: new Int32Array(0),
+  stepSet: new Uint16Array(0),
+  stepSets: [],
   reliability: new Uint16Array(0),
   group: new Uint16Array(0),
   ownDelayS: new Uint16Array(0),

@@ -301,6 +301,7 @@ const stationCells = (a: FleetRow, b: FleetRow): readonly (readonly [Column, unk
   ['min_current_a', a.minA, b.minA],
   ['max_current_a', a.maxA, b.maxA],
   ['step_a', a.stepA, b.stepA],
+  ['steps_a', a.stepsA?.join('|'), b.stepsA?.join('|')],
   ['takes_zero', a.takesZero, b.takesZero],
   ['limits_at', a.limitsAt, b.limitsAt],
   ['meter_class', a.meterClass, b.meterClass],
@@ -336,6 +337,7 @@ const filled = (row: FleetRow, known: Capabilities): Capabilities => ({
   limitsAt: row.limitsAt ?? known.limitsAt,
   meterClass: row.meterClass ?? known.meterClass,
   onLinkLoss: row.onLinkLoss ?? known.onLinkLoss,
+  ...(row.stepsA === undefined ? {} : { stepsA: row.stepsA }),
   ...(row.gridPhases === undefined ? {} : { gridPhases: row.gridPhases }),
   ...(row.ownRandomDelayS === undefined ? {} : { ownRandomDelayS: row.ownRandomDelayS }),
 })

@@ -30,6 +30,8 @@ export type FleetRow = {
   readonly voltageV: number | undefined
   /** Limits go in steps of this. */
   readonly stepA: number | undefined
+  /** The only limits that it takes besides 0. */
+  readonly stepsA: readonly number[] | undefined
   /** No: 0 A is refused or never resumed from, the least is `minA`. */
   readonly takesZero: boolean | undefined
   readonly minA: number | undefined
@@ -129,6 +131,13 @@ const gridPhases: Read<string> = text => {
       }
 }
 
+/** `6|8|10`: amps, in any order; 0 is for `takes_zero` to say. */
+const stepList: Read<readonly number[]> = text => {
+  const read = text.split(/[|;\s]+/).map(part => number(0, 1000)(part))
+  const fault = read.find(isFault)
+  return fault ?? [...new Set(read as number[])].filter(a => a > 0).sort((a, b) => a - b)
+}
+
 /** A row by itself: every wrong cell of it, or what it says. What the fleet makes of it is decided later. */
 export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
   const errors: RowError[] = []
@@ -175,6 +184,7 @@ export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
     minA: cell('min_current_a', number(0, 1000)),
     maxA: cell('max_current_a', number(1, 1000)),
     stepA: cell('step_a', number(0.1, 100)),
+    stepsA: cell('steps_a', stepList),
     takesZero: takesZero === undefined ? undefined : takesZero === 'yes',
     limitsAt: cell('limits_at', limitsAt),
     meterClass: cell('meter_class', name(50)),
@@ -197,7 +207,7 @@ export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
   const dc = row.current === 'DC'
   if (dc && row.maxW === undefined && !raw.cells.max_power_w)
     fail('max_power_w', { code: 'missing', message: 'is empty', hint: 'a DC charger is described by its power in W' })
-  for (const column of ['phases', 'voltage_v', 'min_current_a', 'max_current_a', 'step_a'] as const)
+  for (const column of ['phases', 'voltage_v', 'min_current_a', 'max_current_a', 'step_a', 'steps_a'] as const)
     if (dc && raw.cells[column])
       fail(column, { code: 'not-for-dc', message: 'says nothing of a DC charger', hint: 'leave it empty, and give max_power_w' })
   for (const column of ['max_power_w', 'min_power_w'] as const)

@@ -206,6 +206,17 @@ describe('applying', () => {
     expect(b.engine.state().fleet.ownDelayS[0]).toBe(0)
   })
 
+  test('a maker’s own steps are told to the plan, and to a box that comes later with others', async () => {
+    const head = 'external_id,feeder,max_current_a,steps_a'
+    await apply(`${head}\na,F,20,16|6|10\nb,F,32,\nc,F,20,6|10|16|40`)
+    const { stepSet, stepSets, minW } = b.engine.state().fleet
+    expect([...stepSet]).toEqual([1, 0, 1])
+    expect(stepSets).toEqual([[1_380, 2_300, 3_680]])
+    expect(minW[0]).toBe(1_380)
+    expect(b.engine.registry.stationByIdentity('a')!.capabilities.stepsA).toEqual([6, 10, 16])
+    expect((await apply(`${head}\nd,F,20,6|ten`)).errors).toMatchObject([{ column: 'steps_a', code: 'not-a-number' }])
+  })
+
   test('a charger does not move to another box, a box of one can be renamed', async () => {
     await apply('external_id,identity,feeder\na,box-a,F\nb,box-b,F')
     expect((await apply('external_id,identity\na,box-b')).errors).toMatchObject([{ column: 'identity', code: 'other-station' }])
