@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import { type ChargerColumns, type ChargerNo, type Input, linkLossTraits, type NodeNo } from '../core/model.ts'
 import { groupOf } from '../core/reliability.ts'
 import type { Fleet } from '../core/state.ts'
@@ -83,6 +82,6 @@ function changed(f: Fleet, registry: Registry, station: NodeNo, c: Capabilities)
   const evses = registry.station(station)?.evses ?? []
   return evses
     .map(e => e.charger)
-    .filter(i => i < f.chargers && (columns.some(k => f[k][i] !== now[k]) || !isDeepStrictEqual([...(setOf(f, i) ?? [])], steps)))
+    .filter(i => i < f.chargers && (columns.some(k => f[k][i] !== now[k]) || (setOf(f, i)?.join() ?? '') !== steps.join()))
     .map(no => ({ no, station, ...now, steps }))
 }
