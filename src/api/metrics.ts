@@ -8,6 +8,7 @@ import { isUp } from '../core/state.ts'
 import { dataAge } from '../core/views.ts'
 import type { Engine } from '../engine.ts'
 import type { Cosigning } from '../operations/cosign.ts'
+import { controllable } from '../operations/incident.ts'
 import type { Api } from './context.ts'
 import type { Notices } from './notices.ts'
 
@@ -74,6 +75,9 @@ export function createMetrics({ engine, version, notices, cosigning, ocppVersion
   gauge('gridbridge_journal_writable', '0: the last append failed, and nothing new is dispatched', [], g =>
     g.set(engine.trouble() === null ? 1 : 0),
   )
+  gauge('gridbridge_controllable_watts', 'Rated power of all enrolled chargers; from 300 MW on an essential service', [], g => {
+    g.set(controllable(engine.state()).controllableW)
+  })
   gauge('gridbridge_event_active', 'Events that limit chargers now', ['programme', 'kind'], g => {
     for (const e of engine.bridge.events())
       if (e.state === 'active' || e.state === 'restoring') g.inc({ programme: e.programme, kind: e.class })

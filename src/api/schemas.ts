@@ -417,6 +417,31 @@ export const importReport = named(
   }),
 )
 
+export const controllable = named(
+  'Controllable',
+  z.object({
+    chargers: count,
+    controllableW: z.number().describe('rated power of all enrolled chargers'),
+    thresholdW: z.number().describe('300 MW: from there on an essential service'),
+    share: z.number(),
+  }),
+)
+export const incident = named(
+  'Incident',
+  z.object({
+    from: instant,
+    to: instant,
+    exportedAt: instant,
+    exportedBy: z.string(),
+    deadlines: z.object({ earlyWarningH: z.literal(24), fullNoticeH: z.literal(72) }),
+    log: z.object({ size: count, checkpoint: z.string() }),
+    controllable,
+    impact: z.object({ events: count, emergencies: count, commands: count, chargersCommanded: count, refusedRequests: count }),
+    counts: z.record(z.string(), count),
+    timeline: z.array(z.object({ entry: count, at: instant, what: z.string(), about: z.record(z.string(), z.unknown()) })),
+    timelineCut: count.describe('entries beyond the 5,000 that are listed'),
+  }),
+)
 export const subjectExport = named(
   'SubjectExport',
   z.looseObject({ subject: z.enum(['box', 'token']) }).describe('all that is kept of a person, by where it is kept'),

@@ -18,6 +18,7 @@ import { auditRoutes } from './routes/audit.ts'
 import { enrolmentTestRoutes } from './routes/enrolmentTest.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fleetRoutes } from './routes/fleet.ts'
+import { incidentRoutes } from './routes/incident.ts'
 import { limitRoutes } from './routes/limits.ts'
 import { logRoutes } from './routes/log.ts'
 import { optOutRoutes } from './routes/optOuts.ts'
@@ -167,6 +168,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       sessionRoutes,
       readingRoutes,
       subjectRoutes,
+      incidentRoutes,
       orderRoutes,
       registerRoutes,
       auditRoutes,

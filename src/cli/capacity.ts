@@ -4,13 +4,22 @@ import type { Context } from './context.ts'
 import { watts } from './output.ts'
 
 type Capacity = z.output<typeof s.nodeCapacity>
+type Controllable = z.output<typeof s.controllable>
 
-export async function capacity(context: Context<{ within?: number }>, node: string): Promise<undefined> {
+export async function capacity(context: Context<{ within?: number }>, node?: string): Promise<undefined> {
   const { within } = context.options
   const client = await context.client()
+  if (node === undefined) {
+    const enrolled = (await client('/v1/controllable')).body as Controllable
+    return void context.out.result(enrolled, controllableText(enrolled))
+  }
   const { body } = await client(`/v1/nodes/${encodeURIComponent(node)}/capacity${within === undefined ? '' : `?withinS=${within}`}`)
   context.out.result(body, capacityText(body as Capacity))
 }
+
+/** Pure. */
+export const controllableText = (c: Controllable): string =>
+  `${watts(c.controllableW)} enrolled at ${c.chargers} chargers: ${(100 * c.share).toFixed(1)} % of the ${watts(c.thresholdW)} from which load control is an essential service`
 
 /** Pure. What can be cut now, and why not more. */
 export function capacityText(c: Capacity): string {

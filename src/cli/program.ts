@@ -178,8 +178,10 @@ export function createProgram(proc: Process, version: string): Command {
   remote(
     program
       .command('capacity')
-      .description('kW that can be cut now under a node of the network, and what of it comes within a time')
-      .argument('<node>')
+      .description(
+        'kW that can be cut now under a node of the network, and what of it comes within a time; without a node: what is enrolled',
+      )
+      .argument('[node]')
       .option('--within <duration>', 'how soon, e.g. 5m (default: 15m)', durationS),
   ).action(does(async () => (await import('./capacity.ts')).capacity))
 
@@ -335,6 +337,17 @@ export function createProgram(proc: Process, version: string): Command {
     .option('--since <checkpoint>', 'a checkpoint kept from before: an older backup is refused')
     .option('--key <file>', 'public key of the log (default: audit.pub of the data folder, then of the backup)')
     .action(does(async () => (await import('./backup.ts')).restore))
+
+  remote(
+    program
+      .command('incident')
+      .description('for those who must be told of an incident')
+      .command('export')
+      .description('what a 24 h warning and a 72 h notice are written from: scale, impact, a timeline of the log')
+      .requiredOption('--from <instant>', 'RFC 3339, e.g. 2026-11-22T03:00:00Z')
+      .option('--to <instant>', 'default: now')
+      .option('--out <file>', 'where to (mode 0600); stdout without it'),
+  ).action(does(async () => (await import('./incident.ts')).exportPeriod))
 
   const charger = program.command('charger').description('one charger')
   remote(charger.command('limits').description('who limits it, why, until when, and how to override').argument('<id>')).action(

@@ -1,3 +1,4 @@
+import type { Instant } from '../core/model.ts'
 import type { Engine } from '../engine.ts'
 import { type Audit, createAudit, type LeafDecoder } from './audit.ts'
 import { createEmergency, type Emergency } from './emergency.ts'
@@ -8,6 +9,7 @@ import { createFleetImport, type FleetImport, type ImportSetup } from './fleetIm
 import { createFleetRelease, type FleetRelease } from './fleetRelease.ts'
 import { createFleetTest, type FleetTest } from './fleetTest.ts'
 import { createHistory, type History } from './history.ts'
+import { exportIncident } from './incident.ts'
 import { createLimits } from './limits.ts'
 import { createLog, type LogFiles } from './log.ts'
 import { createNodeLimits, type NodeLimits } from './nodeLimits.ts'
@@ -48,6 +50,7 @@ export type Operations = {
   readonly audit: Audit
   readonly log: LogFiles
   readonly subject: Subjects
+  incident(period: { fromMs: Instant; toMs: Instant }, by: By): ReturnType<typeof exportIncident>
 }
 /** GDPR articles 15, 17 and 20. */
 export type Subjects = {
@@ -94,9 +97,10 @@ export function createOperations({
     submissions: createSubmissions(engine),
     performance: (programme, scheme) => programmePerformance(engine.journal, programme, scheme),
     witnesses,
-    witnessGaps: createWitnessGaps(engine, history, witnesses),
+    witnessGaps,
     audit: createAudit(engine, decodeLeaf),
     log: createLog(engine),
+    incident: (period, by) => exportIncident(engine, period, by),
     subject: {
       export: (id, by) => exportSubject(engine, id, by),
       erase: (id, request, by) => eraseSubject(engine, fleetRelease.release, scrub, id, request, by),

@@ -79,6 +79,8 @@ const links = {
   fleetImport: '/v1/fleet/import',
   register: '/v1/register',
   subjects: '/v1/subjects/{id}',
+  controllable: '/v1/controllable',
+  incident: '/v1/incident',
   auditEntries: '/v1/audit/entries',
   auditCheckpoint: '/v1/audit/checkpoint',
   log: '/log/checkpoint',
