@@ -76,6 +76,7 @@ export function createOperations({
 }: OperationsSetup): Operations {
   const history = createHistory(engine)
   const witnesses = createWitnesses(engine, readings.witnesses, readings.configured)
+  const witnessGaps = createWitnessGaps(engine, history, witnesses)
   const emergency = createEmergency(engine, freshMs)
   const fleetRelease = createFleetRelease(engine)
   return {
@@ -91,7 +92,7 @@ export function createOperations({
     nodeLimits: createNodeLimits(engine),
     readings: createReadings(engine, readings),
     register: createRegister(engine),
-    reports: createReports(engine),
+    reports: createReports(engine, witnessGaps),
     sessions: createSessions(engine),
     settle: createSettle(engine, history),
     submissions: createSubmissions(engine),

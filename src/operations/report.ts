@@ -20,12 +20,14 @@ import {
   type ReportedEvent,
   type ReportedVerdict,
   type SettlementRow,
+  type WitnessRow,
 } from '../report/model.ts'
 import { pathName } from './names.ts'
 import { daysOf } from './reportDays.ts'
 import { type EventFacts, factsOf } from './reportFacts.ts'
 import { type Metered, metered } from './reportMeters.ts'
 import { done, type Result, refuse } from './result.ts'
+import type { WitnessGaps } from './witnessGaps.ts'
 
 /** Where a report is made from: the parts of a running bridge, or the same read from its file. */
 export type Recorded = {
@@ -40,6 +42,8 @@ export type ReportOptions = {
   readonly command: string
   /** External ids of chargers, and names of sites. Personal: only where asked for. */
   readonly withNames?: boolean | undefined
+  /** What meters of the network operator say of it, where they were asked. */
+  readonly witnesses?: readonly WitnessRow[] | null
 }
 type Span = { readonly fromS: Second; readonly toS: Second }
 
@@ -48,7 +52,11 @@ const KEPT_MS = 60_000
 /** How a log is verified where the bridge cannot say where its file is. */
 const VERIFY = 'gridbridge audit verify gridbridge-data/gridbridge.db --key gridbridge-data/audit.pub'
 
-export function createReports(engine: Engine) {
+export function createReports(engine: Engine, witnessGaps: WitnessGaps) {
+  async function make(id: string, withNames: boolean, version: string): Promise<EventReport | undefined> {
+    const gaps = await witnessGaps.of(id)
+    return eventReport(engine, id, { nowMs: engine.now(), version, command: VERIFY, withNames, witnesses: gaps.ok ? gaps.value : null })
+  }
   let kept: { readonly key: string; readonly atMs: Instant; readonly made: ReturnType<typeof eventReport> } | undefined
   return {
     /** @returns `event-not-found` */
@@ -56,7 +64,7 @@ export function createReports(engine: Engine) {
       const key = `${withNames} ${id}`
       const nowMs = engine.now()
       if (kept?.key !== key || nowMs - kept.atMs > KEPT_MS) {
-        const own = { key, atMs: nowMs, made: eventReport(engine, id, { nowMs, version, command: VERIFY, withNames }) }
+        const own = { key, atMs: nowMs, made: make(id, withNames, version) }
         kept = own
         // what failed is not kept
         own.made.catch(() => {
@@ -115,6 +123,7 @@ export async function eventReport(from: Recorded, id: string, options: ReportOpt
     levels: levelsOf(rows, levelsIn(facts, from.registry, options.withNames ?? false)),
     flaws: flawsOf(verdict, meters),
     settlement: settlementOf(verdict),
+    witnesses: options.witnesses ?? null,
     log: {
       size: from.journal.size(),
       checkpoint: from.journal.checkpoint(),

@@ -50,6 +50,8 @@ export async function metered(
   const sums = sumsOf(count, steps)
   const of = () => new Float64Array(members.length).fill(Number.NaN)
   const each = { baselineW: of(), windowWh: of(), windowCoverage: new Float64Array(members.length), flaws: new Uint16Array(members.length) }
+  // as far as the verdict looks, so that its counts and these are of the same
+  const looked = { fromS: Math.min(before.fromS, window.fromS), toS: Math.max(window.toS, before.fromS + 1) }
   const rowOf = rowsIn(fact)
   const found = newSummary()
   for (let from = 0; from < members.length; from += CHUNK) {
@@ -69,7 +71,7 @@ export async function metered(
       if (isCounted) sums.add(series.wh, coveredIn(curve, steps), each.baselineW[m]!, accuracyOfRow(fact, row))
       each.windowCoverage[m] = coveredIn(curve, { ...window, stepS: Math.max(1, window.toS - window.fromS) })[0] ?? 0
       each.flaws[m] = (inWindow.series.flaws[0] ?? flaw.gap) as number
-      found.add(charger, inWindow.findings)
+      found.add(charger, stepped(curve, { ...looked, stepS: looked.toS - looked.fromS }).findings)
     })
   }
   const baselineSumW = each.baselineW.reduce((sum, w) => sum + (Number.isNaN(w) ? 0 : w), 0)

@@ -4,6 +4,7 @@ import type { Floor } from '../core/verify/floors.ts'
 import type { Rebound } from '../core/verify/rebound.ts'
 import type { ResponseTime, WorstRamp } from '../core/verify/responseTime.ts'
 import type { Flaw } from '../core/verify/series.ts'
+import type { WitnessGap } from '../core/verify/witness.ts'
 
 /**
  * All that is told of one event, as plain data: what makes a page, CSV and Parquet of it needs nothing else. Numbers that are not known are null (in
@@ -23,6 +24,8 @@ export type EventReport = {
   readonly levels: readonly LevelRow[]
   readonly flaws: FlawSummary
   readonly settlement: readonly SettlementRow[]
+  /** Meters of the network operator beside the chargers under them; null where they were not asked (a report from a file). */
+  readonly witnesses: readonly WitnessRow[] | null
   readonly log: LogProof
   readonly chargers: ChargerRows
   readonly names: Names | null
@@ -122,6 +125,16 @@ export type SettlementRow = {
   readonly delivered: Readonly<Record<Floor, number | null>>
 }
 
+/** `gap` is null where the two cannot be compared, and `why` says so. */
+export type WitnessRow = {
+  readonly meter: string
+  readonly node: string
+  readonly stepS: number
+  readonly chargers: number
+  readonly commanded: number
+  readonly gap: WitnessGap | null
+  readonly why: string | null
+}
 export type LogProof = { readonly size: number; readonly checkpoint: string; readonly command: string; readonly signalLeaf: number | null }
 export type Names = { readonly chargers: Readonly<Record<number, string>> }
 

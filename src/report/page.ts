@@ -1,7 +1,7 @@
 import { type Chart, script } from './chart.ts'
 import { type Html, html, jsonScript, raw } from './escape.ts'
 import type { EventReport } from './model.ts'
-import { chargersSection, flawsSection, levelsSection, nonResponders, settlementSection } from './people.ts'
+import { chargersSection, flawsSection, levelsSection, nonResponders, settlementSection, witnessSection } from './people.ts'
 import { chartsOf, commandsSection, daysSection, headline, powerSection, proofSection, revisionsSection } from './sections.ts'
 import { style } from './style.ts'
 import { createTimes, type Times } from './times.ts'
@@ -42,6 +42,7 @@ export function reportPage(r: EventReport, { library, zone = 'UTC', mostChargers
     levelsSection(context),
     chargersSection(context),
     settlementSection(context),
+    witnessSection(context),
     flawsSection(context),
     daysSection(context),
     revisionsSection(context),

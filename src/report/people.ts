@@ -130,6 +130,26 @@ ${table('By settlement period', heads, rows)}
 <p class="soft">Delivered without a floor; with negative delivery taken for none per unit, and per meter. What a floor adds is not delivery: it is shown so that it is seen.</p></section>`
 }
 
+export function witnessSection({ r }: PageContext): Html {
+  if (r.witnesses === null || r.witnesses.length === 0) return html``
+  const heads: Head[] = [
+    ['Meter'],
+    ['Node'],
+    ...(['Chargers', 'Its drop', 'Commanded', 'Not commanded', 'Unexplained', 'Explained'] as const).map((t): Head => [t, 'n']),
+  ]
+  const rows = r.witnesses.map(({ gap, ...w }): Cell[] => [
+    w.meter,
+    w.node,
+    `${w.commanded} of ${w.chargers}`,
+    ...(gap
+      ? [wattHours(gap.feederWh), wattHours(gap.commandedWh), wattHours(gap.notCommandedWh), wattHours(gap.residualWh), percent(gap.share)]
+      : [w.why === 'tooCoarse' ? 'too coarse' : 'no readings', null, null, null, null]),
+  ])
+  return html`<section><h2>The network operator’s own meters</h2>
+${table('Drop of a feeder or substation beside the sum of the chargers under it', heads, rows)}
+<p class="soft">Over the meter's whole intervals within the settled window, against what it read just before. What chargers do not explain is unmetered chargers, all other load behind the meter, and losses.</p></section>`
+}
+
 export function flawsSection({ r, times }: PageContext): Html {
   const { counts, examples } = r.flaws
   const most = 50

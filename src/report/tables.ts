@@ -19,15 +19,15 @@ export type Table = { readonly name: string; readonly rows: number; readonly fie
  * added at the end.
  */
 export function tablesOf(r: EventReport): readonly Table[] {
-  return [loadTable(r), chargersTable(r), levelsTable(r), settlementTable(r), flawsTable(r), verdictsTable(r)]
+  return [loadTable(r), chargersTable(r), levelsTable(r), settlementTable(r), flawsTable(r), verdictsTable(r), witnessesTable(r)]
 }
 /** Those that are written as Parquet too: the long ones. */
 export const parquetTables: ReadonlySet<string> = new Set(['load', 'chargers'])
 
-const ts = (name: string, means: string, at: Field['at']): Field => ({ name, type: 'ts', means, at })
-const int = (name: string, means: string, at: Field['at']): Field => ({ name, type: 'int', means, at })
-const number = (name: string, means: string, at: Field['at']): Field => ({ name, type: 'number', means, at })
-const text = (name: string, means: string, at: Field['at']): Field => ({ name, type: 'text', means, at })
+export const ts = (name: string, means: string, at: Field['at']): Field => ({ name, type: 'ts', means, at })
+export const int = (name: string, means: string, at: Field['at']): Field => ({ name, type: 'int', means, at })
+export const number = (name: string, means: string, at: Field['at']): Field => ({ name, type: 'number', means, at })
+export const text = (name: string, means: string, at: Field['at']): Field => ({ name, type: 'text', means, at })
 const of = (column: Column) => (k: number) => known(column[k])
 /** -1 and 0 stand for none in columns of numbers. */
 const noOf = (column: ArrayLike<number>, none: number) => (k: number) => (column[k] === none ? null : column[k]!)
@@ -167,6 +167,28 @@ function verdictsTable({ verdicts }: EventReport): Table {
       number('coverage_share', '', k => known(of(k).coverage)),
       text('changed', 'against the verdict before', k => changesOf(verdicts[k - 1]?.verification, of(k)).join('; ') || null),
       text('readings_root', 'Merkle root over the readings used', k => of(k).readings?.root ?? null),
+    ],
+  }
+}
+function witnessesTable({ witnesses }: EventReport): Table {
+  const row = (k: number) => witnesses![k]!
+  const wh = (of: 'feederWh' | 'commandedWh' | 'notCommandedWh' | 'residualWh' | 'gapWh') => (k: number) => known(row(k).gap?.[of])
+  return {
+    name: 'witnesses',
+    rows: witnesses?.length ?? 0,
+    fields: [
+      text('meter', '', k => row(k).meter),
+      text('node', '', k => row(k).node),
+      int('step_s', 'of the meter', k => row(k).stepS),
+      int('chargers_count', 'of the event under it', k => row(k).chargers),
+      int('commanded_count', '', k => row(k).commanded),
+      number('feeder_drop_wh', '', wh('feederWh')),
+      number('commanded_drop_wh', '', wh('commandedWh')),
+      number('not_commanded_drop_wh', '', wh('notCommandedWh')),
+      number('residual_wh', '', wh('residualWh')),
+      number('gap_wh', '', wh('gapWh')),
+      number('explained_share', '', k => known(row(k).gap?.share)),
+      text('why_not', 'tooCoarse, noReadings', k => row(k).why),
     ],
   }
 }

@@ -57,6 +57,7 @@ const all = [
   'report.html',
   'settlement.csv',
   'verdicts.csv',
+  'witnesses.csv',
 ]
 
 describe('gridbridge report', () => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { chargerVerdicts, nonResponses } from '../../src/core/model.ts'
 import { eventReport } from '../../src/operations/report.ts'
 import { type EventReport, known } from '../../src/report/model.ts'
@@ -17,13 +17,17 @@ const causes = (r: EventReport) =>
 const at = (r: EventReport, column: 'targetW' | 'baselineW' | 'actualW' | 'highW', minute: number) =>
   known(r.series[column][Math.floor((r.event.intervals[0]!.fromS * 1000 - r.series.fromMs) / r.series.stepMs) + minute])
 
-beforeEach(async () => {
-  b = await startBridge({ programme: { endSpreadS: 0 } })
+let recorded: Bridge
+beforeAll(async () => {
+  recorded = await startBridge({ programme: { endSpreadS: 0 } })
+  await anEvent(recorded)
+})
+beforeEach(() => {
+  b = recorded
 })
 
 describe('a report is made from the log and the meters', () => {
   test('target, baseline and actual by the minute, and what came back', async () => {
-    await anEvent(b)
     const r = await made()
     expect(r.series.stepMs).toBe(60_000)
     // four at their limit, and c5, of which nothing is known, may draw its limit as well
@@ -38,7 +42,6 @@ describe('a report is made from the log and the meters', () => {
     expect(r.response?.ramp?.fallW).toBeCloseTo(9000, 6)
   })
   test('its verdict is the recorded one, by settlement period, and its sums are those of the chargers', async () => {
-    await anEvent(b)
     const r = await made()
     const { verification } = r.verdicts.at(-1)!
     const sum = (column: ArrayLike<number | null>) =>
@@ -49,7 +52,6 @@ describe('a report is made from the log and the meters', () => {
     expect(r.log).toMatchObject({ size: b.journal.size(), checkpoint: b.journal.checkpoint() })
   })
   test('who was told what and answered, and who did not respond', async () => {
-    await anEvent(b)
     const r = await made()
     expect(causes(r)).toMatchObject({ 0: ['compliant', 'none'], 3: ['notCompliant', 'acceptedButUnmoved'] })
     expect(r.commands).toMatchObject({ chargers: 5, answerMs: { p50: expect.any(Number) } })
@@ -57,11 +59,11 @@ describe('a report is made from the log and the meters', () => {
     expect(r.chargers.commandedMs[0]).toBeGreaterThanOrEqual(r.event.receivedMs)
   })
   test('chargers and sites are numbers; with names they have them', async () => {
-    await anEvent(b)
     expect(JSON.stringify(await made())).not.toMatch(/"c\d"/)
     expect((await made(true)).names).toEqual({ chargers: { 0: 'c0', 1: 'c1', 2: 'c2', 3: 'c3', 4: 'c4', 5: 'c5' } })
   })
   test('also of an event by number, that was cancelled, declined, or is not over', async () => {
+    b = await startBridge()
     const node = (b.engine.registry.resolve('node', 'BATH')![0] as { node: number }).node
     const submit = async (ref: string, inS: number, change = {}) => {
       const { event, raw } = gridEvent(node, b.engine.now(), { id: `openadr2b:vtn:${ref}`, upstreamRef: ref, ...change }, inS)
@@ -87,7 +89,6 @@ describe('a report is made from the log and the meters', () => {
 
 describe('the API has it', () => {
   test('as JSON, its chargers page by page, and as a page', async () => {
-    await anEvent(b)
     const json = (await b.get(url)).json()
     expect(json).toMatchObject({
       format: 'gridbridge-report-1',

@@ -103,6 +103,18 @@ describe('the page of an event', () => {
     expect(shown(page({ ...r, event: { ...r.event, declined: 'notice' } }))).toContain('▲ declined: notice')
     expect(shown(page(r))).not.toContain('Delivered 4.5')
   })
+  test('a feeder’s own meter stands beside the chargers, and the rest is said to be unexplained', () => {
+    const gap = { feederWh: 4000, commandedWh: 3000, notCommandedWh: -200, residualWh: 1200, gapWh: 1000, share: 0.75, periods: 1 }
+    const of = { meter: 'BATH-11', node: 'BATH/BATH-11', stepS: 1800, chargers: 5, commanded: 4 }
+    const witnesses = [
+      { ...of, gap, why: null },
+      { ...of, meter: 'GSP', gap: null, why: 'tooCoarse' },
+    ]
+    const text = shown(page(reportOf({ witnesses })))
+    expect(text).toContain('BATH-11 BATH/BATH-11 4 of 5 4.0 kWh 3.0 kWh −200 Wh 1.2 kWh 75.0 %')
+    expect(text).toContain('GSP BATH/BATH-11 4 of 5 too coarse')
+    expect(shown(page(reportOf()))).not.toContain('own meters')
+  })
   test('what must not be settled on is marked', () => {
     const r = reportOf()
     const text = page({ ...r, verdicts: [{ ...r.verdicts[0]!, verification: verification({ unsettleable: 'meterClass' }) }] })

@@ -96,6 +96,7 @@ export function reportOf(change: Partial<EventReport> = {}): EventReport {
         delivered: { none: 4500, perMeterSP: 4501, perUnitSP: 4500 },
       },
     ],
+    witnesses: null,
     log: { size: 50, checkpoint: 'gridbridge.test/log\n50\nroot=\n', command: 'gridbridge audit verify db --key key', signalLeaf: 7 },
     chargers: chargers(),
     names: null,
