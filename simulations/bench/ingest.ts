@@ -11,6 +11,7 @@ import { createMemoryRegistry } from '../../adapters/stores/memory/registry.ts'
 import type { ChargerSink, Station } from '../../src/ports.ts'
 import { msOf } from './figures.ts'
 import { median, numberFlag, print, round } from './flags.ts'
+import { soak } from './ingestSoak.ts'
 import { bareSink, type Sink, storeSink } from './ingestStore.ts'
 
 const startMs = 1_700_000_000_000
@@ -19,10 +20,12 @@ const perPass = 64
 
 /**
  * Meter values from the text of the frame to the disk: parsed, checked against the official schema, decoded into a reading (one interval: power, register,
- * current, voltage), answered, stored. `bareRatio`: against `JSON.parse` of the same frames and one prepared insert a reading, before and after.
+ * current, voltage), answered, stored. `--soak S` instead: for S seconds, with days going by, roll-ups and expiry; is the heap flat? `bareRatio`: against `JSON.parse` of the same frames and one prepared insert a reading, before and after.
  */
 export async function run(args: string[]): Promise<void> {
   const chargers = numberFlag(args, 'chargers', 2_000)
+  const soakS = numberFlag(args, 'soak', 0)
+  if (soakS > 0) return print(await soak({ chargers, soakS, make: ours(chargers), framesOf, startMs }))
   const minutes = numberFlag(args, 'minutes', 50)
   const runs = numberFlag(args, 'runs', 5)
   const frames = [...framesOf(chargers, minutes)]
@@ -37,11 +40,11 @@ export async function run(args: string[]): Promise<void> {
   print({ bench: 'ingest', readingsPerS: Math.round(median(mine)), bareRatio: round(median(mine) / median(theirs)) })
 }
 
-type Frame = { readonly charger: number; readonly text: string }
+export type Frame = { readonly charger: number; readonly text: string }
 
 /** Each charger reports every minute at its own second. */
-function* framesOf(chargers: number, minutes: number): Iterable<Frame> {
-  for (let minute = 0; minute < minutes; minute++)
+function* framesOf(chargers: number, minutes: number, fromMinute = 0): Iterable<Frame> {
+  for (let minute = fromMinute; minute < fromMinute + minutes; minute++)
     for (let k = 0; k < chargers; k++) {
       const charger = (k * 7_919) % chargers
       const timestamp = new Date(startMs + minute * 60_000 + ((charger * 137) % 60_000)).toISOString()
@@ -56,7 +59,7 @@ function* framesOf(chargers: number, minutes: number): Iterable<Frame> {
     }
 }
 
-type Handle = (sink: Sink) => { take(frame: Frame): void; end(): void }
+export type Handle = (sink: Sink) => { take(frame: Frame): void; end(): void }
 
 /** The path of the adapter from text to readings, without the sockets. */
 const ours =
