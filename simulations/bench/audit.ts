@@ -5,7 +5,7 @@ import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { openStore, type SqliteStore } from '../../adapters/stores/sqlite/open.ts'
 import { openReader } from '../../adapters/stores/sqlite/reader.ts'
 import { atOnce } from '../../src/audit/crypto.ts'
-import { entryProof } from '../../src/audit/log.ts'
+import { entryProof, logOf } from '../../src/audit/log.ts'
 import { logAlone } from '../../src/audit/policy.ts'
 import { proves } from '../../src/audit/tlogProof.ts'
 import { verifyLog } from '../../src/audit/verify.ts'
@@ -65,16 +65,7 @@ function leafOf(i: number): Uint8Array {
 
 async function proveSome({ journal, signer }: SqliteStore, entries: number): Promise<{ proofMs: number; proofBytes: number }> {
   const policy = logAlone(signer.verifier)
-  const log = {
-    size: entries,
-    checkpoints: [journal.checkpoint()],
-    tile: (level: number, n: number) => journal.tile(level, n),
-    async entries(from: number, to: number) {
-      const all: Uint8Array[] = []
-      for await (const chunk of journal.read(from, to)) all.push(...chunk)
-      return all
-    },
-  }
+  const log = logOf(journal)
   const times: number[] = []
   let proofBytes = 0
   for (let i = 0; i < proofs; i++) {

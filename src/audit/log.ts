@@ -15,6 +15,23 @@ export type Log = Tiles & {
   entries(from: number, to: number): Promise<readonly Uint8Array[]>
 }
 
+/** The log of a journal; `cosigned` where witnesses have seen it, perhaps as it was a while ago. */
+export function logOf(
+  journal: Tiles & { size(): number; checkpoint(): string; read(from: number, to: number): AsyncIterable<readonly Uint8Array[]> },
+  cosigned?: string,
+): Log {
+  return {
+    size: journal.size(),
+    checkpoints: [cosigned, journal.checkpoint()].filter(note => note !== undefined && note !== '') as string[],
+    tile: (level, n) => journal.tile(level, n),
+    async entries(from, to) {
+      const entries: Uint8Array[] = []
+      for await (const chunk of journal.read(from, to)) entries.push(...chunk)
+      return entries
+    },
+  }
+}
+
 /** A tile or an entry bundle by its path below the prefix; undefined where the tree does not have it (yet). A narrower one is the beginning of a wider. */
 export async function logFile(log: Log, path: string): Promise<Uint8Array | undefined> {
   const name = parseTilePath(path)

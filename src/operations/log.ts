@@ -1,5 +1,5 @@
 import { cosignedKey } from '../audit/cosigned.ts'
-import { type EntryProof, entryProof, type Log, logFile } from '../audit/log.ts'
+import { type EntryProof, entryProof, logFile, logOf } from '../audit/log.ts'
 import { proveConsistency, rootAt } from '../audit/prove.ts'
 import type { Engine } from '../engine.ts'
 import { done, invalid, type Result, refuse } from './result.ts'
@@ -16,16 +16,7 @@ export type Consistency = {
 /** The journal as a transparency log that anybody's tools can read (C2SP tlog-tiles). */
 export const createLog = ({ journal, registry }: Pick<Engine, 'journal' | 'registry'>) => {
   const cosigned = () => registry.get(cosignedKey)
-  const log = (): Log => ({
-    size: journal.size(),
-    checkpoints: [cosigned(), journal.checkpoint()].filter(note => note !== undefined && note !== '') as string[],
-    tile: (level, n) => journal.tile(level, n),
-    async entries(from, to) {
-      const entries: Uint8Array[] = []
-      for await (const chunk of journal.read(from, to)) entries.push(...chunk)
-      return entries
-    },
-  })
+  const log = () => logOf(journal, cosigned())
   return {
     /** The signed note for outsiders: cosigned where witnesses are asked, and then perhaps of a smaller tree. '' for an empty log. */
     checkpoint: (): string => cosigned() ?? journal.checkpoint(),

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { openStore } from '../../adapters/stores/sqlite/open.ts'
 import { openReader } from '../../adapters/stores/sqlite/reader.ts'
+import { logOf } from '../../src/audit/log.ts'
 import { leafHash } from '../../src/audit/merkle.ts'
 import { proveInclusion } from '../../src/audit/prove.ts'
 import { verifyReader } from '../../src/cli/auditVerify.ts'
@@ -26,20 +27,10 @@ beforeAll(async () => {
   const store = openStore({ dir: join(original, 'data'), origin, runtime })
   for (let from = 0; from < size; from += 150) await store.journal.append(from, leaves(from, from + 150), [])
   checkpoint = store.journal.checkpoint()
-  await exportLog(await viewOf(store), checkpoint, join(original, 'log'))
+  await exportLog(logOf(store.journal), checkpoint, join(original, 'log'))
   await store.close()
 })
 afterAll(() => rmSync(original, { recursive: true }))
-const viewOf = async ({ journal }: ReturnType<typeof openStore>) => ({
-  size: journal.size(),
-  checkpoints: [journal.checkpoint()],
-  tile: (level: number, n: number) => journal.tile(level, n),
-  async entries(from: number, to: number) {
-    const all: Uint8Array[] = []
-    for await (const chunk of journal.read(from, to)) all.push(...chunk)
-    return all
-  },
-})
 
 let dir: string
 let file: string
@@ -162,7 +153,7 @@ describe('an exported folder', () => {
     const store = open()
     await store.journal.append(600, leaves(600, 800), [])
     const before = readFileSync(join(folder, 'tile/0/000'))
-    const view = await viewOf(store)
+    const view = logOf(store.journal)
     expect(await exportLog(view, store.journal.checkpoint(), folder)).toEqual({ size: 800, files: 6 })
     expect(await exportLog(view, store.journal.checkpoint(), folder)).toEqual({ size: 800, files: 4 })
     await store.close()
