@@ -30,7 +30,7 @@ api:
   tokens:
     - name: admin
       token: ${tokens.admin}
-      scopes: [event:read, event:write, dispatch, fleet:read, fleet:write, audit:read, optout:write]
+      scopes: [event:read, event:write, dispatch, fleet:read, fleet:write, audit:read, optout:write, meter:write]
     - name: reader
       token: ${tokens.reader}
       scopes: [event:read, fleet:read, audit:read]
