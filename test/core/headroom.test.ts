@@ -94,14 +94,17 @@ describe('what a charger is worth', () => {
     const reliability = () => [...b.s.fleet.reliability]
     const readings = (powerW: readonly number[], fromS: number) => {
       const n = powerW.length
-      const twice = <A>(f: (i: number, k: number) => A) => [0, 1].flatMap(k => powerW.map((_, i) => f(i, k)))
+      // before, and two intervals within: a single one above its limit proves nothing
+      const each = <A>(f: (i: number, k: number) => A) => [0, 1, 2].flatMap(k => powerW.map((_, i) => f(i, k)))
+      const startS = [fromS - 600, fromS + 60, fromS + 1_800]
+      const endS = [fromS, fromS + 1_800, fromS + 3_600]
       return {
-        charger: Uint32Array.from(twice(i => i)),
-        fromMs: Float64Array.from(twice((_, k) => (k === 0 ? fromS - 600 : fromS + 60) * 1000)),
-        toMs: Float64Array.from(twice((_, k) => (k === 0 ? fromS : fromS + 3_600) * 1000)),
-        powerW: Float64Array.from(twice((i, k) => (k === 0 ? SEVEN_W : powerW[i]!))),
-        registerWh: new Float64Array(2 * n).fill(Number.NaN),
-        quality: new Uint8Array(2 * n),
+        charger: Uint32Array.from(each(i => i)),
+        fromMs: Float64Array.from(each((_, k) => startS[k]! * 1000)),
+        toMs: Float64Array.from(each((_, k) => endS[k]! * 1000)),
+        powerW: Float64Array.from(each((i, k) => (k === 0 ? SEVEN_W : powerW[i]!))),
+        registerWh: new Float64Array(3 * n).fill(Number.NaN),
+        quality: new Uint8Array(3 * n),
       }
     }
     b.signal({ ...during(T + 3_600, T + 7_200, { kind: 'off' }) })

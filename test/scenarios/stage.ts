@@ -1,17 +1,10 @@
 import { createHash } from 'node:crypto'
 import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, createMemoryStore } from '../../adapters/stores/memory/index.ts'
+import { condensed, inWords, kW } from '../../simulations/output/words.ts'
 import { createVirtualChargers, type VirtualCharger } from '../../simulations/virtual/chargers.ts'
 import { type ChargerSpec, everyoneEnrolled, fleetOf, testProgramme } from '../../simulations/virtual/fleet.ts'
-import {
-  type Decline,
-  type Fact,
-  type GridEvent,
-  outcomeKinds,
-  type Programme,
-  type Readings,
-  type ScheduleColumns,
-} from '../../src/core/model.ts'
+import type { GridEvent, Programme, Readings } from '../../src/core/model.ts'
 import { stateDigest } from '../../src/core/snapshot.ts'
 import { emptyState } from '../../src/core/state.ts'
 import { entries, fold } from '../../src/engine/recover.ts'
@@ -60,10 +53,10 @@ export async function stage(setting: Setting) {
     answersSpots: setting.answersSpots ?? false,
   })
   const silent = new Set(setting.silent ?? [])
-  const link: ChargerLink = {
-    ...sim.link,
-    start: sink => sim.link.start(silent.size === 0 ? sink : { ...sink, readings: r => sink.readings(without(silent, r)) }),
-  }
+  const link: ChargerLink =
+    silent.size === 0
+      ? sim.link
+      : { ...sim.link, start: sink => sim.link.start({ ...sink, readings: r => sink.readings(without(silent, r)) }) }
   const lines: string[] = []
   const write = (text: string) => lines.push(`${clock(Math.floor(runtime.now() / 1000))}  ${text}`)
   let life = { alive: true }
@@ -89,7 +82,7 @@ export async function stage(setting: Setting) {
       options: { snapshotEvery: 1_000, ...setting.options },
     })
     engine.listen(facts => {
-      for (const text of facts.flatMap(inWords)) write(text)
+      for (const text of facts.flatMap(fact => inWords(fact, clock))) write(text)
     })
     engine.bridge.follow(undefined, p => {
       if (p.kind !== 'measured') write(`-> ${p.event.peer}: ${p.event.upstreamRef} ${p.kind}`)
@@ -156,7 +149,7 @@ function without(silent: ReadonlySet<number>, r: Readings): Readings {
   }
 }
 export type Stage = Awaited<ReturnType<typeof stage>>
-export const kW = (w: number): string => `${(w / 1000).toFixed(1)} kW`
+export { kW }
 
 export const gridEvent = (
   id: string,
@@ -191,103 +184,3 @@ export const cancelled = (event: GridEvent, change: Partial<GridEvent> = {}): Gr
   intervals: [],
   ...change,
 })
-
-/** Commands that go out one by one as each charger's turn comes are one line. */
-function condensed(lines: readonly string[]): string[] {
-  const single = /^(\S+) {2}1 (command sent|answer accepted)$/
-  const out: string[] = []
-  for (let k = 0; k < lines.length; ) {
-    let to = k
-    while (to < lines.length && single.test(lines[to]!)) to++
-    const n = lines.slice(k, to).filter(line => line.endsWith('sent')).length
-    if (n < 2) out.push(lines[k++]!)
-    else {
-      out.push(`${lines[k]!.slice(0, 8)}  ${n} commands sent one by one until ${lines[to - 1]!.slice(0, 8)}, ${to - k - n} accepted`)
-      k = to
-    }
-  }
-  return out
-}
-
-function inWords(fact: Fact): string[] {
-  switch (fact.kind) {
-    case 'signal':
-      return [
-        `signal ${fact.event.upstreamRef} revision ${fact.event.revision}: ${fact.event.class}${fact.event.intervals.map(x => `, ${clock(x.fromS)}-${clock(x.toS)} ${JSON.stringify(x.ask)}`).join('')}`,
-      ]
-    case 'accepted':
-      return [
-        `event ${fact.event} accepted, start spread ${fact.spread.startS} s, end spread ${fact.spread.endS} s, ${fact.excluded.length} excluded`,
-      ]
-    case 'declined':
-      return [`event ${fact.event} declined: ${fact.why satisfies Decline}`]
-    case 'planned':
-      return [
-        `plan ${fact.generation}: ${many(fact.schedules.who.length, 'schedule')} changed ${limitsOf(fact.schedules)}`,
-        ...fact.unreachable.map(u => `   event ${u.event} is out of reach by ${kW(u.missingW)}`),
-      ]
-    case 'sent':
-      return [`${many(fact.who.length, 'command')} sent`]
-    case 'outcome':
-      return outcomeKinds.flatMap((kind, code) => {
-        const n = fact.what.filter(w => w === code).length
-        return n === 0 ? [] : [`${many(n, 'answer')} ${kind}${code === 0 ? '' : ` (${fact.causes.join(', ')})`}`]
-      })
-    case 'link':
-      return [`${fact.up.filter(u => u === 1).length} stations up, ${fact.up.filter(u => u === 0).length} down`]
-    case 'silent':
-      return [`${fact.peer} is silent for ${fact.silentMs / 1000} s`]
-    case 'heardAgain':
-      return [`${fact.peer} is heard again`]
-    case 'booted':
-      return [`${many(fact.stations.length, 'station')} started`]
-    case 'outage':
-      return [
-        `the supply of node ${fact.node} is back after an outage: ${fact.stations.length} stations of it have started, its load before was ${kW(fact.powerW.reduce((sum, w) => sum + w, 0))}`,
-      ]
-    case 'doubt':
-      return [`what ${many(fact.who.length, 'charger')} held is in doubt: ${fact.why}`]
-    case 'refused':
-      return [`${many(fact.who.length, 'charger')} refused (${fact.causes.join(', ')})`]
-    case 'optOut':
-      return [`${many(fact.who.length, 'charger')} opted out ${clock(fact.fromS)}-${clock(fact.toS)} (${fact.reason})`]
-    case 'session':
-      return [`news of cars at ${many(fact.who.length, 'charger')}`]
-    case 'restoring':
-      return [`event ${fact.event} is over: ${many(fact.who.length, 'charger')} held until there is room`]
-    case 'admitted':
-      return [`let in: ${[...fact.who].join(', ')}`]
-    case 'restored':
-      return [`nobody waits after event ${fact.event}: the rest is let go`]
-    case 'shortfall':
-      return [`shortfall of event ${fact.event}: ${kW(fact.missingW)}, ${many(fact.unmoved.length, 'charger')} unmoved`]
-    case 'lastResort':
-      return [`last resort of event ${fact.event}: ${fact.step} for ${many(fact.who.length, 'charger')}`]
-    case 'verified': {
-      const v = fact.verification
-      const share = v.ratio === null ? 'no ratio' : `${(100 * v.ratio).toFixed(1)} %`
-      return [
-        `event ${v.event} ${v.verdict}: asked ${kWh(v.askedWh)}, baseline ${kWh(v.baselineWh)}, delivered ${kWh(v.deliveredWh)} (${share}), coverage ${(100 * v.coverage).toFixed(0)} %`,
-        `   ${v.counts.compliant} compliant, ${v.counts.notCompliant} not, ${v.counts.noData} without data, ${v.counts.notCommanded} not commanded; causes ${JSON.stringify(v.causes)}`,
-      ]
-    }
-    default:
-      return []
-  }
-}
-const kWh = (wh: number): string => `${(wh / 1000).toFixed(2)} kWh`
-const many = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`
-function limitsOf(x: ScheduleColumns): string {
-  const counts = new Map<string, number>()
-  let previous = 0
-  x.ends.forEach(end => {
-    const text = end === previous ? 'free' : Array.from(x.limitW.subarray(previous, end), w => `${w} W`).join(' then ')
-    counts.set(text, (counts.get(text) ?? 0) + 1)
-    previous = end
-  })
-  const top = [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
-  return `(${top
-    .slice(0, 4)
-    .map(([text, n]) => `${n} x ${text}`)
-    .join(', ')}${top.length > 4 ? ', ...' : ''})`
-}

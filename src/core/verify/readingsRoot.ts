@@ -22,7 +22,7 @@ export type ReadingsTree = {
   readonly chargers: Uint32Array
 }
 
-/** @param readings ordered by charger, fromMs, toMs, as `Meters.range` gives them @param history ordered by charger, day */
+/** @param readings `inOrder` @param history ordered by charger, day */
 export function readingsTree(who: Uint32Array, readings: Readings, salt: Uint8Array, history?: History): ReadingsTree {
   const chargers = Uint32Array.from(new Set(who)).sort()
   const leaves = leavesOf(readings, salt, history)
@@ -76,6 +76,23 @@ export function marksOf(who: Uint32Array, { chargers, leafHashes }: ReadingsTree
 }
 
 const firstOf = (hashed: Uint8Array): number => new DataView(hashed.buffer, hashed.byteOffset).getUint32(0)
+
+/** Readings by charger, fromMs, toMs: as they are where they stand so already, as a store gives them. */
+export function inOrder(r: Readings): Readings {
+  const compare = (a: number, b: number): number => r.charger[a]! - r.charger[b]! || r.fromMs[a]! - r.fromMs[b]! || r.toMs[a]! - r.toMs[b]!
+  let isOrdered = true
+  for (let k = 1; k < r.charger.length && isOrdered; k++) isOrdered = compare(k - 1, k) <= 0
+  if (isOrdered) return r
+  const at = Uint32Array.from(r.charger, (_, k) => k).sort(compare)
+  return {
+    charger: Uint32Array.from(at, k => r.charger[k]!),
+    fromMs: Float64Array.from(at, k => r.fromMs[k]!),
+    toMs: Float64Array.from(at, k => r.toMs[k]!),
+    powerW: Float64Array.from(at, k => r.powerW[k]!),
+    registerWh: Float64Array.from(at, k => r.registerWh[k]!),
+    quality: Uint8Array.from(at, k => r.quality[k]!),
+  }
+}
 
 export type Rows = { readonly from: number; readonly to: number }
 const none: Rows = { from: 0, to: 0 }

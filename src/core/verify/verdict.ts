@@ -6,7 +6,7 @@ import { historicBaselines } from './historic.ts'
 import { askedOfOneWh, codeOf, isCommanded, judgedBy, limitsAt } from './judged.ts'
 import { type Metering, meteringOf } from './metering.ts'
 import { type Periods, periodsIn } from './periods.ts'
-import { marksOf, readingsTree } from './readingsRoot.ts'
+import { inOrder, marksOf, readingsTree } from './readingsRoot.ts'
 import {
   METER_BEFORE,
   type Measured,
@@ -35,7 +35,8 @@ export type Evidence = Pick<Metered, 'readings' | 'history' | 'salt'>
  * row of `who`, within a row period by period. A charger without readings is no data, never a number; too little data makes the whole unverifiable. Where
  * a charger that does not keep its limit without the link was not heard, nothing was delivered: it counts at its baseline.
  */
-export function verdictOn({ event, revision, who, terms }: Judging, evidence: Evidence): Verified {
+export function verdictOn({ event, revision, who, terms }: Judging, given: Evidence): Verified {
+  const evidence = { ...given, readings: inOrder(given.readings) }
   const { window } = terms
   const periods = periodsIn(window, terms.rules.periodS)
   const meters = meteringOf(who, terms, periods, evidence.readings)
