@@ -196,6 +196,14 @@ describe('the document', () => {
         'POST /v1/opt-outs',
         'POST /v1/register/{id}/review',
         'POST /v1/subjects/{id}/erasure',
+        'GET /v1/chargers/{id}/energy',
+        'GET /v1/chargers/{id}/sessions',
+        'GET /v1/chargers/{id}/signed-values',
+        'POST /v1/chargers/{id}/readings',
+        'GET /v1/meters',
+        'GET /v1/meters/{id}/energy',
+        'POST /v1/meters/{id}/readings',
+        'POST /v1/meters/import',
       ].sort(),
     )
     for (const [path, item] of Object.entries<Record<string, { summary?: string; security?: unknown; responses: Record<string, unknown> }>>(
