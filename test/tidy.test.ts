@@ -56,9 +56,9 @@ const rules: readonly { of: RegExp; may: (from: string, file: string) => boolean
   },
   { of: /^src\/main\.ts$/, may: () => true, says: '' },
   {
-    of: /^src\/cli\/demo/,
+    of: /^src\/cli\/(demo|sim)/,
     may: from => isPackage(from) || within('src/', 'simulations/')(from),
-    says: 'the demo runs main against the simulations',
+    says: 'the demo runs main against the simulations, and sim runs them by themselves',
   },
   {
     of: /^src\//,

@@ -50,10 +50,7 @@ const isFine = (column: (typeof columns)[number], value: string | undefined): bo
 
 /** The public AC outlets of Dundee in the summer of 2018, which come with the project. */
 export function dundeeDays(): readonly OutletDay[] {
-  const places = ['../data', '../../../simulations/data'].map(at => new URL(`${at}/dundee-2018-ac.csv.gz`, import.meta.url))
-  const place = places.find(x => existsSync(x))
-  if (!place) throw new Error('simulations/data/dundee-2018-ac.csv.gz is missing')
-  return outletDays(gunzipSync(readFileSync(place)).toString('utf8')).days
+  return outletDays(gunzipSync(readFileSync(shipped('data/dundee-2018-ac.csv.gz'))).toString('utf8')).days
 }
 
 /**
@@ -82,4 +79,13 @@ export function drawnDay(
     }
     return out
   })
+}
+
+/** What comes with the project in the folder of the simulations, wherever this was compiled to. */
+export function shipped(path: string): URL {
+  for (let at = new URL('.', import.meta.url); at.pathname !== '/'; at = new URL('..', at)) {
+    const found = new URL(`simulations/${path}`, at)
+    if (existsSync(found)) return found
+  }
+  throw new Error(`simulations/${path} is missing`)
 }

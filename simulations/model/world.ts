@@ -31,6 +31,7 @@ export type WorldSetting = {
 export async function createWorld(setting: WorldSetting) {
   const runtime = createVirtualRuntime(setting.startMs, setting.seed)
   const journal = createMemoryJournal(createMemoryStore())
+  const registry = createMemoryRegistry()
   const meters = createModelMeters({ ...(setting.keepMs ? { keepMs: setting.keepMs } : {}) })
   const model = createModelLink(runtime, setting.chargers, setting.cars, setting.seed)
   const seedKey = createHash('sha256').update(`seed key of ${setting.seed}`).digest()
@@ -43,7 +44,7 @@ export async function createWorld(setting: WorldSetting) {
       runtime: life.runtime,
       journal,
       meters,
-      registry: createMemoryRegistry(),
+      registry,
       chargers: model.link,
       signals: [],
       seedKey,
@@ -62,6 +63,7 @@ export async function createWorld(setting: WorldSetting) {
     engine: (): Engine => engine,
     journal,
     meters,
+    registry,
     model,
     /** Everything recorded so far, in order. */
     facts: facts as readonly (typeof facts)[number][],

@@ -85,6 +85,8 @@ export function build(scenario: Scenario, { seed = scenario.seed, folder = '.' }
       ]),
       chargers,
       cars,
+      // all of it is looked at in the end
+      keepMs: Math.max(86_400, endS - startS) * 1000,
     },
     startS,
     endS,

@@ -18,6 +18,8 @@ export type Played = {
   readonly freeWh: Float64Array
   /** Load had nobody limited anything, each minute, W. */
   readonly freeW: Float64Array
+  /** The same for each of `recorded.nodes`. */
+  readonly freeNodeW: readonly Float64Array[]
   readonly events: readonly PlayedEvent[]
 }
 export type PlayedEvent = {
@@ -55,22 +57,41 @@ export async function play(
     await world.until(s * 1000)
     options.onProgress?.((s - built.startS) / (built.endS - built.startS))
   }
-  return { scenario, built, world, recorded, takenWh: world.model.physics.takenWh, ...free(built), events: eventsOf(world, answers) }
+  return {
+    scenario,
+    built,
+    world,
+    recorded,
+    takenWh: world.model.physics.takenWh,
+    ...free(built, world, recorded),
+    events: eventsOf(world, answers),
+  }
 }
 
 /** The same cars at the same chargers, limited by nobody. */
-function free({ setting, startS, endS }: Built): { freeWh: Float64Array; freeW: Float64Array } {
+function free({ setting, startS, endS }: Built, world: World, { nodes }: Recorded): Pick<Played, 'freeWh' | 'freeW' | 'freeNodeW'> {
   const physics = createPhysics(setting.chargers, setting.cars, startS)
-  const freeW = new Float64Array(Math.floor((endS - startS) / 60))
-  let before = 0
-  for (let k = 0; k < freeW.length; k++) {
+  const minutes = Math.floor((endS - startS) / 60)
+  const everybody = [...setting.chargers.keys()]
+  const groups = [everybody, ...nodes.map(n => chargersUnder(world, n.node))]
+  const loads = groups.map(() => new Float64Array(minutes))
+  const before = groups.map(() => 0)
+  for (let k = 0; k < minutes; k++) {
     physics.advance(startS + 60 * (k + 1))
     physics.takeNews()
-    const after = physics.registerWh.reduce((a, b) => a + b, 0)
-    freeW[k] = (after - before) * 60
-    before = after
+    groups.forEach((who, g) => {
+      let after = 0
+      for (const i of who) after += physics.registerWh[i]!
+      loads[g]![k] = (after - before[g]!) * 60
+      before[g] = after
+    })
   }
-  return { freeWh: physics.takenWh, freeW }
+  const [freeW, ...freeNodeW] = loads
+  return { freeWh: physics.takenWh, freeW: freeW!, freeNodeW }
+}
+function chargersUnder(world: World, node: NodeNo): Uint32Array {
+  const f = world.engine().state().fleet
+  return f.order.slice(f.nodeFrom[node]!, f.nodeTo[node]!)
 }
 
 function actionsOf(scenario: Scenario, built: Built, world: World, answers: Map<string, string>): Action[] {
@@ -113,9 +134,8 @@ function intervalsOf(world: World, built: Built, e: ScenarioEvent, intervals: re
 const askOf = (ask: ScenarioInterval['ask'], drawnW: () => number): Ask =>
   ask.kind === 'shedShare' ? { kind: 'shed', totalW: Math.round(ask.share * drawnW()) } : ask
 function drawnUnder(world: World, built: Built, node: NodeNo): number {
-  const f = world.engine().state().fleet
   let w = 0
-  for (let p = f.nodeFrom[node]!; p < f.nodeTo[node]!; p++) w += world.model.physics.powerW(f.order[p]!)
+  for (const i of chargersUnder(world, node)) w += world.model.physics.powerW(i)
   return built.setting.chargers.length === 0 ? 0 : w
 }
 function gridEvent(
@@ -194,8 +214,7 @@ function stationsOf(x: Scenario['incidents'][number], built: Built, world: World
   const node = nodeOf(built.setting.fleet, x.place)
   const of = x.backend === undefined ? -1 : built.backends.indexOf(x.backend)
   const out = new Set<NodeNo>()
-  for (let p = f.nodeFrom[node]!; p < f.nodeTo[node]!; p++) {
-    const i = f.order[p]!
+  for (const i of chargersUnder(world, node)) {
     if ((x.backend === undefined || built.backend[i] === of) && !built.offline.includes(i)) out.add(f.station[i]!)
   }
   return [...out]

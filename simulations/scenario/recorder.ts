@@ -1,4 +1,4 @@
-import type { NodeNo, Second } from '../../src/core/model.ts'
+import type { ChargerNo, NodeNo, Second } from '../../src/core/model.ts'
 import { offsetS } from '../../src/core/verify/calendar.ts'
 import type { World } from '../model/world.ts'
 import { nodesOfKind } from '../virtual/fleet.ts'
@@ -18,6 +18,7 @@ export type Recorded = {
     readonly loadW: readonly number[]
     readonly backgroundW: readonly number[]
   }[]
+  readonly strip: Strip
   /** Chargers that drew, that held a limit, with a car. */
   readonly drawing: readonly number[]
   readonly limited: readonly number[]
@@ -26,6 +27,15 @@ export type Recorded = {
   loadNow(node: NodeNo): number
   backgroundNow(node: NodeNo): number
 }
+
+/**
+ * What single chargers did, for a picture: a row per charger of `who`, a byte per minute. Its low seven bits: 0 no car, 1 a car that does not draw, 2 to
+ * 127 drawn power, 127 being all that the charger can. `LIMITED` is added while the charger holds a limit.
+ */
+export type Strip = { readonly who: readonly ChargerNo[]; readonly minutes: readonly Uint8Array[] }
+export const LIMITED = 128
+/** More rows are no picture: every so many chargers then stands for its neighbours. */
+const MOST_ROWS = 160
 
 /** At most so many nodes are watched; the largest scenarios have more feeders than anybody draws. */
 const MOST_NODES = 64
@@ -43,6 +53,8 @@ export function createRecorder(world: World, built: Built, scenario: Scenario): 
     backgroundW: [] as number[],
   }))
   const [loadW, drawing, limited, plugged] = [[] as number[], [] as number[], [] as number[], [] as number[]]
+  const every = Math.ceil(built.setting.chargers.length / MOST_ROWS)
+  const strip = { who: built.setting.chargers.filter(c => c.no % every === 0).map(c => c.no), minutes: [] as Uint8Array[] }
   const before = physics.registerWh.slice()
   const nowW = new Float64Array(before.length)
   const background = scenario.fleet.background.map(b => ({
@@ -58,6 +70,11 @@ export function createRecorder(world: World, built: Built, scenario: Scenario): 
     let w = 0
     for (let p = f.nodeFrom[node]!; p < f.nodeTo[node]!; p++) w += nowW[f.order[p]!]!
     return w
+  }
+  const looks = (no: ChargerNo, atS: Second): number => {
+    const draws = Math.max(2, Math.round((127 * nowW[no]!) / built.setting.chargers[no]!.maxW))
+    const power = nowW[no]! > 0 ? Math.min(127, draws) : physics.isPlugged(no) ? 1 : 0
+    return power + (physics.isLimited(no, atS) ? LIMITED : 0)
   }
   world.model.onMinute(atMs => {
     const atS = atMs / 1000
@@ -75,6 +92,7 @@ export function createRecorder(world: World, built: Built, scenario: Scenario): 
     drawing.push(draws)
     limited.push(holds)
     plugged.push(cars)
+    strip.minutes.push(Uint8Array.from(strip.who, no => looks(no, atS)))
     for (const n of nodes) {
       n.loadW.push(under(n.node))
       n.backgroundW.push(backgroundAt(n.node, atS))
@@ -85,6 +103,7 @@ export function createRecorder(world: World, built: Built, scenario: Scenario): 
     stepS: 60,
     loadW,
     nodes,
+    strip,
     drawing,
     limited,
     plugged,

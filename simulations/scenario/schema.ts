@@ -150,8 +150,8 @@ export const scenario = z.strictObject({
   events: z.array(event).default([]),
   overloads: z.array(overload).default([]),
   incidents: z.array(incident).default([]),
-  /** Like `delivered.ratio >= 0.95`: figures of the summary that must hold. */
-  thresholds: z.array(z.string().regex(/^[\w.]+ (>=|<=|>|<|==) -?[\d.]+$/)).default([]),
+  /** Like `evening.meteredRatio >= 0.9`: figures that must hold in every run; with `.mean`, `.p05`, `.p50` or `.p95`, over the runs of a sweep. */
+  thresholds: z.array(z.string().regex(/^[\w.-]+ (>=|<=|>|<|==) -?\d+(\.\d+)?$/, 'must be like delivered.p05 >= 0.95')).default([]),
 })
 export type Scenario = z.output<typeof scenario>
 export type ScenarioEvent = Scenario['events'][number]

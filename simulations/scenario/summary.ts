@@ -6,7 +6,8 @@ export type Figures = Readonly<Record<string, number>>
 
 /**
  * What a run comes to. `metered`: as the bridge's own verification has it. `true`: against the same cars limited by nobody, which only a simulation
- * knows. Rebound: the most that was drawn in the four hours after an event, over the most in the hour before it.
+ * knows. Rebound: the most that was drawn in the four hours after an event, over the most in the hour before it. `delivered`:
+ * the share of all that was asked, by the meters.
  */
 export function figuresOf(played: Played): Figures {
   const { takenWh, freeWh, built, world, recorded } = played
@@ -14,6 +15,7 @@ export function figuresOf(played: Played): Figures {
   const answered = world.model.commands.filter(c => c.outcome !== undefined)
   return {
     ...Object.assign({}, ...played.events.map(e => named(e.id, eventFigures(played, e)))),
+    delivered: deliveredShare(played),
     chargers: built.setting.chargers.length,
     sessions: takenWh.length,
     droppedSessions: built.dropped,
@@ -28,6 +30,11 @@ export function figuresOf(played: Played): Figures {
     accepted: answered.filter(c => c.outcome === 'accepted').length,
     journalEntries: world.journal.size(),
   }
+}
+/** Of all that was asked in events that could be verified, by the meters. */
+function deliveredShare({ events }: Played): number {
+  const settled = events.flatMap(({ verification: v }) => (v && v.ratio !== null ? [v] : []))
+  return sum(settled.map(v => v.deliveredWh)) / sum(settled.map(v => v.askedWh))
 }
 const named = (id: string, of: Figures): Figures => Object.fromEntries(Object.entries(of).map(([k, v]) => [`${id}.${k}`, v]))
 
@@ -60,20 +67,3 @@ const sum = (values: Iterable<number>): number => {
   for (const x of values) total += x
   return total
 }
-
-export type Threshold = { readonly text: string; readonly value: number; readonly holds: boolean }
-/** A figure that there is none of does not hold. */
-export function thresholdsOf(texts: readonly string[], figures: Figures): Threshold[] {
-  return texts.map(text => {
-    const [name, how, bound] = text.split(' ') as [string, keyof typeof compare, string]
-    const value = figures[name] ?? Number.NaN
-    return { text, value, holds: compare[how](value, Number(bound)) }
-  })
-}
-const compare = {
-  '>=': (a: number, b: number) => a >= b,
-  '<=': (a: number, b: number) => a <= b,
-  '>': (a: number, b: number) => a > b,
-  '<': (a: number, b: number) => a < b,
-  '==': (a: number, b: number) => a === b,
-} as const

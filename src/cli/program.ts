@@ -6,8 +6,10 @@ import { type ExitCode, exitCodes } from './exit.ts'
 import { type Does, examples, integer, parseAmps, type Run } from './flags.ts'
 import { createOutput, type GlobalOptions, type Streams } from './output.ts'
 import { auditCommands } from './programAudit.ts'
+import { keepCommands } from './programKeep.ts'
 import { meterCommands } from './programMeter.ts'
 import { settlementCommands } from './programSettlement.ts'
+import { simCommands } from './programSim.ts'
 
 export type Process = Streams & { readonly cwd: string; exit(code: ExitCode): void }
 
@@ -161,6 +163,7 @@ export function createProgram(proc: Process, version: string): Command {
 
   meterCommands(program, does, remote)
   auditCommands(program, does)
+  simCommands(program, does)
 
   const config = program.command('config').description('the configuration in force')
   config
@@ -262,92 +265,7 @@ export function createProgram(proc: Process, version: string): Command {
       .requiredOption('--note <text>', 'what was found'),
   ).action(does(async () => (await import('./register.ts')).review))
 
-  const subject = program.command('subject').description('what is kept of a person (GDPR), and its end')
-  remote(
-    subject
-      .command('export')
-      .description('all that is kept of the person behind a charger, a box, an MPAN or a token, as JSON')
-      .argument('<id>')
-      .option('--out <file>', 'where to (mode 0600); stdout without it'),
-  ).action(does(async () => (await import('./subject.ts')).exportOne))
-  remote(
-    subject
-      .command('erase')
-      .description('let the box go, then remove who it is, its readings, and what names it; the log stays provable')
-      .argument('<id>')
-      .option('--also <text...>', 'what else people may have called the person in texts, such as a name')
-      .option('--apply', 'do it; without this nothing changes, and it cannot be undone'),
-  )
-    .addHelpText('before', examples('gridbridge subject export CP-1042', 'gridbridge subject erase CP-1042 --also "Jane Smith" --apply'))
-    .action(does(async () => (await import('./subject.ts')).erase))
-
-  program
-    .command('baseline')
-    .description('what a meter would have drawn without an event, from a plain CSV file; no fleet, no running bridge')
-    .option('--ruleset <id>', 'e.g. elexon-bl01 (the version in force on the day) or dfs-domestic@1; with --compare several, by comma')
-    .option('--meter <file>', 'CSV with a column of interval starts and one of energy: start,kwh')
-    .option('--id <meter>', 'one meter of a file that has a column for it')
-    .option('--day <date>', 'the local day of the event, e.g. 2024-02-15')
-    .option('--from <time>', 'its start by the local clock, e.g. 17:00 (default: the whole day; with --compare 17:00)')
-    .option('--to <time>', 'its end; at or before --from: on the next day (with --compare 18:00)')
-    .option('--event-days <dates>', 'days on which the meter was in an event, by comma')
-    .addOption(new Option('--unit <unit>', 'of the energy; without it as the column is called, else kWh').choices(['Wh', 'kWh', 'MWh']))
-    .option('--stamps <zone>', 'what times without an offset are in', 'UTC')
-    .option('--zone <zone>', 'whose clock makes the days (default: the zone of the ruleset)')
-    .option('--compare', 'instead: how far each ruleset is off on days without an event')
-    .option('--sizes <list>', 'with --compare: meters added up', '1,10,100,1000')
-    .option('--list', 'instead: the rulesets')
-    .addHelpText(
-      'before',
-      examples(
-        'gridbridge baseline --list',
-        'gridbridge baseline --ruleset elexon-bl01 --meter meter.csv --day 2024-02-15 --from 17:00 --to 18:00',
-        'gridbridge baseline --compare --meter meters.csv --from 17:00 --to 19:00',
-      ),
-    )
-    .action(does(async () => (await import('./baseline.ts')).baseline))
-
-  const keys = program.command('keys').description('the key that signs the log')
-  keys
-    .command('show')
-    .description('public keys, the one in force and those before it')
-    .addOption(configOption())
-    .action(does(async () => (await import('./keys.ts')).show))
-  keys
-    .command('rotate')
-    .description('give the log another key, signed by both; the bridge must be stopped')
-    .addOption(configOption())
-    .option('--to <file>', 'secret key to take, or where to make it; only where the key comes from outside the data folder')
-    .action(does(async () => (await import('./keys.ts')).rotate))
-
-  program
-    .command('backup')
-    .description('copy the whole state into a new folder, also while the bridge runs, and verify the copy')
-    .argument('<folder>')
-    .addOption(configOption())
-    .option('--with-keys', 'with the secret keys: whoever has it can sign in your name')
-    .option('--keep <duration>', 'then remove backups in this folder that are older, e.g. 35d', durationS)
-    .addHelpText('before', examples('gridbridge backup /backups --keep 35d', 'gridbridge restore /backups/gridbridge-20261122T030000Z'))
-    .action(does(async () => (await import('./backup.ts')).backup))
-  program
-    .command('restore')
-    .description('put a backup in the place of the data folder; the bridge must be stopped')
-    .argument('<backup>')
-    .addOption(configOption())
-    .option('--since <checkpoint>', 'a checkpoint kept from before: an older backup is refused')
-    .option('--key <file>', 'public key of the log (default: audit.pub of the data folder, then of the backup)')
-    .action(does(async () => (await import('./backup.ts')).restore))
-
-  remote(
-    program
-      .command('incident')
-      .description('for those who must be told of an incident')
-      .command('export')
-      .description('what a 24 h warning and a 72 h notice are written from: scale, impact, a timeline of the log')
-      .requiredOption('--from <instant>', 'RFC 3339, e.g. 2026-11-22T03:00:00Z')
-      .option('--to <instant>', 'default: now')
-      .option('--out <file>', 'where to (mode 0600); stdout without it'),
-  ).action(does(async () => (await import('./incident.ts')).exportPeriod))
+  keepCommands(program, does, { remote, configOption, durationS })
 
   const charger = program.command('charger').description('one charger')
   remote(charger.command('limits').description('who limits it, why, until when, and how to override').argument('<id>')).action(

@@ -1,13 +1,12 @@
-import { type Chart, script } from './chart.ts'
-import { type Html, html, jsonScript, raw } from './escape.ts'
+import type { Chart } from './chart.ts'
+import { html } from './escape.ts'
 import type { EventReport } from './model.ts'
 import { chargersSection, flawsSection, levelsSection, nonResponders, settlementSection, witnessSection } from './people.ts'
 import { chartsOf, commandsSection, daysSection, headline, powerSection, proofSection, revisionsSection } from './sections.ts'
-import { style } from './style.ts'
+import { type ChartLibrary, pageOf } from './shell.ts'
 import { createTimes, type Times } from './times.ts'
 
-/** uPlot as it is shipped: its script and its style sheet. */
-export type ChartLibrary = { readonly script: string; readonly style: string }
+export type { ChartLibrary }
 export type PageOptions = {
   readonly library: ChartLibrary
   /** IANA name; times stand in it, with UTC beside where a pointer rests. UTC by default. */
@@ -48,28 +47,12 @@ export function reportPage(r: EventReport, { library, zone = 'UTC', mostChargers
     revisionsSection(context),
     proofSection(context),
   ]
-  const title = `Event report: ${r.event.id}`
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
-<title>${title}</title>
-<style>${ownText(library.style)}${raw(style)}</style>
-</head>
-<body>
-${headline(context)}
-<main>
-${sections}
-</main>
-<footer><p class="soft">Made ${times.full(r.madeAtMs)} by gridbridge ${r.version} from the journal and the meters. Power and energy are import positive. Times are ${zone}${zone === 'UTC' ? '' : '; UTC where the pointer rests'}.</p></footer>
-<script type="application/json" id="charts">${jsonScript(charts)}</script>
-<script>${ownText(library.script)}</script>
-<script>${raw(script)}</script>
-</body>
-</html>
-`.html
+  return pageOf({
+    title: `Event report: ${r.event.id}`,
+    header: headline(context),
+    sections,
+    footer: html`Made ${times.full(r.madeAtMs)} by gridbridge ${r.version} from the journal and the meters. Power and energy are import positive. Times are ${zone}${zone === 'UTC' ? '' : '; UTC where the pointer rests'}.`,
+    charts,
+    library,
+  })
 }
-/** A script or style sheet within its element: nothing in it may end the element. */
-const ownText = (text: string): Html => raw(text.replaceAll(/<\/(script|style)/gi, '<\\/$1'))

@@ -78,7 +78,7 @@ function summed(column: PowerSeries['commanded']): number[] {
 }
 
 /** A chart with what it says in words, and the same as a table. */
-const figure = (id: string, summary: Html, key: Html, asTable: Html): Html => html`<figure aria-labelledby="${id}-says">
+export const figure = (id: string, summary: Html, key: Html, asTable: Html): Html => html`<figure aria-labelledby="${id}-says">
 <figcaption id="${id}-says">${summary}</figcaption>${key}
 <div class="plot${id === 'power' ? ' banded' : ''}" data-chart="${id}" role="img" aria-labelledby="${id}-says"></div>
 <details class="plotted"><summary>Show as table</summary>${asTable}</details>

@@ -4,7 +4,8 @@ import { instantOf, localText } from '../../simulations/scenario/clock.ts'
 import { play } from '../../simulations/scenario/play.ts'
 import { readScenario, type ScenarioError } from '../../simulations/scenario/read.ts'
 import type { Scenario } from '../../simulations/scenario/schema.ts'
-import { figuresOf, thresholdsOf } from '../../simulations/scenario/summary.ts'
+import { figuresOf } from '../../simulations/scenario/summary.ts'
+import { thresholdsOf } from '../../simulations/scenario/thresholds.ts'
 
 const small = (more = ''): Scenario =>
   readScenario(`
@@ -71,7 +72,7 @@ describe('a run', () => {
     expect(figures['peak.trueWh']).toBeGreaterThan(0)
     expect(figures.energyWh).toBeLessThanOrEqual(figures.freeEnergyWh!)
     expect(figures.freeEnergyWh! - figures.energyWh!).toBeLessThanOrEqual(figures.unmetWh! + 1)
-    expect(thresholdsOf(['peak.trueWh > 0', 'peak.trueWh < 0', 'no.such >= 0'], figures).map(t => t.holds)).toEqual([true, false, false])
+    expect(thresholdsOf(['peak.trueWh > 0', 'peak.trueWh < 0', 'no.such >= 0'], [figures]).map(t => t.holds)).toEqual([true, false, false])
   })
   test.each([
     ['the bridge dies for good: everybody is free in the end', '{ at: "17:40", what: bridgeDies }'],
