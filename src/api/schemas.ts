@@ -1,15 +1,15 @@
 import { z } from 'zod'
-import { chargerVerdicts, linkLossTraits, nodeKinds, nonResponses, sessionPhases, verdicts } from '../core/model.ts'
+import { chargerVerdicts, linkLossTraits, nodeKinds, nonResponses, sessionPhases } from '../core/model.ts'
 import { standings } from '../core/views.ts'
 import { reasonCodes } from '../operations/emergency.ts'
 import { hindrances } from '../operations/fleet.ts'
 import { optOutReasons } from '../operations/optOuts.ts'
+import { named, range } from './named.ts'
+import { verification } from './verificationSchema.ts'
 
 /** Shapes of the API. Instants are RFC 3339 in UTC, power is in W with import positive; null is not known or does not apply. */
-export function named<T extends z.ZodType>(id: string, schema: T): T {
-  z.globalRegistry.add(schema, { id })
-  return schema
-}
+export { named }
+
 const instant = z.string().describe('RFC 3339, UTC')
 const watts = z.number()
 const count = z.number().int()
@@ -40,7 +40,11 @@ export const flag = z
 const eventStates = ['scheduled', 'active', 'restoring', 'ended', 'cancelled', 'declined', 'verified'] as const
 export const eventState = z.enum(eventStates)
 export const ask = z.union([
-  z.object({ kind: z.literal('cap'), totalW: watts, phaseA: z.tuple([z.number(), z.number(), z.number()]).readonly().optional().describe('on L1, L2 and L3, A') }),
+  z.object({
+    kind: z.literal('cap'),
+    totalW: watts,
+    phaseA: z.tuple([z.number(), z.number(), z.number()]).readonly().optional().describe('on L1, L2 and L3, A'),
+  }),
   z.object({ kind: z.literal('shed'), totalW: watts }),
   z.object({ kind: z.literal('keep'), fraction: z.number() }),
   z.object({ kind: z.literal('limitEach'), limitW: watts }),
@@ -66,33 +70,6 @@ export const event = named(
 )
 export const eventPage = page(event)
 
-const range = {
-  p10W: watts.describe('one in ten times it is less'),
-  p50W: watts,
-  p90W: watts.describe('one in ten times it is more'),
-}
-const verification = named(
-  'Verification',
-  z.object({
-    revision: count,
-    verdict: z.enum(verdicts),
-    askedWh: z.number(),
-    baselineWh: z.number(),
-    actualWh: z.number(),
-    deliveredWh: z.number(),
-    ratio: z.number().nullable(),
-    coverage: z.number(),
-    baselineRule: z.string(),
-    window: z.object({ from: instant, until: instant, baselineFrom: instant, baselineUntil: instant }),
-    counts: z.object({ compliant: count, notCompliant: count, noData: count, notCommanded: count }),
-    causes: z.record(z.string(), count),
-    forecast: z
-      .object({ ...range, deliveredW: watts, inside: z.boolean() })
-      .nullable()
-      .optional()
-      .describe('what the plan was expected to take off before it began, and what it did'),
-  }),
-)
 export const exemption = z.object({ by: z.enum(['signal', 'programme']), basis: z.string() })
 export const eventDetail = named(
   'EventDetail',
@@ -450,7 +427,11 @@ export const erasureBody = named(
   'ErasureRequest',
   z.strictObject({
     apply: z.boolean().default(false),
-    also: z.array(z.string().min(4).max(200)).max(20).default([]).describe('what else people may have called the person in texts, such as a name'),
+    also: z
+      .array(z.string().min(4).max(200))
+      .max(20)
+      .default([])
+      .describe('what else people may have called the person in texts, such as a name'),
   }),
 )
 export const erasure = named(

@@ -1,5 +1,4 @@
 import type { z } from 'zod'
-import type { Verification } from '../core/model.ts'
 import { NEVER_S } from '../core/model.ts'
 import type { Order } from '../operations/emergency.ts'
 import type { EventDetail } from '../operations/events.ts'
@@ -7,6 +6,7 @@ import type { NodeCapacity } from '../operations/fleet.ts'
 import { isoOrNull, isoS } from '../operations/result.ts'
 import type { EventView } from '../ports.ts'
 import type * as s from './schemas.ts'
+import { verificationShape } from './verificationShape.ts'
 
 /** What operations answer, as the API says it: instants as text, links to what can be done next. */
 export const iso = (ms: number): string => new Date(ms).toISOString()
@@ -56,18 +56,6 @@ export function eventDetailShape(d: EventDetail, reason: string | null, mayCance
     },
     verification: d.verification && verificationShape(d.verification),
   }
-}
-function verificationShape({
-  event: _,
-  window: w,
-  counts,
-  causes,
-  forecast,
-  ...v
-}: Verification): NonNullable<z.output<typeof s.eventDetail>['verification']> {
-  const window = { from: isoS(w.fromS), until: isoS(w.toS), baselineFrom: isoS(w.baselineFromS), baselineUntil: isoS(w.baselineToS) }
-  const scored = forecast === undefined ? {} : { forecast: forecast && { ...forecast } }
-  return { ...v, window, counts: { ...counts }, causes: { ...causes } as Record<string, number>, ...scored }
 }
 
 export function capacityShape({ atMs, dataAge, forecast, ...c }: NodeCapacity): z.output<typeof s.nodeCapacity> {

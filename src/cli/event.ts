@@ -75,11 +75,38 @@ export function detailText(d: Detail): string {
       : [
           `  verdict ${v.verdict}: asked ${wattHours(v.askedWh)}, baseline ${wattHours(v.baselineWh)}, delivered ${wattHours(v.deliveredWh)}, ratio ${percent(v.ratio)}, coverage ${percent(v.coverage)}`,
           `  ${v.counts.compliant} compliant, ${v.counts.notCompliant} not, ${v.counts.noData} without data; causes ${JSON.stringify(v.causes)}`,
+          ...verdictLines(v),
         ]),
   ].join('\n')
 }
 /** Whose claim it is stands with it: it is theirs, not a conclusion of ours. */
 export const exemptionText = ({ by, basis }: NonNullable<Detail['exemption']>): string => `${basis} (claimed by the ${by})`
+/** What besides the figures a reader of a verdict must know. */
+function verdictLines(v: NonNullable<Detail['verification']>): string[] {
+  const { measured: m, changed: c, findingCounts = {}, former = [] } = v
+  const results = {
+    pass: 'reaches the ask',
+    fail: 'does not reach the ask',
+    withinMeasurementError: 'reaches the ask or not: within measurement error',
+  }
+  return [
+    ...(m?.result ? [`  meters allow ${wattHours(m.lowWh)} to ${wattHours(m.highWh)}: ${results[m.result]}`] : []),
+    `  baseline by ${v.baselineRule}${v.unsettleable === undefined ? '' : `; not to be settled on (${v.unsettleable})`}`,
+    ...(Object.keys(findingCounts).length === 0
+      ? []
+      : [
+          `  wrong with the readings: ${Object.entries(findingCounts)
+            .map(([kind, n]) => `${kind} ${n}`)
+            .join(', ')}`,
+        ]),
+    ...(c
+      ? [
+          `  revision ${v.verdictRevision} of the verdict: readings of ${c.chargers} charger${c.chargers === 1 ? '' : 's'} came late or were corrected, delivered ${wattHours(c.deliveredWh)}${c.gbp === undefined ? '' : ` (GBP ${c.gbp.toFixed(2)})`} more`,
+        ]
+      : []),
+    ...former.map(f => `  revision ${f.verdictRevision} was ${f.verdict}: delivered ${wattHours(f.deliveredWh)}`),
+  ]
+}
 /** The newest figure; not that of a step that has only begun: only the few chargers that were read since are in its sum. */
 function newest(points: NonNullable<Detail['series']>['points']) {
   const [before, last] = points.filter(p => p.measuredW !== null).slice(-2)

@@ -200,4 +200,12 @@ const shownVerification = (v: NonNullable<Progress['verification']>) => ({
   ratio: share(v.ratio),
   coverage: share(v.coverage),
   baselineRule: v.baselineRule,
+  ...(v.measured ? { result: v.measured.result, lowWh: whole(v.measured.lowWh), highWh: whole(v.measured.highWh) } : {}),
+  ...(v.unsettleable ? { unsettleable: v.unsettleable } : {}),
+  ...(v.readings ? { readingsRoot: v.readings.root } : {}),
+  verdictRevision: v.verdictRevision ?? 1,
+  ...(v.changed ? { changed: { deliveredWh: whole(v.changed.deliveredWh), chargers: v.changed.chargers } } : {}),
+  ...(v.former
+    ? { former: v.former.map(f => ({ ...f, askedWh: whole(f.askedWh), deliveredWh: whole(f.deliveredWh), ratio: share(f.ratio) })) }
+    : {}),
 })

@@ -1,0 +1,75 @@
+import { z } from 'zod'
+import { verdicts } from '../core/model.ts'
+import { passes } from '../core/verify/accuracy.ts'
+import { unsettleables } from '../core/verify/record.ts'
+import { named, range } from './named.ts'
+
+const instant = z.string().describe('RFC 3339, UTC')
+const count = z.number().int()
+const wh = z.number()
+const root = z.string().describe('of the tree over the readings that the verdict stands on')
+
+/** What the meters said of an event: the newest revision, with what it changed and what was said before. */
+export const verification = named(
+  'Verification',
+  z.object({
+    revision: count.describe('of the event'),
+    verdictRevision: count.optional().describe('of the verdict: late or corrected readings make the next'),
+    verdict: z.enum(verdicts),
+    askedWh: wh,
+    baselineWh: wh,
+    actualWh: wh,
+    deliveredWh: wh,
+    ratio: z.number().nullable(),
+    coverage: z.number(),
+    baselineRule: z.string().describe('the ruleset and its version, pinned when the event was accepted'),
+    window: z.object({ from: instant, until: instant, baselineFrom: instant, baselineUntil: instant }),
+    counts: z.object({ compliant: count, notCompliant: count, noData: count, notCommanded: count }),
+    causes: z.record(z.string(), count),
+    forecast: z
+      .object({ ...range, deliveredW: z.number(), inside: z.boolean() })
+      .nullable()
+      .optional()
+      .describe('what the plan was expected to take off before it began, and what it did'),
+    measured: z
+      .object({ lowWh: wh, highWh: wh, result: z.enum(passes).nullable() })
+      .optional()
+      .describe('where the delivery lies within what the meters can tell, against the ask'),
+    readings: z.object({ root, count, estimated: count, flawed: count, chargers: count }).optional(),
+    baseline: z.object({ insufficient: count, adjusted: count, capped: count }).optional().describe('chargers'),
+    findings: z
+      .array(
+        z.object({
+          no: count.describe('the charger'),
+          kind: z.string(),
+          from: instant,
+          until: instant,
+          value: z.number().nullable(),
+          unit: z.enum(['W', 'Wh', 'ratio']),
+          count,
+        }),
+      )
+      .optional()
+      .describe('what is wrong with the readings: the first of them'),
+    findingCounts: z.record(z.string(), count).optional().describe('all of them, by kind'),
+    unsettleable: z.enum(unsettleables).optional().describe('why nobody should be paid by it'),
+    gbp: z.number().optional().describe('delivered, at the price of the programme'),
+    changed: z
+      .object({
+        deliveredWh: wh,
+        actualWh: wh,
+        baselineWh: wh,
+        gbp: z.number().optional(),
+        chargers: count,
+        named: z.array(z.object({ no: count, what: z.enum(['late', 'corrected']), deliveredWh: wh })),
+      })
+      .optional()
+      .describe('what this revision of the verdict has that the one before had not'),
+    former: z
+      .array(
+        z.object({ verdictRevision: count, verdict: z.enum(verdicts), askedWh: wh, deliveredWh: wh, ratio: z.number().nullable(), root }),
+      )
+      .optional()
+      .describe('verdicts before this one, oldest first'),
+  }),
+)
