@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { createHmac } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
@@ -45,6 +45,15 @@ export const maintenance = async () => {
     import('../adapters/stores/sqlite/hold.ts'),
   ])
   return { ...backup, ...rotate, ...hold }
+}
+/** Ends the log of a stopped bridge, whose folder the caller holds, and begins the next. @throws EventsUnderWay, StoreError */
+export async function closeLog(config: Config, dir: string, next: string, archive: string, nowMs: number) {
+  const [{ closeAndBegin }, { firstOfNext }] = await Promise.all([
+    import('../adapters/stores/sqlite/nextLog.ts'),
+    import('./operations/nextLog.ts'),
+  ])
+  const first = (journal: Journal, final: Parameters<typeof firstOfNext>[1]) => firstOfNext(journal, final, nowMs, () => randomBytes(16))
+  return closeAndBegin({ dir, origin: config.origin, next, nowMs, archive, secrets: secretsOf(config), first })
 }
 const KEY_COMMAND_MS = 30_000
 /** Secrets that do not stand in the data folder. What the command of a key store says on stderr is shown, what it prints never. */

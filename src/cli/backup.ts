@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { logReader, maintenance, readConfig } from '../main.ts'
+import { closeLog, logReader, maintenance, readConfig } from '../main.ts'
 import { type VerifyAnswer, verifyFile } from './auditVerify.ts'
 import type { Context } from './context.ts'
 import { type ExitCode, Fault } from './exit.ts'
@@ -105,4 +105,37 @@ function noteIn(path: string, headOf: (path: string) => { note: string }): strin
   } catch {
     return undefined
   }
+}
+
+/** Ends the log and begins the next, so that the old one can be kept apart and one day be deleted as a whole. The bridge is stopped. */
+export async function close(context: Context<{ next: string; archive: string }>): Promise<ExitCode> {
+  const { out, options, env, cwd } = context
+  const { config } = readConfig({ file: options.config, env, cwd })
+  if (options.next === config.origin)
+    throw new Fault(2, 'GB-1224', 'the next log needs a name of its own', 'e.g. --next dsr.example/log-2027')
+  if (config.keys.signingSecret !== undefined || config.keys.signingCommand !== undefined)
+    throw new Fault(2, 'GB-1225', 'the key comes from outside the data folder', 'take it into audit.key for this, and out again afterwards')
+  const dir = resolve(cwd, config.dataDir)
+  const release = (await maintenance()).holdFolder(dir)
+  try {
+    const nowMs = Date.now()
+    const folder = join(resolve(cwd, options.archive), `log-${stamp(nowMs)}`)
+    const done = await closeLog(config, dir, options.next, folder, nowMs).catch((error: Error) => {
+      throw error.name === 'Error' && 'events' in error
+        ? new Fault(5, 'GB-1226', error.message, 'close the log when they are verified')
+        : error
+    })
+    out.result(
+      done,
+      [
+        `closed with ${done.final.size} entries: ${done.archive} (verify it there with its audit.pub)`,
+        `the next log is ${done.origin}`,
+        `  ${done.vkey}`,
+        `Set  origin: ${done.origin}  in the configuration before the start, and give the new audit.pub to everybody who verifies.`,
+      ].join('\n'),
+    )
+  } finally {
+    release()
+  }
+  return 0
 }

@@ -265,6 +265,32 @@ export function createProgram(proc: Process, version: string): Command {
       .requiredOption('--note <text>', 'what was found'),
   ).action(does(async () => (await import('./register.ts')).review))
 
+  program
+    .command('baseline')
+    .description('what a meter would have drawn without an event, from a plain CSV file; no fleet, no running bridge')
+    .option('--ruleset <id>', 'e.g. elexon-bl01 (the version in force on the day) or dfs-domestic@1; with --compare several, by comma')
+    .option('--meter <file>', 'CSV with a column of interval starts and one of energy: start,kwh')
+    .option('--id <meter>', 'one meter of a file that has a column for it')
+    .option('--day <date>', 'the local day of the event, e.g. 2024-02-15')
+    .option('--from <time>', 'its start by the local clock, e.g. 17:00 (default: the whole day; with --compare 17:00)')
+    .option('--to <time>', 'its end; at or before --from: on the next day (with --compare 18:00)')
+    .option('--event-days <dates>', 'days on which the meter was in an event, by comma')
+    .addOption(new Option('--unit <unit>', 'of the energy; without it as the column is called, else kWh').choices(['Wh', 'kWh', 'MWh']))
+    .option('--stamps <zone>', 'what times without an offset are in', 'UTC')
+    .option('--zone <zone>', 'whose clock makes the days (default: the zone of the ruleset)')
+    .option('--compare', 'instead: how far each ruleset is off on days without an event')
+    .option('--sizes <list>', 'with --compare: meters added up', '1,10,100,1000')
+    .option('--list', 'instead: the rulesets')
+    .addHelpText(
+      'before',
+      examples(
+        'gridbridge baseline --list',
+        'gridbridge baseline --ruleset elexon-bl01 --meter meter.csv --day 2024-02-15 --from 17:00 --to 18:00',
+        'gridbridge baseline --compare --meter meters.csv --from 17:00 --to 19:00',
+      ),
+    )
+    .action(does(async () => (await import('./baseline.ts')).baseline))
+
   keepCommands(program, does, { remote, configOption, durationS })
 
   const charger = program.command('charger').description('one charger')

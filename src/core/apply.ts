@@ -201,6 +201,8 @@ function remember(s: State, fact: Fact, nowS: Second): void {
     case 'noted':
     case 'erased':
     case 'expired':
+    // whoever folds begins with its state
+    case 'opened':
     case 'snapshot':
       return
     case 'alarm':

@@ -199,6 +199,12 @@ export type Decision =
   /** Nobody waits any more: whoever is still held by the restore of an event is let go, one after another. */
   | { readonly kind: 'restored'; readonly event: EventNo }
   | Verified
+  /** The first fact of a log that follows another: what that one ended with, and the canonical state (`core/snapshot`) that this one is folded from. */
+  | {
+      readonly kind: 'opened'
+      readonly previous: { readonly origin: string; readonly size: number; readonly root: HashHex; readonly checkpoint: string }
+      readonly state: Uint8Array
+    }
   /** The canonical state after this turn, so that a start can begin here. */
   | { readonly kind: 'snapshot'; readonly digest: HashHex }
 

@@ -1,0 +1,95 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
+import { databaseName } from '../../adapters/stores/sqlite/db.ts'
+import { findsAny } from '../../adapters/stores/sqlite/erase.ts'
+import { closeAndBegin } from '../../adapters/stores/sqlite/nextLog.ts'
+import { openStore } from '../../adapters/stores/sqlite/open.ts'
+import { openReader } from '../../adapters/stores/sqlite/reader.ts'
+import { verifyFile } from '../../src/cli/auditVerify.ts'
+import { scheduleOf } from '../../src/core/rows.ts'
+import { stateDigest } from '../../src/core/snapshot.ts'
+import { recover } from '../../src/engine/recover.ts'
+import { firstOfNext } from '../../src/operations/nextLog.ts'
+import { gridEvent, startBridge, startMs } from '../api/bridge.ts'
+
+const [origin, next] = ['grid.example/log-2026', 'grid.example/log-2027']
+let root: string
+let dir: string
+const runtime = createVirtualRuntime(startMs)
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'gridbridge-'))
+  dir = join(root, 'data')
+})
+afterEach(() => rmSync(root, { recursive: true }))
+const close = (nowMs: number) =>
+  closeAndBegin({
+    dir,
+    origin,
+    next,
+    nowMs,
+    archive: join(root, 'closed'),
+    first: (j, f) => firstOfNext(j, f, nowMs, () => new Uint8Array(16)),
+  })
+const verify = (folder: string, since?: string) =>
+  verifyFile(openReader, join(folder, databaseName), readFileSync(join(folder, 'audit.pub'), 'utf8'), since)
+
+it('a log ends and the next begins: each names the other, the bridge goes on where it was, and both verify apart', async () => {
+  let store = openStore({ dir, origin, runtime })
+  let b = await startBridge({ store: { ...store, runtime } })
+  await b.send('POST', '/v1/opt-outs', { chargers: ['c1'] })
+  const before = stateDigest(b.engine.state())
+  await b.api.close()
+  await store.close()
+  const kept = readFileSync(join(dir, 'audit.pub'), 'utf8')
+
+  const done = await close(runtime.now())
+  expect(await verify(join(root, 'closed'))).toMatchObject({ exitCode: 0, json: { origin, size: done.final.size } })
+  expect(readFileSync(join(root, 'closed', 'audit.pub'), 'utf8')).toBe(kept)
+  expect(readFileSync(join(root, 'closed', 'checkpoint'), 'utf8')).toBe(done.final.checkpoint)
+  expect(await verify(dir)).toMatchObject({ exitCode: 0, json: { origin: next, size: 1 } })
+  // who a charger is stays with the bridge, and only there
+  expect(await findsAny(join(root, 'closed', databaseName), ['BATH-11', '"identity"'])).toBe(false)
+
+  store = openStore({ dir, origin: next, runtime })
+  const [first] = (await store.journal.read(0)[Symbol.asyncIterator]().next()).value as Uint8Array[]
+  expect(JSON.parse(Buffer.from(first!).toString()).fact.previous).toMatchObject({
+    origin,
+    size: done.final.size,
+    checkpoint: done.final.checkpoint,
+  })
+  expect(stateDigest(Object.assign(await recover(store.journal), { turn: 0, nowMs: 0 }))).not.toBe(before)
+  b = await startBridge({ fleet: false, store: { ...store, runtime } })
+  expect([...b.engine.state().optOuts.keys()]).toEqual([1])
+  expect(b.engine.registry.chargerByExternalId('c3')).toBe(3)
+  // it plans as before, over the same fleet and consents
+  const feeder = b.engine.registry.resolve('feeder', 'BATH-11')![0]!
+  for (const c of ['c0', 'c2']) b.engine.sink.link(b.engine.registry.stationByIdentity(c)!.no, true)
+  b.meter({ c0: 5000, c2: 5000 })
+  const { event, raw } = gridEvent(feeder.kind === 'node' ? feeder.node : -1, b.engine.now(), { id: 'x:y:new', upstreamRef: 'new' })
+  expect(await b.engine.bridge.submit(event, raw)).toMatchObject({ kind: 'accepted' })
+  await b.seconds(5)
+  expect(scheduleOf(b.engine.state().rows, b.engine.state().want[0]!)).toHaveLength(1)
+  await b.api.close()
+  await store.close()
+  // a start in between, from the log alone
+  store = openStore({ dir, origin: next, runtime })
+  expect((await recover(store.journal)).events.size).toBe(1)
+  await store.close()
+})
+it('not while an event is under way: its verdict belongs into the log that it began in', async () => {
+  const store = openStore({ dir, origin, runtime })
+  const b = await startBridge({ store: { ...store, runtime } })
+  const feeder = b.engine.registry.resolve('feeder', 'BATH-11')![0]!
+  const { event, raw } = gridEvent(feeder.kind === 'node' ? feeder.node : -1, b.engine.now())
+  await b.engine.bridge.submit(event, raw)
+  await b.api.close()
+  await store.close()
+  await expect(close(runtime.now())).rejects.toThrow('openadr2b:vtn:e1')
+  // and the bridge starts as before
+  const again = openStore({ dir, origin, runtime })
+  expect((await recover(again.journal)).events.size).toBe(1)
+  await again.close()
+})
