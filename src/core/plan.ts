@@ -46,6 +46,8 @@ export function plan(s: State, nowS: Second): Planned {
   return { kind: 'planned', generation: s.generation + 1, algorithm: ALGORITHM, schedules: finished(draft), unreachable }
 }
 
+const urgency = (e: EventState): number => (e.event.class === 'emergency' ? 0 : 1)
+
 type Unreachable = { event: EventNo; missingW: number }[]
 
 /** Allocated from the inside out, so that an outer ceiling knows what others withhold; given in the order of events. */
@@ -54,7 +56,8 @@ function partsInOrder(s: State, nowS: Second, unreachable: Unreachable): Part[] 
   const size = (e: EventState) => rangesOf(s.fleet, e.event.targets).reduce((n, r) => n + r.to - r.from, 0)
   const done: Part[] = []
   for (const e of events.length > 1 ? innermostFirst(events, size) : events) done.push(...partsOf(s, e, nowS, unreachable, done))
-  return done.sort((a, b) => a.e.no - b.e.no || a.from - b.from)
+  // of equal limits the first is said to be the one: an emergency's, where one of them is
+  return done.sort((a, b) => urgency(a.e) - urgency(b.e) || a.e.no - b.e.no || a.from - b.from)
 }
 
 function partsOf(s: State, e: EventState, nowS: Second, unreachable: Unreachable, others: readonly Part[]): Part[] {

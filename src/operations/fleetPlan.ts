@@ -87,7 +87,11 @@ export function createFleetPlan(
     const own = charger === undefined ? undefined : registry.charger(charger)?.station.no
     const known = own === undefined ? undefined : stationOf(own)
     const station = stationCalled(row.identity)
-    const wrong = placeFault(row, charger, known, station) ?? stationFault(row, station) ?? programmeFault(row, charger)
+    const wrong =
+      placeFault(row, charger, known, station) ??
+      stationFault(row, station) ??
+      programmeFault(row, charger) ??
+      passwordFault(row, station ?? known)
     if (wrong) return wrong
     return settle(row, charger, station ?? known)
   }
@@ -287,6 +291,18 @@ const fault = (row: FleetRow, column: Column, value: string, code: string, messa
   message,
   hint,
 })
+/** A box with basic authentication cannot be let in without a password; one that has one keeps it. Where the profile is not said, neither is this. */
+const passwordFault = (row: FleetRow, known: Station | undefined): RowError | undefined =>
+  (row.profile === 1 || row.profile === 2) && row.password === undefined && known?.auth.passwordHash === undefined
+    ? fault(
+        row,
+        'password',
+        '',
+        'missing',
+        `security profile ${row.profile} needs a password`,
+        'fill in password; 3 has a certificate instead, 0 nothing',
+      )
+    : undefined
 const pathText = (row: FleetRow): string | undefined => (row.path.length === 0 ? undefined : row.path.map(p => p.name).join('/'))
 const stationCells = (a: FleetRow, b: FleetRow): readonly (readonly [Column, unknown, unknown])[] => [
   ['feeder', pathText(a), pathText(b)],

@@ -89,7 +89,7 @@ function findAll(engine: Engine, names: readonly string[]): Result<ChargerNo[]> 
   })
   if (errors.length > 0)
     return refuse(
-      'invalid',
+      'notFound',
       'unknown-chargers',
       `${errors.length} of ${names.length} chargers are not known`,
       'nothing was changed',

@@ -43,6 +43,8 @@ describe('events', () => {
       ],
     ])
     expect((await b.get('/v1/events?state=active')).json().items).toHaveLength(1)
+    const misspelt = await b.get('/v1/events?stat=active')
+    expect([misspelt.statusCode, misspelt.body]).toEqual([400, expect.stringContaining('stat')])
     expect((await b.get('/v1/events?limit=1')).json()).toMatchObject({ total: 2, next: 1 })
   })
 

@@ -173,7 +173,7 @@ describe('opt-outs', () => {
   })
   test('all or none: one wrong name changes nobody', async () => {
     const answer = (await b.send('POST', '/v1/opt-outs', { chargers: ['c1', 'zz'] })).json()
-    expect(answer).toMatchObject({ code: 'unknown-chargers', errors: [{ pointer: '#/chargers/1', value: 'zz' }] })
+    expect(answer).toMatchObject({ status: 404, code: 'unknown-chargers', errors: [{ pointer: '#/chargers/1', value: 'zz' }] })
     expect(b.engine.state().optOuts.size).toBe(0)
   })
 })

@@ -206,6 +206,16 @@ describe('applying', () => {
     expect(b.engine.state().fleet.ownDelayS[0]).toBe(0)
   })
 
+  test('a security profile with basic authentication needs a password, once', async () => {
+    const head = 'external_id,feeder,security_profile,password'
+    expect((await apply(`${head}\na,F,1,\nb,F,2,\nc,F,3,\nd,F,,`)).errors).toMatchObject([
+      { line: 2, column: 'password', code: 'missing' },
+      { line: 3, column: 'password', code: 'missing' },
+    ])
+    expect(await apply(`${head}\na,F,1,secret`)).toMatchObject({ created: 1 })
+    expect(await apply(`${head}\na,F,2,`)).toMatchObject({ updated: 1, rejected: 0 })
+  })
+
   test('a maker’s own steps are told to the plan, and to a box that comes later with others', async () => {
     const head = 'external_id,feeder,max_current_a,steps_a'
     await apply(`${head}\na,F,20,16|6|10\nb,F,32,\nc,F,20,6|10|16|40`)

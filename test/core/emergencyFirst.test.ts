@@ -33,6 +33,18 @@ const when = fc.record({
 })
 
 describe('an emergency', () => {
+  it('is said to be the one that limits where a routine event, older or newer, limits as much', () => {
+    for (const order of [['routine', 'emergency'] as const, ['emergency', 'routine'] as const]) {
+      const b = bed(fleetOfN(2))
+      for (const id of order)
+        b.signal({
+          id,
+          ...(id === 'emergency' ? { class: 'emergency' } : {}),
+          ...during(T + 60, T + 3600, { kind: 'limitEach', limitW: 2_300 }),
+        })
+      expect(b.want(0).map(x => b.event(x.because).event.id)).toEqual(['emergency'])
+    }
+  })
   it('is never loosened by a contracted event, whatever that asks, whenever it comes, begins, ends or is cancelled', () => {
     fc.assert(
       fc.property(

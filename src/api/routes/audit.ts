@@ -14,7 +14,7 @@ export function auditRoutes(app: Api, { operations }: Context): void {
       schema: {
         tags,
         summary: 'Entries of the log with their leaf hashes',
-        querystring: z.object({ from: z.coerce.number().int().default(0).describe('below 0: from the end'), limit: s.paging.limit }),
+        querystring: z.strictObject({ from: z.coerce.number().int().default(0).describe('below 0: from the end'), limit: s.paging.limit }),
         response: { 200: s.auditPage },
       },
     },

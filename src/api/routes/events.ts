@@ -16,7 +16,7 @@ export function eventRoutes(app: Api, { operations, ...rest }: Context): void {
       schema: {
         tags,
         summary: 'Events, newest first',
-        querystring: z.object({ ...s.paging, state: s.eventState.optional() }),
+        querystring: z.strictObject({ ...s.paging, state: s.eventState.optional() }),
         response: { 200: s.eventPage },
       },
     },
@@ -53,7 +53,7 @@ export function eventRoutes(app: Api, { operations, ...rest }: Context): void {
         tags,
         summary: 'What the meters said of each charger, once the event is verified',
         params: s.ids,
-        querystring: z.object(s.paging),
+        querystring: z.strictObject(s.paging),
         response: { 200: s.results },
       },
     },

@@ -15,7 +15,7 @@ export function fleetRoutes(app: Api, { operations, maxImportBytes }: Context): 
       schema: {
         tags: ['chargers'],
         summary: 'Chargers, all or those under a node',
-        querystring: z.object({ ...s.paging, node: z.string().optional() }),
+        querystring: z.strictObject({ ...s.paging, node: z.string().optional() }),
         response: { 200: s.chargerPage },
       },
     },
@@ -64,7 +64,7 @@ export function fleetRoutes(app: Api, { operations, maxImportBytes }: Context): 
       schema: {
         tags: ['nodes'],
         summary: 'The network tree; stations only with kind=station',
-        querystring: z.object({ ...s.paging, kind: s.nodeKind.optional() }),
+        querystring: z.strictObject({ ...s.paging, kind: s.nodeKind.optional() }),
         response: { 200: s.nodePage },
       },
     },
@@ -79,7 +79,7 @@ export function fleetRoutes(app: Api, { operations, maxImportBytes }: Context): 
         summary: 'What can be cut at a node now, and why not more',
         description: 'The node by number, by path (names joined by /, encoded as %2F) or by name.',
         params: s.ids,
-        querystring: z.object({
+        querystring: z.strictObject({
           withinS: z.coerce.number().int().min(1).max(86_400).default(WITHIN_S).describe('how soon the forecast counts'),
         }),
         response: { 200: s.nodeCapacity },
@@ -101,7 +101,7 @@ export function fleetRoutes(app: Api, { operations, maxImportBytes }: Context): 
           summary: 'Import a fleet from CSV: a dry run unless apply=true',
           description: 'badRows=stop applies nothing where a row is rejected. The answer has the rejected rows as CSV.',
           consumes: ['text/csv'],
-          querystring: z.object({ apply: s.flag, badRows: z.enum(['skip', 'stop']).default('skip') }),
+          querystring: z.strictObject({ apply: s.flag, badRows: z.enum(['skip', 'stop']).default('skip') }),
           response: { 200: s.importReport },
         },
       },

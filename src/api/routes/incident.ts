@@ -25,7 +25,7 @@ export function incidentRoutes(app: Api, { engine, operations }: Context): void 
       schema: {
         tags,
         summary: 'What an incident notice (24 h, 72 h) is written from',
-        querystring: z.object({ from: instant, to: instant }),
+        querystring: z.strictObject({ from: instant, to: instant }),
         response: { 200: s.incident },
       },
     },

@@ -77,7 +77,7 @@ export function logRoutes(app: Api, { operations }: Context): void {
       schema: {
         tags,
         summary: 'That the log has only grown between two sizes (RFC 9162)',
-        querystring: z.object({ from: z.coerce.number().int(), to: z.coerce.number().int().optional() }),
+        querystring: z.strictObject({ from: z.coerce.number().int(), to: z.coerce.number().int().optional() }),
         response: { 200: s.consistency },
       },
     },

@@ -17,7 +17,7 @@ export function optOutRoutes(app: Api, context: Context): void {
       schema: {
         tags,
         summary: 'Opt-outs that are not over',
-        querystring: z.object({ ...s.paging, charger: z.string().optional() }),
+        querystring: z.strictObject({ ...s.paging, charger: z.string().optional() }),
         response: { 200: s.optOutPage },
       },
     },

@@ -25,7 +25,7 @@ export function registerRoutes(app: Api, { operations, publicRegister }: Context
         tags,
         summary: 'The register of emergencies, newest first',
         description: 'With Accept: text/csv all of it, one line each.',
-        querystring: z.object({ ...s.paging, unreviewed: s.flag.describe('only those whose review is owed') }),
+        querystring: z.strictObject({ ...s.paging, unreviewed: s.flag.describe('only those whose review is owed') }),
         response: { 200: r.registerPage },
       },
     },

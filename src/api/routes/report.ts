@@ -6,7 +6,7 @@ import type { Api, Context } from '../context.ts'
 import { unwrap } from '../problem.ts'
 import * as s from '../schemas.ts'
 
-const asked = z.object({ names: s.flag.describe('with external ids of chargers and names of sites, which are personal') })
+const asked = z.strictObject({ names: s.flag.describe('with external ids of chargers and names of sites, which are personal') })
 const MOST_CHARGERS = 20_000
 /** As `EventReport` in the source; documented for its files in docs/guides/reports.md. */
 const eventReport = s.named(

@@ -9,7 +9,7 @@ import * as s from '../schemas.ts'
 
 const wh = z.number()
 const share = z.number().nullable()
-const asked = z.object({
+const asked = z.strictObject({
   split: z.enum(splitRules).default('delivered').describe('what the money is shared by'),
   by: z.enum(participantKinds).default('site').describe('who gets a statement'),
   scheme: z.enum(Object.keys(schemes)).default('proportional').describe('how pay follows delivery'),
@@ -152,7 +152,7 @@ export function settlementRoutes(app: Api, { operations }: Context): void {
         tags: ['events'],
         summary: 'A programme over all of its verified events: delivery, persistence, and whether a buyer might take it off the register',
         params: s.ids,
-        querystring: z.object({ scheme: z.enum(Object.keys(schemes)).default('dfs') }),
+        querystring: z.strictObject({ scheme: z.enum(Object.keys(schemes)).default('dfs') }),
         response: { 200: figures },
       },
     },
