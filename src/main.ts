@@ -212,6 +212,8 @@ async function assemble(
   closers.push(() => alarms.stop())
   closers.push(() => engine.stop())
   await engine.start()
+  cosigning?.start()
+  closers.push(() => cosigning?.stop())
   const secrets = createHmac('sha256', store.seedKey).update(JSON.stringify(config)).digest('hex')
   await recordConfig(engine, describeConfig({ config, file: null, origins: new Map() }), secrets)
   keepEvidence(engine, runtime, config.retention)

@@ -139,17 +139,23 @@ export function createCosigning({ engine, policy, fetch, wait, missingMs }: Cosi
 
   /** One look: a round where there is something new and somebody to ask, and the alarm. Resolves with the quorum, or when all have answered. */
   async function pass(): Promise<void> {
+    try {
+      await takeRound()
+    } finally {
+      tellAlarm()
+    }
+  }
+  async function takeRound(): Promise<void> {
     const note = journal.checkpoint()
     const size = sizeOf(note)
-    if (size > cosignedSize) {
-      waitingSinceMs ??= engine.now()
-      if (round?.note !== note) round = newRound(note, size)
-      const current = round
-      const free = witnesses.filter(w => !w.busy && w.againAtMs <= engine.now() && !current.lines.has(w.name))
-      const visits = free.map(w => visit(w, current))
-      await Promise.race([Promise.all(visits), ...visits.map(v => v.then(() => (cosignedSize >= size ? undefined : never)))])
-    }
-    tellAlarm()
+    if (size <= cosignedSize) return
+    waitingSinceMs ??= engine.now()
+    if (round?.note !== note) round = newRound(note, size)
+    const current = round
+    const free = witnesses.filter(w => !w.busy && w.againAtMs <= engine.now() && !current.lines.has(w.name))
+    const visits = free.map(w => visit(w, current))
+    const withQuorum = visits.map(v => v.then(() => (cosignedSize >= size ? undefined : never)))
+    await Promise.race([Promise.all(visits), ...withQuorum])
   }
   function tellAlarm(): void {
     const isMissing = waitingSinceMs !== null && engine.now() - waitingSinceMs > missingMs && !isQuorum(policy, [])

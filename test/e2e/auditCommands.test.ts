@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { openStore } from '../../adapters/stores/sqlite/open.ts'
 import { build, run, start } from '../cli/built.ts'
+import { until } from './support/until.ts'
 
 let cwd: string
 let built: ReturnType<typeof build>
@@ -118,4 +119,53 @@ describe('gridbridge witness', () => {
     expect((await witness.done).code).toBe(0)
     expect(existsSync(join(cwd, 'witness-data', 'witness.key'))).toBe(true)
   }, 30_000)
+})
+
+describe('a bridge with a witness', () => {
+  it('shows what the witness has cosigned, and says so in /readyz and /metrics', async () => {
+    const origin = 'witnessed.example/log'
+    const config = {
+      dataDir: './bridge',
+      origin,
+      ocpp: { port: 0, host: '127.0.0.1', allowInsecure: true },
+      api: { port: 0, tokens: [{ name: 'auditor', token: 'auditor-may-look-at-the-log', scopes: ['audit:read'] }] },
+    }
+    const serve = (more: object) => {
+      writeFileSync(join(cwd, 'gridbridge.yaml'), JSON.stringify({ ...config, ...more }))
+      return start(built.bin, ['--json', 'serve', '--config', 'gridbridge.yaml'], { cwd })
+    }
+    const stop = async (running: ReturnType<typeof start>) => {
+      running.child.kill('SIGTERM')
+      await running.done
+    }
+    // The first start makes the key that the witness is told of.
+    let bridge = serve({})
+    await bridge.seen(/"api":(\d+)/)
+    await stop(bridge)
+    const witness = start(
+      built.bin,
+      ['--json', 'witness', '--log', 'bridge/audit.pub', '--dir', 'second', '--name', 'dso.example/w', '--port', '0'],
+      { cwd },
+    )
+    const [, port] = await witness.seen(/"port":(\d+)/)
+    const vkey = (file: string) => readFileSync(join(cwd, file), 'utf8').trim()
+    writeFileSync(
+      join(cwd, 'both.txt'),
+      `log ${vkey('bridge/audit.pub')}\nwitness DSO ${vkey('second/witness.pub')} http://127.0.0.1:${port}\nquorum DSO\n`,
+    )
+    bridge = serve({ witnesses: { policyFile: 'both.txt', quorumWithinS: 1 } })
+    const [, api] = await bridge.seen(/"api":(\d+)/)
+    const get = async (path: string) => (await fetch(`http://127.0.0.1:${api}${path}`)).text()
+    await until(
+      'it is cosigned',
+      () => get('/log/checkpoint'),
+      note => note.includes('\n— dso.example/w '),
+    )
+    expect(await get('/readyz')).toMatch(/\d+ of \d+ entries cosigned/)
+    expect(await get('/metrics')).toMatch(/^gridbridge_audit_cosigned_size [1-9]/m)
+    await stop(bridge)
+    const verified = await gridbridge('audit', 'verify', 'bridge/gridbridge.db', '--policy', 'both.txt')
+    expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining('by DSO at ')])
+    await stop(witness)
+  }, 60_000)
 })
