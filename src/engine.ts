@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { contentDigest } from './core/apply.ts'
 import { encode } from './core/codec.ts'
 import { decide, UnlawfulPlan } from './core/decide.ts'
@@ -21,6 +21,7 @@ import { fleetHistory } from './engine/history.ts'
 import { type Inbox, inputsOf, isEmpty, newInbox, putBack } from './engine/inbox.ts'
 import { createProgress, isStep, markOf, type Told } from './engine/progress.ts'
 import { entries, recover } from './engine/recover.ts'
+import { createSeeds } from './engine/seeds.ts'
 import { createSources, type SourceHealth } from './engine/sources.ts'
 import { createSpots } from './engine/spots.ts'
 import { createVerifying } from './engine/verifying.ts'
@@ -124,7 +125,7 @@ type Waiting = { readonly inputs: readonly Input[]; resolve(facts: readonly Fact
  * until its facts are in the journal; effects follow the append, never precede it. Starting is recovering.
  */
 export function createEngine(world: World): Engine {
-  const { runtime, journal, registry, chargers, signals, seedKey } = world
+  const { runtime, journal, registry, chargers, signals } = world
   const options = { ...defaults, ...world.options }
   const verifying = createVerifying(world, options, () => state, soon)
   const { meters } = verifying
@@ -149,6 +150,7 @@ export function createEngine(world: World): Engine {
   )
   const beyondRecord = createBeyondRecord(chargers, world.tell ?? (() => undefined))
   const spots = createSpots({ runtime, chargers, latest: () => meters.latest(), state: () => state, freshMs: options.freshMs })
+  const seeds = createSeeds(world.seedKey)
   const now = (): Instant => Math.max(state?.nowMs ?? 0, runtime.now())
   const sources = createSources(runtime, now, news => {
     inbox.inputs.push(news)
@@ -199,12 +201,13 @@ export function createEngine(world: World): Engine {
     const nowMs = now()
     lastTurnAt = runtime.now()
     const discovered = fleetFact(state.fleet, registry, taken.discovered)
-    const inputs = [
+    const came = [
       ...(discovered ? [discovered] : []),
       ...inputsOf(taken),
       ...bootedFact(state, taken.boots, meters.latest(), nowMs),
       ...callers.flatMap(c => c.inputs),
     ]
+    const inputs = came.some(i => i.kind === 'signal') ? [...seeds.seeded(came, state, journal.root), ...seeds.commitment(state)] : came
     let facts: readonly Fact[] = []
     try {
       const all = [...inputs, ...observations(inputs, nowMs), ...(await verifying.inputs(nowMs))]
@@ -395,7 +398,7 @@ export function createEngine(world: World): Engine {
     const before = known === undefined ? undefined : state.events.get(known)
     if (before && event.revision < before.event.revision) return { kind: 'declined', event: before.no, id: event.id, why: 'superseded' }
     if (!before || event.revision > before.event.revision) {
-      const signal = { kind: 'signal', event, seed: seedFor(event), raw } as const
+      const signal = { kind: 'signal', event, seed: new Uint8Array(0), raw } as const
       // one that the log cannot take is refused alone, before it shares a turn with others
       encode({ turn: state.turn, at: now(), fact: signal }, () => new Uint8Array(16))
       await handle(signal)
@@ -413,9 +416,6 @@ export function createEngine(world: World): Engine {
     )
     return { kind: 'declined', event: e.no, id: event.id, why: 'conflict' }
   }
-  /** Nobody outside can predict it, and the operator cannot draw again: the key was committed before, the rest is not ours to choose. */
-  const seedFor = (event: GridEvent): Uint8Array =>
-    new Uint8Array(createHmac('sha256', seedKey).update(Buffer.from(event.rawHash, 'hex')).update(journal.root()).digest())
   function judgementOf(id: string): Judgement {
     const e = state.events.get(state.eventNoById.get(id) ?? -1)
     if (!e) throw new Error(`event ${id} is not in the state after its turn`)
@@ -524,12 +524,11 @@ export function createEngine(world: World): Engine {
     progress.release(lost, now())
     markTold(now())
   }
-  /** The seed key is committed before any draw; no socket has survived us. */
+  /** Keys of seeds are committed before any draw; no socket has survived us. */
   function firstInputs(): Input[] {
-    const keyHash = createHash('sha256').update(seedKey).digest('hex')
     const up = [...state.up.keys()].filter(node => state.up[node] === 1)
     return [
-      ...(state.seedKeyHash === keyHash ? [] : [{ kind: 'keyCommitted' as const, keyHash }]),
+      ...seeds.commitment(state),
       ...(up.length > 0 ? [{ kind: 'link' as const, stations: Uint32Array.from(up), up: new Uint8Array(up.length) }] : []),
     ]
   }

@@ -105,6 +105,7 @@ function remember(s: State, fact: Fact, nowS: Second): void {
   switch (fact.kind) {
     case 'keyCommitted':
       s.seedKeyHash = fact.keyHash
+      s.seedKeysTo = (fact.from ?? 0) + (fact.hashes?.length ?? 0) / 32
       return
     case 'fleet':
       return applyFleet(s, fact)

@@ -20,7 +20,8 @@ import type { Metered, RulesetRef, Verified } from './verify/record.ts'
 
 /** What the journal has entries of, from outside: what the world told us. A fact's kind says where it came from; no kind is both. */
 export type Input =
-  | { readonly kind: 'keyCommitted'; readonly keyHash: HashHex }
+  /** `keyHash` is of the key that those of single events are made with: `hashes` has 32 bytes for each event from number `from` on; absent in old logs. */
+  | { readonly kind: 'keyCommitted'; readonly keyHash: HashHex; readonly from?: EventNo; readonly hashes?: Uint8Array }
   | { readonly kind: 'fleet'; readonly nodes: NodeColumns; readonly chargers: ChargerColumns }
   | { readonly kind: 'programme'; readonly programme: Programme }
   /** All that there are: how much may move in a minute under a node; -1 is the whole bridge. */

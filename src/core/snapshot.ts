@@ -54,6 +54,7 @@ export function fromBytes(bytes: Uint8Array): State {
   s.dueS = deviceColumns(s.want.length).dueS
   // what states of earlier versions did not know
   const { phase, departS, needWh, sinceS } = deviceColumns(s.want.length)
+  s.seedKeysTo ??= 0
   s.phase ??= phase
   s.departS ??= departS
   s.needWh ??= needWh

@@ -209,6 +209,8 @@ export type State = {
   /** By node number. */
   up: Uint8Array
   seedKeyHash: string
+  /** The keys of events below this number are committed. */
+  seedKeysTo: EventNo
   /** From verified events; `fleet.reliability` is what follows from it. */
   learned: Learned
   /** Sources that are silent, `adapter:peer`, and when that was recorded. */
@@ -296,6 +298,7 @@ export const emptyState = (): State => ({
   sinceS: new Uint32Array(0),
   up: new Uint8Array(0),
   seedKeyHash: '',
+  seedKeysTo: 0,
   learned: emptyLearned(),
   silences: new Map(),
   enabling: new Map(),

@@ -1,0 +1,52 @@
+import { createHash, createHmac } from 'node:crypto'
+import type { EventNo, Input } from '../core/model.ts'
+import type { State } from '../core/state.ts'
+
+/** How many events' keys are committed at a time, and with how many left the next are. */
+const BATCH = 256
+const MARGIN = 128
+const HASH_BYTES = 32
+
+/** The key of one event: of no use for any other, so it can be given away when the event is over. */
+export const eventKeyOf = (seedKey: Uint8Array, no: EventNo): Uint8Array =>
+  new Uint8Array(createHmac('sha256', seedKey).update(`gridbridge/event-key/${no}`).digest())
+/** The seed of an event: nothing in it is ours to choose once its key is committed. `root` is that of the log before the turn that takes the signal. */
+export const seedOf = (eventKey: Uint8Array, rawHash: string, root: Uint8Array): Uint8Array =>
+  new Uint8Array(createHmac('sha256', eventKey).update(Buffer.from(rawHash, 'hex')).update(root).digest())
+
+/**
+ * Seeds that nobody can steer (docs/decisions/0012). Nobody outside can predict one, and the operator cannot draw again: the hash of each event's key is
+ * in the log before its signal is known, its number follows from the order of the log, the signal is somebody else's, and the root is that of the log as the turn finds it.
+ */
+export function createSeeds(seedKey: Uint8Array) {
+  const keyHash = createHash('sha256').update(seedKey).digest('hex')
+  return {
+    /** What commits to the keys of events to come; nothing while enough are. */
+    commitment(s: State): Input[] {
+      const isOther = s.seedKeyHash !== keyHash
+      if (!isOther && s.seedKeysTo - s.nextEventNo >= MARGIN) return []
+      const from = isOther ? s.nextEventNo : Math.max(s.seedKeysTo, s.nextEventNo)
+      const hashes = new Uint8Array(BATCH * HASH_BYTES)
+      for (let k = 0; k < BATCH; k++)
+        hashes.set(
+          createHash('sha256')
+            .update(eventKeyOf(seedKey, from + k))
+            .digest(),
+          k * HASH_BYTES,
+        )
+      return [{ kind: 'keyCommitted', keyHash, from, hashes }]
+    },
+    /** The inputs of a turn, each signal with its seed. `root` is that of the log as it is now. */
+    seeded(inputs: readonly Input[], s: State, root: () => Uint8Array): Input[] {
+      const fresh = new Map<string, EventNo>()
+      return inputs.map(input => {
+        if (input.kind !== 'signal' || input.seed.length > 0) return input
+        const { id, rawHash } = input.event
+        const no = s.eventNoById.get(id) ?? fresh.get(id) ?? s.nextEventNo + fresh.size
+        if (!s.eventNoById.has(id)) fresh.set(id, no)
+        return { ...input, seed: seedOf(eventKeyOf(seedKey, no), rawHash, root()) }
+      })
+    },
+    keyOf: (no: EventNo): Uint8Array => eventKeyOf(seedKey, no),
+  }
+}
