@@ -116,8 +116,11 @@ export function latecomers(s: State, e: EventState, known: number, nowS: Second)
   if (late.length === 0) return undefined
   const emergency = e.event.class === 'emergency'
   const enrolment = s.enrolments.get(programme.id)
-  const why = Uint8Array.from(late, i => {
-    const code = exclusion(enrolment?.[i] ?? 0, emergency && e.event.basis !== null, emergency, programme)
+  // drawn by its own number, as everybody was: it would have been in the control group from the beginning
+  const control = drawnShare(late, emergency || isStanding(e.event) ? 0 : (e.terms ?? programme).holdOut, e.seed, 'holdout')
+  const why = Uint8Array.from(late, (i, m) => {
+    const code =
+      exclusion(enrolment?.[i] ?? 0, emergency && e.event.basis !== null, emergency, programme) ?? (control[m] === 1 ? 'heldOut' : null)
     return code === null ? 0 : 1 + exclusions.indexOf(code)
   })
   const isOut = new Set(late.filter((_, k) => why[k] !== 0))

@@ -37,6 +37,8 @@ export type FleetRow = {
   readonly minA: number | undefined
   readonly maxA: number | undefined
   readonly limitsAt: 'station' | 'evse' | undefined
+  /** What it fails together with: the backend that it is reached through. */
+  readonly backend: string | undefined
   readonly meterClass: string | undefined
   readonly onLinkLoss: OnLinkLoss | undefined
   /** The box waits up to so long, by chance, before it follows a change. */
@@ -187,6 +189,7 @@ export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
     stepsA: cell('steps_a', stepList),
     takesZero: takesZero === undefined ? undefined : takesZero === 'yes',
     limitsAt: cell('limits_at', limitsAt),
+    backend: cell('backend', name(100)),
     meterClass: cell('meter_class', name(50)),
     onLinkLoss: cell('link_loss', linkLoss),
     ownRandomDelayS: cell('own_random_delay_s', number(0, 1_800, true)),

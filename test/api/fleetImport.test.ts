@@ -206,6 +206,12 @@ describe('applying', () => {
     expect(b.engine.state().fleet.ownDelayS[0]).toBe(0)
   })
 
+  test('what is reached through one backend fails together, whatever its maker', async () => {
+    await apply('external_id,feeder,backend\na,F,Acme Cloud\nb,F,acme cloud\nc,F,')
+    const [a, other, none] = b.engine.state().fleet.group
+    expect([a === other, a! > 0, none]).toEqual([true, true, 0])
+  })
+
   test('a security profile with basic authentication needs a password, once', async () => {
     const head = 'external_id,feeder,security_profile,password'
     expect((await apply(`${head}\na,F,1,\nb,F,2,\nc,F,3,\nd,F,,`)).errors).toMatchObject([

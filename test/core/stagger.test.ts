@@ -6,7 +6,7 @@ import { withChanges } from '../../src/core/fleet.ts'
 import { rangesOf } from '../../src/core/members.ts'
 import { type GridEvent, NEVER_S, nodeKinds, type Programme, type Target } from '../../src/core/model.ts'
 import { staggerRanks } from '../../src/core/stagger.ts'
-import { emptyFleet, type Fleet } from '../../src/core/state.ts'
+import { emptyFleet, exclusionOf, type Fleet } from '../../src/core/state.ts'
 import { toldIn } from '../../src/core/told.ts'
 import { at, bed, during, fleetOfN, one, seedOf, T } from './bed.ts'
 
@@ -230,6 +230,20 @@ describe('whoever comes late', () => {
     expect(starts).not.toContain(own)
     expect(b.want(11)).toEqual([])
   })
+  test.each(['contracted', 'emergency'] as const)(
+    'with boxes that come late, has those in its control group whom it would have had from the beginning: %s',
+    ofClass => {
+      const heldOut = (b: ReturnType<typeof bed>, n: number) => Array.from({ length: n }, (_, i) => exclusionOf(b.event(), i) === 'heldOut')
+      const change = { class: ofClass, spread: { ...at, startS: 600, endS: 600 } }
+      const late = bed(fleetOfN(10), { holdOut: 0.5 }, { perSite: 60 })
+      late.signal(change)
+      late.turn(fleetOf(fleetOfN(40), { perSite: 60 }), everyoneEnrolled(40))
+      const all = bed(fleetOfN(40), { holdOut: 0.5 }, { perSite: 60 })
+      all.signal(change)
+      expect(heldOut(late, 40)).toEqual(heldOut(all, 40))
+      expect(heldOut(late, 40).slice(10).includes(true)).toBe(ofClass === 'contracted')
+    },
+  )
   test('with a box that is installed while a cap runs, is judged by what it was told like any other', () => {
     const b = bed(fleetOfN(10), {}, { perSite: 20 })
     b.signal(during(T, T + 3_600, { kind: 'cap', totalW: 30_000 }))
