@@ -111,6 +111,7 @@ export async function exportSubject(engine: Engine, id: string, by: By): Promise
     registry: registryOf(engine, box),
     chargers: box.chargers.map(c => chargerOf(engine, c)),
     readings: await readingsOf(engine, box),
+    ...(await outlivingOf(engine, box)),
     log: await logOf(engine, box),
   })
 }
@@ -153,6 +154,25 @@ async function readingsOf(engine: Engine, { chargers }: Box) {
     quality: r.quality[k],
   }))
 }
+/** What is kept longer than readings: energy by half hours, sessions, and what the meters signed. */
+async function outlivingOf({ meters, now }: Engine, { chargers }: Box) {
+  const who = Uint32Array.from(chargers)
+  const untilMs = now() + DAY_MS
+  const toS = Math.floor(untilMs / 1000)
+  const h = await meters.history(who, { fromS: toS - HISTORY_S, toS, stepS: 1800 })
+  const energy = [...h.wh.entries()]
+    .filter(([, wh]) => !Number.isNaN(wh))
+    .map(([k, energyWh]) => ({ charger: who[Math.floor(k / h.count)], from: isoS(h.fromS + (k % h.count) * h.stepS), energyWh }))
+  const signedValues = (await meters.signed(who, 0, untilMs)).map(({ charger, atMs, body }) => ({
+    ...{ charger, at: new Date(atMs).toISOString() },
+    value: JSON.parse(body) as unknown,
+  }))
+  return { energy, sessions: await meters.sessions(who, 0, untilMs), signedValues }
+}
+const DAY_MS = 86_400_000
+/** Half hours older than ten years are looked for no more. */
+const HISTORY_S = 3_650 * 86_400
+
 async function logOf(engine: Engine, box: Box) {
   const numbers = numbersOf(box)
   const out: object[] = []
