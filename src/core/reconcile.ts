@@ -63,7 +63,9 @@ function dueAt(s: State, i: number, fitted: Draft | undefined, nowS: Second, hel
   // from the moment a command is out until its outcome is in, what the charger holds is unknown, whatever was known before
   const holds = pending === NONE ? s.holds[i]! : UNKNOWN
   if (holds !== UNKNOWN && isHeld(s, i, holds, fitted, nowS)) return refitS(s, i, s.want[i]!, nowS, held)
-  if (pending !== NONE && isHeld(s, i, pending, fitted, nowS)) return s.sentS[i]! + retryAfterS(s.attempt[i]!)
+  // what fits may change while the answer is out
+  if (pending !== NONE && isHeld(s, i, pending, fitted, nowS))
+    return Math.min(s.sentS[i]! + retryAfterS(s.attempt[i]!), refitS(s, i, s.want[i]!, nowS, held))
   const firstS = Math.min(firstLimitS(s, i, fitted, nowS), holds === UNKNOWN ? nowS : nextLimit(s.rows, holds, nowS))
   return Math.max(nowS, firstS - LEAD_S)
 }
