@@ -3,11 +3,14 @@ import { membersOf } from '../core/members.ts'
 import type { EventNo, Fact, Input, Instant, Readings } from '../core/model.ts'
 import { type EventState, ownLastS, type State } from '../core/state.ts'
 import { accuracyOf, UNKNOWN_ACCURACY } from '../core/verify/accuracy.ts'
+import { isInEvent, rulesetOf } from '../core/verify/eventDays.ts'
+import { looksAfterS } from '../core/verify/historic.ts'
 import { readingsTree } from '../core/verify/readingsRoot.ts'
-import { METER_BEFORE, type MeterErrors, type RulesetRef } from '../core/verify/record.ts'
+import { METER_BEFORE, type MeterErrors, type VerdictTerms } from '../core/verify/record.ts'
+import { rulesOf } from '../core/verify/terms.ts'
 import { askedWindow, baselineWindow, settledWindow } from '../core/verify/window.ts'
 import type { Meters, Registry, Runtime } from '../ports.ts'
-import { createHistoryReader } from './verifyingHistory.ts'
+import { createHistoryReader, eventDayIn } from './verifyingHistory.ts'
 
 export type VerifyingOptions = {
   /** How long after an event's end late readings are waited for before it is verified. */
@@ -40,11 +43,16 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
   }
 
   function dueAt(e: EventState): Instant {
-    if (awaitsVerification(e)) return ownLastS(e) * 1000 + options.graceMs
+    if (awaitsVerification(e)) return (ownLastS(e) + afterS(e)) * 1000 + options.graceMs
     if (!e.kept || e.status !== 'accepted') return Infinity
     return Math.min(late.get(e.no) ?? Infinity, lookedLast.has(e.no) ? Infinity : e.kept.untilS * 1000)
   }
 
+  /** What its ruleset looks at after the event must be over as well. */
+  function afterS({ ruleset }: EventState): number {
+    const known = ruleset && rulesetOf(ruleset)
+    return known ? looksAfterS(known) : 0
+  }
   /** Marks the verified events that these readings belong to. Nearly always there is none: readings tell of the last minutes. */
   function see({ charger, fromMs, toMs }: Readings): void {
     let isLate = false
@@ -86,9 +94,11 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
     const s = state()
     const who = membersOf(s, e)
     const window = (e.ruleset ?? METER_BEFORE).id === METER_BEFORE.id ? settledWindow(e) : askedWindow(e)
-    const [fromS, ruleset] = [baselineWindow(s, e).fromS, e.ruleset]
+    const { fromS } = baselineWindow(s, e)
+    const { ruleset } = e
+    const isEventDay = (row: number, day: number): boolean => isInEvent(s, who[row]!, day)
     const readings = await meters.range(who, Math.min(fromS, window.fromS) * 1000, window.toS * 1000)
-    const history = ruleset && (await historyOf(s, e, who, window, ruleset))
+    const history = ruleset && (await historyOf({ who, window, ruleset, periodS: rulesOf(s, e).periodS, isEventDay }))
     return {
       kind: 'metered',
       event: e.no,
@@ -106,7 +116,7 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
     late.delete(e.no)
     const { fromS, toS, baselineFromS } = terms.window
     const readings = await meters.range(who, Math.min(fromS, baselineFromS) * 1000, toS * 1000)
-    const history = await historyFor(e, who, terms.ruleset)
+    const history = await historyFor(who, terms)
     const tree = readingsTree(who, readings, salt, history)
     if (tree.root === e.verification!.readings?.root || isRemoved(who, marks.readings, readings)) {
       if (taken.delete(e.no)) mark()
@@ -114,8 +124,11 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
     }
     return { kind: 'metered', event: e.no, readings, salt, ...(history ? { history } : {}) }
   }
-  const historyFor = async (e: EventState, who: Uint32Array, ruleset: RulesetRef) =>
-    ruleset.id === METER_BEFORE.id ? undefined : historyOf(state(), e, who, e.kept!.terms.window, ruleset)
+  const historyFor = async (who: Uint32Array, terms: VerdictTerms) => {
+    const { ruleset, window, rules } = terms
+    if (ruleset.id === METER_BEFORE.id) return undefined
+    return historyOf({ who, window, ruleset, periodS: rules.periodS, isEventDay: eventDayIn(terms) })
+  }
 
   function errorsOf(who: Uint32Array): MeterErrors {
     const known = new Map<string, number>()

@@ -1,29 +1,46 @@
-import type { EventState, State } from '../core/state.ts'
 import { candidateDays, historyOf } from '../core/verify/baseline/index.ts'
 import type { Ruleset } from '../core/verify/baseline/ruleset.ts'
 import { type Day, localDay, midnightS } from '../core/verify/calendar.ts'
-import { isInEvent, rulesetOf } from '../core/verify/eventDays.ts'
-import { type History, MISSING, type RulesetRef } from '../core/verify/record.ts'
+import { rulesetOf } from '../core/verify/eventDays.ts'
+import { eventSlots, ownSlots } from '../core/verify/historic.ts'
+import { periodsIn } from '../core/verify/periods.ts'
+import { type History, MISSING, type RulesetRef, type VerdictTerms } from '../core/verify/record.ts'
 import { flaw } from '../core/verify/series.ts'
-import { rulesOf } from '../core/verify/terms.ts'
 import type { Window } from '../core/verify/window.ts'
 import { type Meters, type RollupStep, rollupSteps } from '../ports.ts'
 
 /** Of a slot that lacks a part, what is there is not the energy of the slot. */
 const INCOMPLETE = flaw.partial | flaw.gap
 
+type Wanted = {
+  readonly who: Uint32Array
+  readonly window: Window
+  readonly ruleset: RulesetRef
+  readonly periodS: number
+  /** Was the charger of a row in an event on that day? */
+  isEventDay(row: number, day: Day): boolean
+}
+/** By what a verdict was made of: events that were verified since do not count. */
+export const eventDayIn =
+  ({ eventDays = new Int32Array(0), inEvent = new Uint8Array(0) }: VerdictTerms) =>
+  (row: number, day: Day): boolean =>
+    eventDays.includes(day) && inEvent[row * eventDays.length + eventDays.indexOf(day)] === 1
+
 /**
  * Reads the days that a ruleset with history needs, for each charger the most recent first until it has enough of them: complete, and without an
  * event. With them the days of the event and the day before, which adjust the baseline. Undefined where the ruleset needs none.
  */
 export function createHistoryReader(meters: Meters) {
-  return async (s: State, e: EventState, who: Uint32Array, window: Window, ref: RulesetRef): Promise<History | undefined> => {
+  return async ({ who, window, ruleset: ref, periodS, isEventDay }: Wanted): Promise<History | undefined> => {
     const ruleset = rulesetOf(ref)
-    const stepS = rollupSteps.find(step => step === rulesOf(s, e).periodS)
+    const stepS = rollupSteps.find(step => step === periodS)
     if (!ruleset || !stepS || (ruleset.method.kind !== 'likeDays' && ruleset.method.kind !== 'meterBefore')) return undefined
     const today = localDay(ruleset.zone, window.fromS)
     const last = localDay(ruleset.zone, Math.max(window.fromS, window.toS - 1))
-    const days = gathered(who.length)
+    const perDay = 86_400 / stepS
+    const own = ownSlots(ruleset, eventSlots(ruleset, periodsIn(window, stepS), stepS), perDay)
+    const isOf = (day: Day, slot: number): boolean => day < today || own.has((day - today) * perDay + slot)
+    const days = gathered(who.length, isOf)
     for (let day = today - 1; day <= last; day++) await days.add(meters, ruleset, day, who, allOf(who), stepS)
     let open = allOf(who)
     const enough = enoughOf(ruleset)
@@ -32,11 +49,11 @@ export function createHistoryReader(meters: Meters) {
       if (open.length === 0) break
       const complete = await days.add(meters, ruleset, day, who, open, stepS)
       open.forEach((row, k) => {
-        if (complete[k] && !isInEvent(s, who[row]!, day)) found[row]!++
+        if (complete[k] && !isEventDay(row, day)) found[row]!++
       })
       open = open.filter(row => found[row]! < enough)
     }
-    return days.history(who, 86_400 / stepS)
+    return days.history(who, perDay)
   }
 }
 const allOf = (who: Uint32Array): Uint32Array => Uint32Array.from(who, (_, row) => row)
@@ -50,7 +67,8 @@ function enoughOf({ method: m }: Ruleset): number {
 }
 
 type OneDay = { readonly day: Day; readonly milliWh: Int32Array }
-function gathered(rows: number) {
+/** `isOf`: does a slot of a day belong to what is looked at? */
+function gathered(rows: number, isOf: (day: Day, slot: number) => boolean) {
   const byRow: OneDay[][] = Array.from({ length: rows }, () => [])
   return {
     /** By place in `open`: was the day complete? A day that a row has already is not read again. */
@@ -62,7 +80,7 @@ function gathered(rows: number) {
         const wh = columns.wh.slice(k * columns.count, (k + 1) * columns.count)
         for (let t = 0; t < columns.count; t++) if ((columns.flaws[k * columns.count + t]! & INCOMPLETE) !== 0) wh[t] = Number.NaN
         const { values } = historyOf([{ fromS: columns.fromS, stepS, wh }], { zone, firstDay: day, days: 1, slotsPerDay: 86_400 / stepS })
-        const milliWh = Int32Array.from(values, x => (Number.isNaN(x) ? MISSING : Math.round(x * 1000)))
+        const milliWh = Int32Array.from(values, (x, slot) => (Number.isNaN(x) || !isOf(day, slot) ? MISSING : Math.round(x * 1000)))
         if (known[k] === 0 && milliWh.some(x => x !== MISSING)) byRow[row]!.push({ day, milliWh })
         return !milliWh.includes(MISSING)
       })

@@ -29,10 +29,13 @@ const minutes = (charger: number, fromS: number, toS: number, of: (s: number) =>
 }
 
 /** Ten homes asked to stop for an hour; `own` brings readings of some chargers in place of what their meters sent. */
-async function evening(change: { readonly silent?: readonly number[]; readonly programme?: Partial<Programme> } = {}) {
+async function evening(
+  change: { readonly silent?: readonly number[]; readonly programme?: Partial<Programme>; readonly meterEveryS?: number } = {},
+) {
   const s = await stage({
     specs: Array.from({ length: 10 }, () => ({ maxA: 32 })),
     programme: { startSpreadS: 0, endSpreadS: 0, ...change.programme },
+    meterEveryS: change.meterEveryS ?? 300,
     ...(change.silent ? { silent: change.silent } : {}),
   })
   await s.submit(gridEvent('hour', from, to, { ask: { kind: 'off' } }))
@@ -113,14 +116,14 @@ describe('readings that come a day late', () => {
     expect(s.engine().state().events.get(0)!.kept).toBe(null)
   })
   test('that say what was known already change nothing', async () => {
-    const s = await evening()
+    const s = await evening({ meterEveryS: 60 })
     await s.until(to + 3_600)
     s.engine().sink.readings(columns(minutes(3, from + 60, from + 120, () => ({ powerW: 0 }))))
     await s.until(to + 10_800)
     expect(await verifiedOf(s)).toHaveLength(1)
   })
   test('a reading corrected to another value is a correction, and named as one', async () => {
-    const s = await evening()
+    const s = await evening({ meterEveryS: 60 })
     await s.until(to + 3_600)
     s.engine().sink.readings(columns(minutes(3, from + 60, from + 120, () => ({ powerW: 6_000 }))))
     await s.until(to + 10_800)
@@ -167,6 +170,32 @@ describe('an outsider with the readings', () => {
     const bodies = new Map(blobs.map(b => [b.hash, b.salted.subarray(16)]))
     return decode(leaf, hash => bodies.get(hash)).fact as Verified
   }
+})
+
+test('a ruleset with history reads the days before that it needs, no more, and late readings of such a day make revision 2', async () => {
+  const s = await evening({ meterEveryS: 60, programme: { verification: { ruleset: 'elexon-bl01-unadjusted' } } })
+  // the event is on Tuesday 14 November 2023: ten working days before it lie between 31 October and 13 November
+  const days = Array.from({ length: 28 }, (_, k) => Math.floor(from / DAY_S) - 1 - k)
+  const halfHours = (charger: number, day: number, powerW: number): One[] =>
+    Array.from({ length: 48 }, (_, k) => ({ charger, fromS: day * DAY_S + k * 1_800, toS: day * DAY_S + (k + 1) * 1_800, powerW }))
+  const isMissing = (charger: number, day: number) => charger === 2 && day === days[3]
+  for (const day of days)
+    for (let charger = 0; charger < 10; charger++) if (!isMissing(charger, day)) s.meters.put(columns(halfHours(charger, day, 2_000)))
+  await s.until(to + 3_600)
+  const v = s.engine().state().events.get(0)!.verification!
+  expect(v).toMatchObject({ baselineRule: 'elexon-bl01-unadjusted@1', baseline: { insufficient: 0 }, verdictRevision: 1 })
+  expect(v.baselineWh).toBeCloseTo(10 * 2_000)
+  const [{ metered, verified } = undefined as never] = await verifiedOf(s)
+  const daysOf = (charger: number) => metered.history!.who.filter(i => i === charger).length
+  // ten complete ones: one further back where one is missing; nothing of the event's own day, because this rule does not look at it
+  expect([daysOf(1), daysOf(2)]).toEqual([10, 10])
+  expect(recomputed(verified, metered)).toEqual(verified)
+
+  s.engine().sink.readings(columns(halfHours(2, days[3]!, 8_000)))
+  s.engine().sink.readings(columns(minutes(2, from + 60, from + 120, () => ({ powerW: 0 }))))
+  await s.until(to + 10_800)
+  expect(s.engine().state().events.get(0)!.verification).toMatchObject({ verdictRevision: 2, changed: { named: [{ charger: 2 }] } })
+  expect(s.engine().state().events.get(0)!.verification!.changed!.deliveredWh).toBeCloseTo(600)
 })
 
 test('a reset, a gap over the event, a duplicate, one late by a day and kWh sent as Wh: each is named, none changes another', async () => {

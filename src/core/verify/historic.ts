@@ -1,7 +1,7 @@
 import { type Baseline, baselineParts } from './baseline/baseline.ts'
 import type { History as DenseHistory, Given } from './baseline/history.ts'
-import { type EventSlots, exclusions } from './baseline/prepare.ts'
-import type { Ruleset } from './baseline/ruleset.ts'
+import { type EventSlots, exclusions, slotsOf } from './baseline/prepare.ts'
+import type { Ruleset, Window } from './baseline/ruleset.ts'
 import type { Baselines } from './baselines.ts'
 import { DAY_S, type Day, localDay, offsetS } from './calendar.ts'
 import { rulesetOf } from './eventDays.ts'
@@ -22,6 +22,20 @@ export function eventSlots({ zone }: Ruleset, { startS }: Periods, periodS: numb
 }
 /** By the clock: counted from local midnight of day 0. */
 const slotNo = (zone: Ruleset['zone'], atS: number, periodS: number): number => Math.floor((atS + offsetS(zone, atS)) / periodS)
+
+/** Windows of the event's own time that a ruleset looks at, beside the event. */
+const windowsOf = ({ method: m }: Ruleset): readonly Window[] => {
+  if (m.kind === 'meterBefore') return [m.window]
+  if (m.kind !== 'likeDays') return []
+  const alike = Object.values(m.pools).flatMap(({ keep }) => (keep.by === 'nearest' && keep.window ? [keep.window] : []))
+  return [...(m.adjustment.kind === 'none' ? [] : m.adjustment.windows), ...alike]
+}
+/** Slots of the event's own days, from its first day on, that a ruleset looks at: what else is read there says nothing of it, and is not done yet. */
+export const ownSlots = (ruleset: Ruleset, event: EventSlots, perDay: number): ReadonlySet<number> =>
+  new Set(windowsOf(ruleset).flatMap(w => slotsOf(w, event, perDay)))
+/** How long after the event's end what its ruleset looks at goes on, S. */
+export const looksAfterS = (ruleset: Ruleset): number =>
+  Math.max(0, ...windowsOf(ruleset).map(w => (w.from === 'end' ? 60 * (w.offsetMin + w.minutes) : 0)))
 
 /** Baselines by a ruleset of `baseline/`, from the days before; a ruleset that nobody knows any more has none. */
 export function historicBaselines(who: Uint32Array, terms: VerdictTerms, periods: Periods, history: History | undefined): Baselines {
