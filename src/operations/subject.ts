@@ -84,15 +84,19 @@ export function namesAny(names: readonly string[]): (text: string) => boolean {
   return text => patterns.some(p => p.test(text))
 }
 
+/** Lets others have their turn: a long log is read beside the work of the bridge, not instead of it. */
+export type Breathe = () => Promise<void>
+
 /** Every leaf that has evidence outside, with what it is. */
-export async function* leavesWithEvidence(engine: Engine): AsyncGenerator<{ leaf: Uint8Array; evidence: ReturnType<typeof evidenceOf> }> {
+export async function* leavesWithEvidence(
+  engine: Engine,
+  breathe: Breathe,
+): AsyncGenerator<{ leaf: Uint8Array; evidence: ReturnType<typeof evidenceOf> }> {
   for await (const leaves of engine.journal.read(0)) {
     await breathe()
     for (const leaf of leaves) if (blobsOf(leaf).length > 0) yield { leaf, evidence: evidenceOf(leaf) }
   }
 }
-/** A long log is read beside the work of the bridge, not instead of it. */
-const breathe = () => new Promise<void>(resolve => setImmediate(resolve))
 export const textOf = async (engine: Engine, hash: HashHex): Promise<string> =>
   Buffer.from((await engine.journal.blob(hash)) ?? new Uint8Array(0)).toString('utf8')
 
@@ -100,7 +104,7 @@ export const textOf = async (engine: Engine, hash: HashHex): Promise<string> =>
  * All that is kept of a person, for an answer under GDPR articles 15 and 20: registry, consent, enrolments, opt-outs, limits now, the car, every
  * reading, and what the log says of its numbers. Password hashes are left out. Reads the whole log. That somebody asked is recorded.
  */
-export async function exportSubject(engine: Engine, id: string, by: By): Promise<Result<object>> {
+export async function exportSubject(engine: Engine, id: string, by: By, breathe: Breathe): Promise<Result<object>> {
   const found = findSubject(engine, id)
   if (!found.ok) return found
   if (found.value.kind === 'token') return done({ subject: 'token', token: id, kept: 'that it may start sessions; nothing else' })
@@ -112,7 +116,7 @@ export async function exportSubject(engine: Engine, id: string, by: By): Promise
     chargers: box.chargers.map(c => chargerOf(engine, c)),
     readings: await readingsOf(engine, box),
     ...(await outlivingOf(engine, box)),
-    log: await logOf(engine, box),
+    log: await logOf(engine, box, breathe),
   })
 }
 
@@ -173,7 +177,7 @@ const DAY_MS = 86_400_000
 /** Half hours older than ten years are looked for no more. */
 const HISTORY_S = 3_650 * 86_400
 
-async function logOf(engine: Engine, box: Box) {
+async function logOf(engine: Engine, box: Box, breathe: Breathe) {
   const numbers = numbersOf(box)
   const out: object[] = []
   let entry = 0
