@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -115,6 +115,23 @@ describe('gridbridge witness', () => {
     await store.close()
     const seen = await gridbridge('audit', 'verify', 'data/gridbridge.db', '--policy', 'policy.txt')
     expect([seen.code, seen.stdout]).toEqual([0, expect.stringMatching(/witnessed: the first 301 entries, by DSO at \d{4}-/)])
+
+    // Another history under the same key, which carries what the witness cosigned of the first.
+    mkdirSync(join(cwd, 'fork'))
+    for (const file of ['audit.key', 'audit.pub', 'seed.key']) copyFileSync(join(cwd, 'data', file), join(cwd, 'fork', file))
+    const fork = openStore({ dir: join(cwd, 'fork'), origin: 'grid.example/log', runtime: createVirtualRuntime(0) })
+    await fork.journal.append(
+      0,
+      Array.from({ length: 310 }, (_, i) => leaf(1000 + i)),
+      [],
+    )
+    await fork.registry.set('audit.cosigned', readFileSync(cosigned, 'utf8'))
+    await fork.close()
+    const split = await gridbridge('audit', 'verify', 'fork/gridbridge.db', '--policy', 'policy.txt')
+    expect([split.code, split.stdout.split('\n')[0]]).toEqual([
+      3,
+      'split-view: the witnesses have seen another tree of 301 entries: this is a fork or a rewritten history',
+    ])
     witness.child.kill('SIGTERM')
     expect((await witness.done).code).toBe(0)
     expect(existsSync(join(cwd, 'witness-data', 'witness.key'))).toBe(true)
