@@ -55,6 +55,7 @@ export async function closeLog(config: Config, dir: string, next: string, archiv
   const first = (journal: Journal, final: Parameters<typeof firstOfNext>[1]) => firstOfNext(journal, final, nowMs, () => randomBytes(16))
   return closeAndBegin({ dir, origin: config.origin, next, nowMs, archive, secrets: secretsOf(config), first })
 }
+const breathe = () => new Promise<void>(resolve => setImmediate(resolve))
 const KEY_COMMAND_MS = 30_000
 /** Secrets that do not stand in the data folder. What the command of a key store says on stderr is shown, what it prints never. */
 export function secretsOf({ keys: { signingSecret, signingCommand, seedSecret } }: Pick<Config, 'keys'>) {
@@ -181,6 +182,7 @@ async function assemble(
     passwords,
     freshMs: config.fleet.staleAfterS * 1000,
     scrub: store.scrub,
+    breathe,
     readings: { retention: config.meters, runtime, witnesses: store.witnesses, configured: config.meters.witnesses },
   })
   const post: Pick<NoticesOptions, 'fetch' | 'wait'> = {
@@ -216,7 +218,7 @@ async function assemble(
   closers.push(() => cosigning?.stop())
   const secrets = createHmac('sha256', store.seedKey).update(JSON.stringify(config)).digest('hex')
   await recordConfig(engine, describeConfig({ config, file: null, origins: new Map() }), secrets)
-  keepEvidence(engine, runtime, config.retention)
+  keepEvidence(engine, runtime, config.retention, breathe)
   operations.readings.start()
   closers.push(() => operations.readings.stop())
   await followMeters(config, operations, closers)

@@ -25,7 +25,7 @@ export async function backup(context: Context<{ withKeys?: boolean; keep?: numbe
   if (!answer.ok)
     throw new Fault(
       3,
-      'GB-1220',
+      'GB-1292',
       `the copy in ${done.dir} does not verify: ${answer.lines.join('; ')}`,
       'verify the log itself: gridbridge audit verify',
     )
@@ -60,11 +60,11 @@ export async function restore(context: Context<{ since?: string; key?: string }>
   const { config } = readConfig({ file: options.config, env, cwd })
   const [dir, source] = [resolve(cwd, config.dataDir), resolve(cwd, from)]
   if (!existsSync(join(source, DATABASE)))
-    throw new Fault(5, 'GB-1221', `${source} is no backup: it has no ${DATABASE}`, 'name the folder that gridbridge backup made')
+    throw new Fault(5, 'GB-1293', `${source} is no backup: it has no ${DATABASE}`, 'name the folder that gridbridge backup made')
   const ownKey = [options.key && resolve(cwd, options.key), join(dir, PUBLIC_KEY), join(source, PUBLIC_KEY)].find(
     k => k !== undefined && existsSync(k),
   )
-  if (ownKey === undefined) throw new Fault(2, 'GB-1222', 'there is no public key to verify the backup with', 'name it: --key FILE')
+  if (ownKey === undefined) throw new Fault(2, 'GB-1294', 'there is no public key to verify the backup with', 'name it: --key FILE')
   const { holdFolder, restoreFrom, headOf } = await maintenance()
   const release = holdFolder(dir)
   try {
@@ -76,7 +76,7 @@ export async function restore(context: Context<{ since?: string; key?: string }>
       if (!answer.ok)
         throw new Fault(
           3,
-          'GB-1223',
+          'GB-1295',
           `the backup is refused: ${answer.lines.join('; ')}`,
           'see docs/guides/backup-and-restore.md; nothing was changed',
         )
@@ -112,9 +112,9 @@ export async function close(context: Context<{ next: string; archive: string }>)
   const { out, options, env, cwd } = context
   const { config } = readConfig({ file: options.config, env, cwd })
   if (options.next === config.origin)
-    throw new Fault(2, 'GB-1224', 'the next log needs a name of its own', 'e.g. --next dsr.example/log-2027')
+    throw new Fault(2, 'GB-1296', 'the next log needs a name of its own', 'e.g. --next dsr.example/log-2027')
   if (config.keys.signingSecret !== undefined || config.keys.signingCommand !== undefined)
-    throw new Fault(2, 'GB-1225', 'the key comes from outside the data folder', 'take it into audit.key for this, and out again afterwards')
+    throw new Fault(2, 'GB-1297', 'the key comes from outside the data folder', 'take it into audit.key for this, and out again afterwards')
   const dir = resolve(cwd, config.dataDir)
   const release = (await maintenance()).holdFolder(dir)
   try {
@@ -122,7 +122,7 @@ export async function close(context: Context<{ next: string; archive: string }>)
     const folder = join(resolve(cwd, options.archive), `log-${stamp(nowMs)}`)
     const done = await closeLog(config, dir, options.next, folder, nowMs).catch((error: Error) => {
       throw error.name === 'Error' && 'events' in error
-        ? new Fault(5, 'GB-1226', error.message, 'close the log when they are verified')
+        ? new Fault(5, 'GB-1298', error.message, 'close the log when they are verified')
         : error
     })
     out.result(

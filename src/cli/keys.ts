@@ -9,7 +9,7 @@ export async function show(context: Context): Promise<undefined> {
   const { config } = readConfig({ file: context.options.config, env: context.env, cwd: context.cwd })
   const dir = resolve(context.cwd, config.dataDir)
   if (!existsSync(join(dir, 'audit.pub')))
-    throw new Fault(5, 'GB-1212', `there is no audit.pub in ${dir}`, 'the first start of the bridge makes it')
+    throw new Fault(5, 'GB-1290', `there is no audit.pub in ${dir}`, 'the first start of the bridge makes it')
   const read = (name: string) => readFileSync(join(dir, name), 'utf8').trim()
   const former = readdirSync(dir).filter(name => name.startsWith('audit.pub.'))
   const keys = { origin: config.origin, inForce: read('audit.pub'), former: former.map(read) }
@@ -26,7 +26,7 @@ export async function rotate(context: Context<{ to?: string }>): Promise<undefin
   if (secrets.signing !== undefined && options.to === undefined)
     throw new Fault(
       2,
-      'GB-1213',
+      'GB-1291',
       'the key comes from outside the data folder',
       'name a file for the new one: --to FILE; then give that one to the bridge',
     )

@@ -5,7 +5,7 @@ import type { Engine } from '../engine.ts'
 import type { Station } from '../ports.ts'
 import type { FleetRelease } from './fleetRelease.ts'
 import { type By, done, type Result } from './result.ts'
-import { type Box, findSubject, leavesWithEvidence, namesAny, numbersOf, settingsOf, textOf } from './subject.ts'
+import { type Box, type Breathe, findSubject, leavesWithEvidence, namesAny, numbersOf, settingsOf, textOf } from './subject.ts'
 import { isAbout, saysOnlyOf } from './subjectFacts.ts'
 
 export type Erasure = {
@@ -47,6 +47,7 @@ export async function eraseSubject(
   id: string,
   { apply, also = [] }: ErasureRequest,
   by: By,
+  breathe: Breathe,
 ): Promise<Result<Erasure>> {
   const found = findSubject(engine, id)
   if (!found.ok) return found
@@ -60,7 +61,7 @@ export async function eraseSubject(
     return done({ ...nothing, applied: apply, subject: 'token', names: 1, isGone, hint: hintOf(apply, isGone) })
   }
   const box: Box = { ...found.value, names: [...found.value.names, ...also] }
-  const { blobs, reviews } = await evidenceAbout(engine, box)
+  const { blobs, reviews } = await evidenceAbout(engine, box, breathe)
   const settings = settingsOf(engine, box)
   const counts = {
     subject: 'box',
@@ -105,13 +106,13 @@ function hintOf(applied: boolean, isGone: boolean): string {
 }
 
 /** Messages and texts that name the person, and power of nobody else. What many share stays: it is by number, and expires. */
-async function evidenceAbout(engine: Engine, box: Box): Promise<{ blobs: HashHex[]; reviews: EventNo[] }> {
+async function evidenceAbout(engine: Engine, box: Box, breathe: Breathe): Promise<{ blobs: HashHex[]; reviews: EventNo[] }> {
   const numbers = numbersOf(box)
   const isNamed = namesAny(box.names)
   const blobs = new Set<HashHex>()
   const reviews = new Set<EventNo>()
   const uses = [...engine.state().register.values()]
-  for await (const { leaf, evidence } of leavesWithEvidence(engine)) {
+  for await (const { leaf, evidence } of leavesWithEvidence(engine, breathe)) {
     if (evidence.length === 0) continue
     const { fact } = decode(leaf, await bodiesOf(engine, leaf))
     const isOwn = saysOnlyOf(fact, numbers) || (fact.kind === 'noted' && isAbout(fact.about, numbers))

@@ -4,6 +4,7 @@ import type { State } from '../core/state.ts'
 import { entries } from '../engine/recover.ts'
 import type { Engine } from '../engine.ts'
 import { type By, done, invalid, type Result } from './result.ts'
+import type { Breathe } from './subject.ts'
 
 /** From this aggregate load on a load controller provides an essential service (Cyber Security and Resilience Bill, as introduced): 300 MW. */
 export const ESSENTIAL_SERVICE_W = 300_000_000
@@ -71,6 +72,7 @@ export async function exportIncident(
   engine: Engine,
   { fromMs, toMs }: { fromMs: Instant; toMs: Instant },
   by: By,
+  breathe: Breathe,
 ): Promise<Result<Incident>> {
   if (!(fromMs < toMs)) return invalid('bad-period', '#/querystring/to', toMs, 'the end must be after the beginning')
   const [size, checkpoint] = [engine.journal.size(), engine.journal.checkpoint()]
@@ -80,7 +82,7 @@ export async function exportIncident(
   let [entry, cut, commands, refusedRequests, emergencies] = [-1, 0, 0, 0, 0]
   for await (const { at, fact } of entries(engine.journal, 0)) {
     entry++
-    if (entry % 1000 === 0) await new Promise<void>(resolve => setImmediate(resolve))
+    if (entry % 1000 === 0) await breathe()
     if (at < fromMs || at >= toMs || entry >= size) continue
     const name = fact.kind === 'noted' ? fact.what : fact.kind
     counts[name] = (counts[name] ?? 0) + 1

@@ -21,7 +21,7 @@ import { createReports, type Reports } from './report.ts'
 import type { By, Result } from './result.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { createSettle, type Settle } from './settle.ts'
-import { exportSubject } from './subject.ts'
+import { type Breathe, exportSubject } from './subject.ts'
 import { createSubmissions, type Submissions } from './submissions.ts'
 import { createWitnesses, type WitnessOperations } from './witnesses.ts'
 import { createWitnessGaps, type WitnessGaps } from './witnessGaps.ts'
@@ -63,6 +63,7 @@ export type OperationsSetup = ImportSetup & {
   readonly decodeLeaf?: LeafDecoder | undefined
   /** Absent: what is deleted is gone, as in memory. */
   readonly scrub?: Scrub | undefined
+  readonly breathe?: Breathe | undefined
   readonly readings: ReadingsSetup
 }
 
@@ -71,6 +72,7 @@ export function createOperations({
   freshMs = engine.options.freshMs,
   decodeLeaf,
   scrub = async () => ({ isGone: true }),
+  breathe = async () => {},
   readings,
   ...setup
 }: OperationsSetup): Operations {
@@ -101,10 +103,10 @@ export function createOperations({
     witnessGaps,
     audit: createAudit(engine, decodeLeaf),
     log: createLog(engine),
-    incident: (period, by) => exportIncident(engine, period, by),
+    incident: (period, by) => exportIncident(engine, period, by, breathe),
     subject: {
-      export: (id, by) => exportSubject(engine, id, by),
-      erase: (id, request, by) => eraseSubject(engine, fleetRelease.release, scrub, id, request, by),
+      export: (id, by) => exportSubject(engine, id, by, breathe),
+      erase: (id, request, by) => eraseSubject(engine, fleetRelease.release, scrub, id, request, by, breathe),
     },
   }
 }

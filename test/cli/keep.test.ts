@@ -50,9 +50,9 @@ describe('gridbridge backup and restore', () => {
     const store = open()
     writeFileSync(file('newer.checkpoint'), store.journal.checkpoint())
     await store.close()
-    expect(await run('restore', join('kept', name!))).toMatchObject({ code: 3, error: 'GB-1223' })
+    expect(await run('restore', join('kept', name!))).toMatchObject({ code: 3, error: 'GB-1295' })
     rmSync(file('gridbridge-data', 'gridbridge.db'))
-    expect(await run('restore', join('kept', name!), '--since', 'newer.checkpoint')).toMatchObject({ code: 3, error: 'GB-1223' })
+    expect(await run('restore', join('kept', name!), '--since', 'newer.checkpoint')).toMatchObject({ code: 3, error: 'GB-1295' })
     expect(existsSync(file('gridbridge-data', 'gridbridge.db'))).toBe(false)
     expect((await run('restore', join('kept', name!))).code).toBe(0)
     await grow(1)
@@ -60,7 +60,7 @@ describe('gridbridge backup and restore', () => {
   it('a folder that is no backup is said to be none, and a running bridge is left alone', async () => {
     await grow(1)
     await run('backup', 'kept')
-    expect(await run('restore', 'nowhere')).toMatchObject({ code: 5, error: 'GB-1221' })
+    expect(await run('restore', 'nowhere')).toMatchObject({ code: 5, error: 'GB-1293' })
     const { holdFolder } = await import('../../adapters/stores/sqlite/hold.ts')
     const release = holdFolder(file('gridbridge-data'))
     const [name] = readdirSync(file('kept'))
@@ -96,7 +96,7 @@ describe('gridbridge audit close', () => {
     await grow(2)
     expect(await run('audit', 'close', '--next', 'gridbridge.local/log', '--archive', 'closed')).toMatchObject({
       code: 2,
-      error: 'GB-1224',
+      error: 'GB-1296',
     })
     const closed = await run('audit', 'close', '--next', 'gridbridge.local/log-2', '--archive', 'closed')
     expect(closed.code).toBe(0)
