@@ -155,6 +155,7 @@ describe('the document', () => {
       [
         'DELETE /v1/dispatch-orders/{id}',
         'DELETE /v1/nodes/{id}/limit',
+        'GET /v1/incident',
         'GET /v1/limits',
         'GET /v1/nodes/{id}/limit',
         'PUT /v1/nodes/{id}/limit',
@@ -175,6 +176,7 @@ describe('the document', () => {
         'GET /v1/chargers',
         'GET /v1/chargers/{id}',
         'GET /v1/chargers/{id}/limits',
+        'GET /v1/controllable',
         'GET /v1/dispatch-orders/{id}',
         'GET /v1/events',
         'GET /v1/events/{id}',

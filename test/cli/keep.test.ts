@@ -17,7 +17,13 @@ afterEach(() => rmSync(dir, { recursive: true }))
 async function run(...args: string[]): Promise<{ code: number; out: string; error: string }> {
   let [out, code] = ['', -1]
   const stream = (write: (text: string) => void) =>
-    ({ write: (text: string) => !write(text), isTTY: false }) as unknown as NodeJS.WriteStream
+    ({
+      write(text: string) {
+        write(text)
+        return true
+      },
+      isTTY: false,
+    }) as unknown as NodeJS.WriteStream
   const sink = stream(text => {
     out += text
   })
