@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { testProgramme } from '../../simulations/virtual/fleet.ts'
+import { encode } from '../../src/core/codec.ts'
 import type { Input, Programme, Readings } from '../../src/core/model.ts'
 import { fromBytes, stateDigest, toBytes } from '../../src/core/snapshot.ts'
 import type { EventState } from '../../src/core/state.ts'
@@ -188,4 +189,45 @@ test('what late readings need is kept in the state until they can change nothing
   expect(stateDigest(fromBytes(toBytes(b.s)))).toBe(stateDigest(b.s))
   b.until(to + 3 * 86_400)
   expect(b.event().kept).toBe(null)
+})
+
+test('a verdict fits one entry of the log, however long the event and however much is wrong with its readings', () => {
+  const n = 60
+  const b = bed(fleetOfN(n), {
+    verification: { ruleset: 'fixed-reference', periodS: 60, profileWh: new Array(1440).fill(1234.5678), gbpPerMWh: 321.1 },
+  })
+  const step = 24
+  const intervals = Array.from({ length: 400 }, (_, k) => ({
+    fromS: from + k * step,
+    toS: from + (k + 1) * step,
+    ask: { kind: 'limitEach' as const, limitW: 1_440 + k },
+  }))
+  b.until(from - 7_200)
+  b.signal({ intervals, spread: at })
+  b.observed(fleetOfN(n).map(() => 7_000))
+  b.until(from + 400 * step + 300)
+  const far = readingsOf(n, () => 700_000)
+  const fact = one(b.turn({ kind: 'metered', event: 0, readings: far }), 'verified')!
+  expect(fact.verification.findings).toHaveLength(25)
+  expect(fact.verification.findingCounts!.implausible).toBeGreaterThanOrEqual(n)
+  const former = Array.from({ length: 25 }, (_, k) => ({
+    ...fact.verification,
+    verdictRevision: k,
+    root: fact.verification.readings!.root,
+  }))
+  const named = Array.from({ length: 25 }, (_, charger) => ({ charger, what: 'corrected' as const, deliveredWh: -1234.567890123 }))
+  const changed = { deliveredWh: 1.23456789, actualWh: 1.23456789, baselineWh: 0, gbp: 0.123456, chargers: n, named }
+  const verification = {
+    ...fact.verification,
+    changed,
+    former: former.map(({ verdictRevision, verdict, askedWh, deliveredWh, ratio, root }) => ({
+      verdictRevision,
+      verdict,
+      askedWh,
+      deliveredWh,
+      ratio,
+      root,
+    })),
+  }
+  expect(encode({ turn: 1, at: 1, fact: { ...fact, verification } }, () => new Uint8Array(16)).leaf.length).toBeLessThan(50_000)
 })

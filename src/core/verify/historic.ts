@@ -69,7 +69,7 @@ export function historicBaselines(who: Uint32Array, terms: VerdictTerms, periods
   const from = kind === 'likeDays' || kind === 'meterBefore' ? 'sameMeter' : 'other'
   return { wh, from, insufficient, outTurn, days: days.columns() }
 }
-const givenOf = ({ rules }: VerdictTerms): Given => (rules.profileWh ? { profile: rules.profileWh, devices: 1 } : {})
+const givenOf = ({ profileWh }: VerdictTerms): Given => (profileWh ? { profile: profileWh, devices: 1 } : {})
 
 /** The days of one charger after another, in the same columns. */
 function viewOf(terms: VerdictTerms, history: History | undefined, event: EventSlots, periodS: number) {

@@ -1,4 +1,4 @@
-import type { EventNo, Forecast, HashHex, Interval, NonResponse, Readings, Second, Verdict } from '../model.ts'
+import type { EventNo, Forecast, HashHex, NonResponse, Readings, Second, Verdict } from '../model.ts'
 import type { Pass } from './accuracy.ts'
 import type { Finding } from './findings.ts'
 import type { Flaw } from './series.ts'
@@ -88,7 +88,7 @@ export type FormerVerdict = {
   readonly root: HashHex
 }
 /** So many findings, changes and former verdicts are named; the rest is counted. */
-export const MOST_NAMED = 50
+export const MOST_NAMED = 25
 
 export type Verification = {
   readonly event: EventNo
@@ -130,14 +130,26 @@ export type Verification = {
 /** What the record said of a commanded charger when the event was verified, or why it was not commanded. Index in a column. */
 export const standings = ['none', 'refused', 'optedOut', 'down', 'accepted'] as const
 
+/** What was asked, by interval: of each charger for itself, or as a ceiling on or a reduction of all together, W. */
+export const askKinds = ['each', 'cap', 'shed'] as const
+export type AskColumns = {
+  readonly startS: Uint32Array
+  readonly endS: Uint32Array
+  /** Index in `askKinds`. */
+  readonly kind: Uint8Array
+  /** 0 where it is about each. */
+  readonly totalW: Float64Array
+}
+
 /**
  * What a verdict takes from the record beside readings. Whoever has these and the readings makes the verdict again, to the last digit; whoever
  * has the log makes these again by folding it. Columns are by row of `who` of the `verified` fact; sums are made in that order.
  */
 export type VerdictTerms = {
   readonly ruleset: RulesetRef
-  readonly rules: VerificationRules
-  readonly intervals: readonly Interval[]
+  readonly rules: Omit<VerificationRules, 'profileWh'>
+  readonly profileWh?: Float64Array
+  readonly asks: AskColumns
   readonly forecast: Forecast | null
   readonly window: Verification['window']
   readonly minW: Int32Array

@@ -2,12 +2,14 @@ import { allocate, UNLIMITED } from '../allocate.ts'
 import { spanFromS, spanToS } from '../edges.ts'
 import { SETTLE_S, showsAfterS } from '../effect.ts'
 import { membersOf } from '../members.ts'
-import type { Second } from '../model.ts'
+import type { Ask, Interval, Second } from '../model.ts'
 import { answerOf, type EventState, exclusionOf, firstS, isOptedOut, isUp, linkLossOf, ownLastS, type State, termsOf } from '../state.ts'
 import { toldIn } from '../told.ts'
 import { UNKNOWN_ACCURACY } from './accuracy.ts'
 import { eventDaysOf } from './eventDays.ts'
 import {
+  type AskColumns,
+  askKinds,
   METER_BEFORE,
   type MeterErrors,
   type standings,
@@ -29,12 +31,14 @@ export function verdictTerms(s: State, e: EventState, meters?: MeterErrors): { w
   const before = baselineWindow(s, e)
   const limits = limitsOf(s, e, who, window)
   const { fleet: f } = s
+  const { profileWh, ...rules } = rulesOf(s, e)
   return {
     who,
     terms: {
       ruleset,
-      rules: rulesOf(s, e),
-      intervals: e.event.intervals,
+      rules,
+      ...(profileWh ? { profileWh: Float64Array.from(profileWh) } : {}),
+      asks: asksOf(e.event.intervals),
       forecast: e.forecast,
       window: { ...window, baselineFromS: before.fromS, baselineToS: before.toS },
       minW: Int32Array.from(who, i => f.minW[i]!),
@@ -51,6 +55,15 @@ export function verdictTerms(s: State, e: EventState, meters?: MeterErrors): { w
   }
 }
 
+function asksOf(intervals: readonly Interval[]): AskColumns {
+  const kindOf = ({ kind }: Ask): (typeof askKinds)[number] => (kind === 'cap' || kind === 'shed' ? kind : 'each')
+  return {
+    startS: Uint32Array.from(intervals, x => x.fromS),
+    endS: Uint32Array.from(intervals, x => x.toS),
+    kind: Uint8Array.from(intervals, x => askKinds.indexOf(kindOf(x.ask))),
+    totalW: Float64Array.from(intervals, ({ ask }) => ('totalW' in ask ? ask.totalW : 0)),
+  }
+}
 function errorsOf(who: Uint32Array, meters: MeterErrors | undefined): Uint16Array {
   const known = new Map(meters ? Array.from(meters.who, (i, k) => [i, meters.errorBp[k]!]) : [])
   return Uint16Array.from(who, i => known.get(i) ?? UNKNOWN_ACCURACY * 10_000)
