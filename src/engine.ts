@@ -21,7 +21,7 @@ import { fleetHistory } from './engine/history.ts'
 import { type Inbox, inputsOf, isEmpty, newInbox, putBack } from './engine/inbox.ts'
 import { createProgress, isStep, markOf, type Told } from './engine/progress.ts'
 import { entries, recover } from './engine/recover.ts'
-import { createSeeds } from './engine/seeds.ts'
+import { createSeeds, secretUntilS } from './engine/seeds.ts'
 import { createSources, type SourceHealth } from './engine/sources.ts'
 import { createSpots } from './engine/spots.ts'
 import { createVerifying } from './engine/verifying.ts'
@@ -89,6 +89,8 @@ export type Engine = {
   /** Called after every appended turn. Returns how to stop. */
   listen(listener: TurnListener): () => void
   sources(): readonly SourceHealth[]
+  /** The key that the seed of an event was made with, for whoever wants to check its draws; undefined as long as it is secret. */
+  seedKeyOf(event: number): Uint8Array | undefined
   /** The error of the last append, null when the last one went well. */
   trouble(): unknown
   start(): Promise<void>
@@ -557,6 +559,7 @@ export function createEngine(world: World): Engine {
       return () => listeners.delete(listener)
     },
     sources: sources.health,
+    seedKeyOf: no => (secretUntilS(state, no) <= now() / 1000 ? seeds.keyOf(no) : undefined),
     trouble: () => appendTrouble,
     start,
     stop,

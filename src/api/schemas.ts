@@ -127,6 +127,7 @@ export const seed = named(
     leaf: count.describe('index of the log entry that has the hash'),
     signalHash: hex.describe('SHA-256 of the message that brought the event'),
     keyHash: hex.describe('SHA-256 of the key that seeds are made with, in the log before any draw'),
+    key: hex.describe('the key of this event alone; its SHA-256 was in the log before the signal'),
   }),
 )
 export const results = z.object({

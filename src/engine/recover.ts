@@ -6,7 +6,7 @@ import { emptyState, type State } from '../core/state.ts'
 import type { Journal } from '../ports.ts'
 
 /** All entries from leaf `from` on, decoded, in order. */
-export async function* entries(journal: Journal, from: number): AsyncGenerator<Entry> {
+export async function* entries(journal: Pick<Journal, 'read' | 'blob'>, from: number): AsyncGenerator<Entry> {
   for await (const leaves of journal.read(from)) {
     for (const leaf of leaves) {
       const bodies = new Map<HashHex, Uint8Array | undefined>()

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
-import type { EventNo, Input } from '../core/model.ts'
-import type { State } from '../core/state.ts'
+import { type EventNo, type Input, NEVER_S, type Second } from '../core/model.ts'
+import { lastS, type State } from '../core/state.ts'
 
 /** How many events' keys are committed at a time, and with how many left the next are. */
 const BATCH = 256
@@ -13,6 +13,19 @@ export const eventKeyOf = (seedKey: Uint8Array, no: EventNo): Uint8Array =>
 /** The seed of an event: nothing in it is ours to choose once its key is committed. `root` is that of the log before the turn that takes the signal. */
 export const seedOf = (eventKey: Uint8Array, rawHash: string, root: Uint8Array): Uint8Array =>
   new Uint8Array(createHmac('sha256', eventKey).update(Buffer.from(rawHash, 'hex')).update(root).digest())
+
+/**
+ * Until when nobody may be told what an event was drawn from. A cancelled or declined event could come again under its ranks until what was announced is
+ * past. Infinity: for as long as it has no end, or has not come yet; 0: the state has forgotten it, so it is long over.
+ */
+export function secretUntilS(s: State, no: EventNo): Second {
+  const e = s.events.get(no)
+  if (!e) return no < s.nextEventNo ? 0 : Infinity
+  const freeS = e.status === 'declined' ? 0 : lastS(e)
+  const announcedS = e.announced?.at(-1)?.toS ?? e.event.intervals.at(-1)?.toS ?? 0
+  const untilS = announcedS === NEVER_S ? freeS : Math.max(freeS, announcedS)
+  return untilS >= NEVER_S ? Infinity : untilS
+}
 
 /**
  * Seeds that nobody can steer (docs/decisions/0012). Nobody outside can predict one, and the operator cannot draw again: the hash of each event's key is

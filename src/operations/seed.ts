@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto'
 import { SALT } from '../core/codec.ts'
-import { type EventNo, NEVER_S } from '../core/model.ts'
+import type { EventNo } from '../core/model.ts'
 import { isOutage } from '../core/outage.ts'
-import { lastS } from '../core/state.ts'
+import { secretUntilS } from '../engine/seeds.ts'
 import type { Engine } from '../engine.ts'
 import type { EventView, Journal } from '../ports.ts'
-import { type By, done, isoS, type Result, refuse, seconds } from './result.ts'
+import { type By, done, isoS, type Result, refuse } from './result.ts'
 
 /**
  * The seed of an event, for whoever wants to recompute its stagger (docs/decisions/0012): SHA-256 of salt || seed is `hash`, and `hash` stands as `seed`
- * in leaf `leaf` of the log, which was written before the first draw. `keyHash` was committed before that. Hex, but for the numbers.
+ * in leaf `leaf` of the log, which was written before the first draw. `keyHash` was committed before that. `key` is that of this event alone: SHA-256 of
+ * it was in the log before the signal was (`keyCommitted`), where the log is not of an earlier release. Hex, but for the numbers.
  */
 export type Seed = {
   readonly event: string
@@ -20,16 +21,14 @@ export type Seed = {
   readonly leaf: number
   readonly signalHash: string
   readonly keyHash: string
+  readonly key: string
 }
 
 /** Given away only when nobody can gain by it any more: the last charger has been let go, and what was announced is past. Each time on record. */
 export async function revealSeed(engine: Engine, view: EventView, by: By): Promise<Result<Seed>> {
   if (isOutage(view)) return refuse('notFound', 'no-seed', 'an outage has no secret seed', 'it follows from its entry in the log')
-  const until = secretUntil(engine, view)
-  if (until === null)
-    return refuse('conflict', 'event-not-over', 'the seed is secret until the event is over', 'cancel it, or wait for its end')
-  if (until > engine.now() / 1000)
-    return refuse('conflict', 'event-not-over', 'the seed is secret until the event is over', `ask again after ${isoS(until)}`)
+  const secret = whileSecret(engine, view.no)
+  if (secret) return secret
   const found = await signalLeaf(engine.journal, view.id, engine.state().events.get(view.no)?.seed)
   const salted = found && (await engine.journal.salted(found.hash))
   if (!found || !salted) return refuse('notFound', 'no-seed', 'the seed is not kept any more', 'its hash stays in the log')
@@ -45,17 +44,16 @@ export async function revealSeed(engine: Engine, view: EventView, by: By): Promi
     leaf: found.leaf,
     signalHash: found.signalHash,
     keyHash: engine.state().seedKeyHash,
+    key: hex(engine.seedKeyOf(view.no) ?? new Uint8Array(0)),
   })
 }
 
-/** In seconds; null while it has no end. A cancelled or declined event could come again under its ranks until what was announced is past. */
-function secretUntil(engine: Engine, view: EventView): number | null {
-  const e = engine.state().events.get(view.no)
-  if (!e) return view.toS === NEVER_S ? seconds(engine.now()) : view.toS
-  const freeS = e.status === 'declined' ? 0 : lastS(e)
-  const announcedS = e.announced?.at(-1)?.toS ?? e.event.intervals.at(-1)?.toS ?? 0
-  if (announcedS === NEVER_S) return freeS === NEVER_S ? null : freeS
-  return Math.max(freeS, announcedS)
+/** The refusal for as long as an event is not over. */
+export function whileSecret(engine: Engine, no: EventNo): ReturnType<typeof refuse> | undefined {
+  const untilS = secretUntilS(engine.state(), no)
+  if (untilS <= engine.now() / 1000) return undefined
+  const hint = untilS === Infinity ? 'cancel it, or wait for its end' : `ask again after ${isoS(untilS)}`
+  return refuse('conflict', 'event-not-over', 'the seed is secret until the event is over', hint)
 }
 
 type Found = { readonly leaf: number; readonly hash: string; readonly signalHash: string }
