@@ -5,10 +5,11 @@ import { type ChartLibrary, pageOf } from '../../src/report/shell.ts'
 import { facts, table } from '../../src/report/table.ts'
 import { createTimes, durationText, type Times } from '../../src/report/times.ts'
 import { percent, wattHours, watts } from '../../src/report/words.ts'
+import { nodeIndex, placeOf } from '../scenario/places.ts'
 import { quantile } from '../scenario/statistics.ts'
 import { figureText } from './junit.ts'
 import type { Run } from './run.ts'
-import { eventSteps, nodeIndex, placeOf } from './series.ts'
+import { eventSteps } from './series.ts'
 import { stripFigure, stripScript, stripStyle } from './strip.ts'
 
 /** Rows of the table of drivers; all of them are in sessions.parquet. */
@@ -54,7 +55,7 @@ function headline({ manifest, figures: f, thresholds, played }: Run, times: Time
     thresholds.length === 0
       ? html`<span class="soft">No thresholds.</span>`
       : failed.length === 0
-        ? html`<span class="good">● All ${thresholds.length} thresholds hold</span>`
+        ? html`<span class="good">● Every threshold holds</span>`
         : html`<span class="bad">▲ ${failed.length} of ${thresholds.length} thresholds are broken: ${failed.map(t => t.text).join(', ')}</span>`
   return html`<header><p class="soft">Simulation</p>
 <h1>${manifest.scenario}</h1>
@@ -191,44 +192,32 @@ ${figure(
 
 function eventsSection({ played, figures: f, reports }: Run, times: Times): Html {
   const seconds = (s: number | undefined | null): string => (s === undefined || s === null ? '–' : durationText(s))
-  const rows = played.events.map((e, k) => {
-    const of = (name: string): number | null => orNull(f[`${e.id}.${name}`])
-    const { response, rebound } = reports[k] ?? {}
+  const of = (id: string, name: string): number | null => orNull(f[`${id}.${name}`])
+  const delivery = played.events.map(e => [
+    e.id,
+    e.toS > e.fromS ? html`${times.full(e.fromS * 1000)} to ${times.clock(e.toS * 1000)}` : 'cancelled',
+    e.answer,
+    e.verification?.verdict ?? 'not verified',
+    ...['askedWh', 'meteredWh'].map(name => wattHours(of(e.id, name))),
+    ...['meteredRatio', 'trueRatio'].map(name => percent(of(e.id, name))),
+  ])
+  const response = played.events.map((e, k) => {
+    const { response: r, rebound } = reports[k] ?? {}
     return [
       e.id,
-      e.toS > e.fromS ? html`${times.clock(e.fromS * 1000)} to ${times.clock(e.toS * 1000)}` : 'cancelled',
-      e.answer,
-      e.verification?.verdict ?? 'not verified',
-      wattHours(of('askedWh')),
-      wattHours(of('meteredWh')),
-      percent(of('meteredRatio')),
-      percent(of('trueRatio')),
-      seconds(response?.t50S),
-      seconds(response?.t90S),
-      watts(of('worstRampWPerMinute')),
-      percent(of('reboundPeakRatio')),
+      seconds(r?.t50S),
+      seconds(r?.t90S),
+      watts(of(e.id, 'worstRampWPerMinute')),
+      percent(of(e.id, 'reboundPeakRatio')),
       rebound ? wattHours(rebound.reboundWh) : '–',
       rebound ? percent(rebound.paybackRatio) : '–',
     ]
   })
-  const heads = [
-    ...(['Event', 'When', 'Answer', 'Verdict'] as const).map(h => [h] as const),
-    ...[
-      'Asked',
-      'Metered',
-      'Ratio',
-      'True ratio',
-      '50 % after',
-      '90 % after',
-      'Worst ramp in 1 min',
-      'Peak after',
-      'Rebound',
-      'Payback',
-    ].map(h => [h, 'n'] as const),
-  ]
+  const numbers = (...titles: string[]) => titles.map(title => [title, 'n'] as const)
   return html`<section><h2>Response, ramp and rebound</h2>
-${table('Events', heads, rows)}
-<p class="soft">Metered: as the bridge verified it. True: against the same cars limited by nobody. 50 % and 90 % after: from the signal to the metered drop. Peak after: the most in the four hours after, against the most in the hour before. Rebound: energy above the baseline in the hour after load is back; payback is its share of what was delivered.</p></section>`
+${table('What was delivered', [['Event'], ['When'], ['Answer'], ['Verdict'], ...numbers('Asked', 'Metered', 'Ratio', 'True ratio')], delivery)}
+${table('How load went and came back', [['Event'], ...numbers('50 % after', '90 % after', 'Worst ramp in 1 min', 'Peak after', 'Rebound', 'Payback')], response)}
+<p class="soft">Metered: as the bridge verified it. True: against the same cars limited by nobody. 50 % and 90 % after: from the signal to the metered drop. Peak after: the most in the four hours after, against the most in the hour before. Rebound: energy above the baseline in the hour after load is back; payback is its share of what was delivered. All of the place where the event acts.</p></section>`
 }
 
 const heldChart = (run: Run): Chart =>

@@ -1,3 +1,4 @@
+import { placeOf } from '../scenario/places.ts'
 import type { Run } from './run.ts'
 
 /** By minute of the run, NaN where no event asks: target and baseline at a place, as the bridge's own report of its events has them. */
@@ -17,10 +18,3 @@ export function eventSteps({ played, reports }: Run, place: string): AskedSteps 
   })
   return out
 }
-/** Where an event acts, as the scenario names it. */
-export function placeOf({ events, overloads }: Run['played']['scenario'], id: string): string {
-  const overload = /^overload-(\d+)$/.exec(id)
-  return events.find(e => e.id === id)?.target ?? overloads[Number(overload?.[1] ?? 0) - 1]?.place ?? 'all'
-}
-/** The place's own column among `recorded.nodes`; -1 where it is not watched. */
-export const nodeIndex = ({ recorded }: Run['played'], place: string): number => recorded.nodes.findIndex(n => n.name === place)

@@ -57,7 +57,7 @@ export const stripScript = `
     const image = pen.createImageData(columns, rows)
     bytes.forEach((cell, k) => {
       const level = cell % 128, to = cell >= 128 ? limited : power
-      const share = level >= 2 ? 0.35 + 0.65 * level / 127 : cell >= 128 ? 0.22 : 0
+      const share = level >= 2 ? 0.45 + 0.55 * level / 127 : cell >= 128 ? 0.35 : 0
       const from = level === 1 && cell < 128 ? line : card
       for (let c = 0; c < 3; c++) image.data[4 * k + c] = Math.round(from[c] + share * (to[c] - from[c]))
       image.data[4 * k + 3] = 255

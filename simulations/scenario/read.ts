@@ -33,5 +33,14 @@ export function readScenario(text: string, name = 'scenario'): Scenario {
     }),
   )
 }
+/**
+ * A scenario from plain data, for those who changed one.
+ * @throws ScenarioError
+ */
+export function checkedScenario(value: unknown, name: string): Scenario {
+  const parsed = scenario.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new ScenarioError(parsed.error.issues.map(issue => `${name}: ${issue.path.join('.')}: ${wordsOf(issue)}`))
+}
 const wordsOf = (issue: z.core.$ZodIssue): string =>
   issue.code === 'unrecognized_keys' ? `no such key: ${issue.keys.join(', ')}` : issue.message

@@ -1,4 +1,5 @@
 import type { Second } from '../../src/core/model.ts'
+import { nodeIndex, placeOf } from './places.ts'
 import type { Played, PlayedEvent } from './play.ts'
 
 /** Figures of a run by name, `evening.meteredRatio` among them; NaN where there is none. Units end names. */
@@ -6,7 +7,7 @@ export type Figures = Readonly<Record<string, number>>
 
 /**
  * What a run comes to. `metered`: as the bridge's own verification has it. `true`: against the same cars limited by nobody, which only a simulation
- * knows. Rebound: the most that was drawn in the four hours after an event, over the most in the hour before it. `delivered`:
+ * knows; ratios over the settled window. Of an event: at the place where it acts. Rebound: the most that was drawn in the four hours after an event, over the most in the hour before it. `delivered`:
  * the share of all that was asked, by the meters.
  */
 export function figuresOf(played: Played): Figures {
@@ -39,22 +40,26 @@ function deliveredShare({ events }: Played): number {
 const named = (id: string, of: Figures): Figures => Object.fromEntries(Object.entries(of).map(([k, v]) => [`${id}.${k}`, v]))
 
 function eventFigures(played: Played, e: PlayedEvent): Figures {
-  const { recorded, freeW } = played
+  const { recorded } = played
+  const at = nodeIndex(played, placeOf(played.scenario, e.id))
+  const { loadW } = recorded.nodes[at] ?? recorded
+  const freeW = played.freeNodeW[at] ?? played.freeW
   const v = e.verification
   const during = span(recorded.startS, e.fromS, e.toS)
   const before = span(recorded.startS, e.fromS - 3_600, e.fromS)
   const after = span(recorded.startS, e.toS, e.toS + 4 * 3_600)
-  const trueWh = (sum(freeW.slice(...during)) - sum(recorded.loadW.slice(...during))) / 60
-  const beforeW = Math.max(0, ...recorded.loadW.slice(...before))
+  const savedWh = (minutes: readonly [number, number]) => (sum(freeW.slice(...minutes)) - sum(loadW.slice(...minutes))) / 60
+  const trueWh = savedWh(during)
+  const beforeW = Math.max(0, ...loadW.slice(...before))
   return {
     askedWh: v?.askedWh ?? Number.NaN,
     meteredWh: v?.deliveredWh ?? Number.NaN,
     meteredRatio: v?.ratio ?? Number.NaN,
     trueWh,
-    trueRatio: v && v.askedWh > 0 ? trueWh / v.askedWh : Number.NaN,
+    trueRatio: v && v.askedWh > 0 ? savedWh(span(recorded.startS, v.window.fromS, v.window.toS)) / v.askedWh : Number.NaN,
     coverage: v?.coverage ?? Number.NaN,
-    reboundPeakRatio: beforeW > 0 ? Math.max(0, ...recorded.loadW.slice(...after)) / beforeW : Number.NaN,
-    worstRampWPerMinute: worstStep(recorded.loadW.slice(during[0] - 1, after[1])),
+    reboundPeakRatio: beforeW > 0 ? Math.max(0, ...loadW.slice(...after)) / beforeW : Number.NaN,
+    worstRampWPerMinute: worstStep(loadW.slice(during[0] - 1, after[1])),
   }
 }
 const span = (startS: Second, fromS: Second, toS: Second): [number, number] => [

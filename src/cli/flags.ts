@@ -25,3 +25,10 @@ export function parseAmps(text: string): Amps {
     throw new InvalidArgumentError('write 63 for each phase, or L1=63,L2=50,L3=63')
   return amps
 }
+
+/** `50` or `50kW`, as it is passed on: kW. */
+export function kilowatts(text: string): string {
+  const [, n] = /^(\d+(?:\.\d+)?)\s*(?:kW)?$/.exec(text) ?? []
+  if (n === undefined || Number(n) > 2_000_000) throw new InvalidArgumentError('wanted kW, such as 50')
+  return n
+}

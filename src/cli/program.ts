@@ -3,7 +3,7 @@ import { type LimitRequest, parseLimit } from '../operations/limit.ts'
 import { createClient } from './client.ts'
 import { type Context, findPeer } from './context.ts'
 import { type ExitCode, exitCodes } from './exit.ts'
-import { type Does, examples, integer, parseAmps, type Run } from './flags.ts'
+import { type Does, examples, integer, kilowatts, parseAmps, type Run } from './flags.ts'
 import { createOutput, type GlobalOptions, type Streams } from './output.ts'
 import { auditCommands } from './programAudit.ts'
 import { keepCommands } from './programKeep.ts'
@@ -334,12 +334,6 @@ const remote = (command: Command): Command =>
     .option('--url <url>', 'the bridge (or GRIDBRIDGE_URL, or from the configuration)')
     .option('--token <token>', 'bearer token (or GRIDBRIDGE_TOKEN, or from the configuration)')
 
-/** `50` or `50kW`, as it is passed on: kW. */
-export function kilowatts(text: string): string {
-  const [, n] = /^(\d+(?:\.\d+)?)\s*(?:kW)?$/.exec(text) ?? []
-  if (n === undefined || Number(n) > 2_000_000) throw new InvalidArgumentError('wanted kW, such as 50')
-  return n
-}
 /** `30%` or `0.3` -> 0.3. */
 export function share(text: string): number {
   const n = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text)

@@ -132,7 +132,7 @@ export function writeFiles(dir: string, files: OutputFiles): void {
   }
 }
 type Suites = Parameters<typeof import('../../simulations/output/junit.ts')['junitOf']>[1]
-export async function writeJunit({ options, cwd }: Context<SimOptions>, name: string, suites: Suites): Promise<void> {
+export async function writeJunit({ options, cwd }: Context<{ junit?: string }>, name: string, suites: Suites): Promise<void> {
   if (options.junit === undefined) return
   const { junitOf } = await import('../../simulations/output/junit.ts')
   const path = resolve(cwd, options.junit)

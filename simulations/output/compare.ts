@@ -1,0 +1,128 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ScenarioError } from '../scenario/read.ts'
+import type { Spread } from '../scenario/statistics.ts'
+import { pairedSpreads } from '../sweep/compared.ts'
+import type { SweepManifest } from '../sweep/files.ts'
+import { type Load, meanLoad } from '../sweep/page.ts'
+import type { Result } from '../sweep/result.ts'
+import type { LoadSeries } from './files.ts'
+import { figureText } from './junit.ts'
+import type { RunManifest } from './run.ts'
+
+/** What `sim run` or `sim sweep` wrote into a folder. */
+export type Kept =
+  | { readonly kind: 'run'; readonly dir: string; readonly manifest: RunManifest; readonly figures: Figures; readonly series: LoadSeries }
+  | { readonly kind: 'sweep'; readonly dir: string; readonly manifest: SweepManifest; readonly results: readonly Result[] }
+type Figures = Readonly<Record<string, number | null>>
+
+/** @throws ScenarioError for a folder that has neither, or not all of it */
+export function readKept(path: string, dir: string): Kept {
+  const read = (name: string): string => {
+    if (!existsSync(join(path, name)))
+      throw new ScenarioError([`${dir}: there is no ${name}; was it written by sim run or sim sweep, to its end?`])
+    return readFileSync(join(path, name), 'utf8')
+  }
+  const manifest = JSON.parse(read('manifest.json')) as RunManifest | SweepManifest
+  switch (manifest.format) {
+    case 'gridbridge-sim-run-1':
+      return {
+        kind: 'run',
+        dir,
+        manifest,
+        figures: (JSON.parse(read('summary.json')) as { figures: Figures }).figures,
+        series: JSON.parse(read('series.json')) as LoadSeries,
+      }
+    case 'gridbridge-sim-sweep-1': {
+      const results = read('results.jsonl')
+        .trimEnd()
+        .split('\n')
+        .map(line => JSON.parse(line) as Result)
+      return { kind: 'sweep', dir, manifest, results }
+    }
+    default:
+      throw new ScenarioError([
+        `${dir}: its format is ${JSON.stringify((manifest as { format?: unknown }).format)}, which this version cannot read`,
+      ])
+  }
+}
+
+/** A figure of both; `spread`: of the differences by seed, where both are sweeps. */
+export type Row = { readonly figure: string; readonly a: number | null; readonly b: number | null; readonly spread: Spread | null }
+/** One setting of sweeps, or the runs. */
+export type Comparison = {
+  readonly setting: string
+  readonly pairs: number
+  readonly rows: readonly Row[]
+  readonly loads: readonly Load[]
+}
+export type Compared = {
+  readonly a: Kept
+  readonly b: Kept
+  readonly zone: string
+  readonly events: LoadSeries['events']
+  readonly remarks: readonly string[]
+  readonly of: readonly Comparison[]
+}
+
+/** @throws ScenarioError where there is nothing to compare */
+export function compared(a: Kept, b: Kept): Compared {
+  const remarks = [
+    ...(a.manifest.version === b.manifest.version ? [] : [`by different versions: ${a.manifest.version} and ${b.manifest.version}`]),
+    ...(a.manifest.scenarioSha256 === b.manifest.scenarioSha256 ? [] : ['the scenarios differ']),
+  ]
+  if (a.kind === 'run' && b.kind === 'run') {
+    if (a.manifest.seed !== b.manifest.seed)
+      remarks.push(`the seeds differ (${a.manifest.seed}, ${b.manifest.seed}): part of any difference is chance`)
+    if (a.manifest.journalRoot === b.manifest.journalRoot) remarks.push('their logs are the same, entry by entry')
+    const loads = [loadOf(`A ${a.dir}`, a.series), loadOf(`B ${b.dir}`, b.series)]
+    const rows = rowsOf(a.figures, b.figures)
+    return { a, b, zone: a.series.zone, events: a.series.events, remarks, of: [{ setting: 'the runs', pairs: 1, rows, loads }] }
+  }
+  if (a.kind === 'sweep' && b.kind === 'sweep') return { a, b, zone: a.manifest.zone, events: [], remarks, of: sweeps(a, b) }
+  throw new ScenarioError([`${a.dir} is a ${a.kind} and ${b.dir} a ${b.kind}: compare two of a kind`])
+}
+const loadOf = (name: string, { fromS, stepS, loadW }: LoadSeries): Load => ({ name, fromS, stepS, loadW })
+const rowsOf = (a: Figures, b: Figures): Row[] =>
+  [...new Set([...Object.keys(a), ...Object.keys(b)])].map(figure => ({ figure, a: a[figure] ?? null, b: b[figure] ?? null, spread: null }))
+
+/** Settings of the same name; of one setting each, these, whatever they are called. */
+function sweeps(a: Kept & { kind: 'sweep' }, b: Kept & { kind: 'sweep' }): Comparison[] {
+  const [one, other] = [a.manifest.settings, b.manifest.settings]
+  const pairs = one.length === 1 && other.length === 1 ? [[one[0]!, other[0]!]] : one.filter(s => other.includes(s)).map(s => [s, s])
+  if (pairs.length === 0)
+    throw new ScenarioError([`${a.dir} and ${b.dir} have no setting in common (${one.join(', ')}; ${other.join(', ')})`])
+  return pairs.map(([nameA, nameB]) => {
+    const [first, second] = [a.results.filter(r => r.setting === nameA), b.results.filter(r => r.setting === nameB)]
+    const seeds = new Set(first.map(r => r.seed))
+    const both = second.filter(r => seeds.has(r.seed))
+    if (both.length === 0) throw new ScenarioError([`${a.dir} and ${b.dir} have no seed in common`])
+    const own = first.filter(r => both.some(x => x.seed === r.seed))
+    const spreads = pairedSpreads(own, both)
+    return {
+      setting: nameA === nameB ? nameA! : `${nameA} and ${nameB}`,
+      pairs: both.length,
+      rows: rowsOf(means(own), means(both)).map(row => ({ ...row, spread: spreads[row.figure] ?? null })),
+      loads: [
+        { name: `A ${a.dir}`, ...meanLoad(own) },
+        { name: `B ${b.dir}`, ...meanLoad(both) },
+      ],
+    }
+  })
+}
+function means(results: readonly Result[]): Figures {
+  const names = [...new Set(results.flatMap(r => Object.keys(r.figures)))]
+  return Object.fromEntries(
+    names.map(name => {
+      const values = results.flatMap(r => r.figures[name] ?? [])
+      return [name, values.length === 0 ? null : values.reduce((x, y) => x + y, 0) / values.length]
+    }),
+  )
+}
+
+/** Figure, both values, difference and change in words. */
+export function rowCells({ figure, a, b }: Row): string[] {
+  const text = (x: number | null) => (x === null ? '–' : figureText(x))
+  const delta = a === null || b === null ? null : b - a
+  return [figure, text(a), text(b), text(delta), delta === null || a === 0 ? '–' : `${((100 * delta) / Math.abs(a!)).toFixed(1)} %`]
+}

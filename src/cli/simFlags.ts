@@ -1,0 +1,1 @@
+export { type Param, paramOf, seedsOf } from '../../simulations/sweep/flags.ts'
