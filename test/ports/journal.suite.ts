@@ -97,6 +97,22 @@ export function journalSuite(name: string, make: () => Promise<JournalHarness>):
       await expect(journal.append(300, leaves(300, 300), [])).rejects.toThrow()
       expect(Buffer.from((await harness.open().tile(0, 1))!)).toEqual(Buffer.concat(leaves(256, 256).map(leafHash)))
     })
+    it('forgets blobs for good, unknown ones too, and keeps every leaf; snapshots go only when that is asked for', async () => {
+      const [one, two] = [blobOf('one'), blobOf('two')]
+      await journal.append(0, leaves(0, 2), [one, two])
+      await journal.saveSnapshot(2, leaf('state'))
+      const root = journal.root()
+      await journal.forget([one.hash, 'f'.repeat(64)])
+      for (const now of [journal, harness.open()]) {
+        expect(await now.blob(one.hash)).toBeUndefined()
+        expect(await now.salted(two.hash)).toBeDefined()
+        expect(now.root()).toEqual(root)
+        expect(await snapshotsOf(now)).toHaveLength(1)
+      }
+      await journal.forget([], true)
+      expect(await snapshotsOf(harness.open())).toEqual([])
+      expect(await texts(journal)).toHaveLength(2)
+    })
     it('keeps bytes that are no text', async () => {
       const all = Array.from({ length: 600 }, (_, i) => Uint8Array.from({ length: i % 40 }, (_, k) => (i * 31 + k * 7) % 256))
       await journal.append(0, all, [])

@@ -120,6 +120,22 @@ export function registrySuite(name: string, make: () => Promise<RegistryHarness>
         expect(r.resolve('node', 'North/F13')).toEqual([{ kind: 'node', node: 1 }])
       }
     })
+    it('forgets names, also after a restart; the numbers behind them stay taken', async () => {
+      const registry = harness.open()
+      await registry.put({
+        externalIds: [{ charger: 0, externalId: 'gone' }],
+        aliases: [{ scheme: 'mpan', value: '1200012345678', targets: [{ kind: 'charger', charger: 0 }] }],
+      })
+      expect([...registry.aliases()].some(a => a.value === '1200012345678')).toBe(true)
+      const count = registry.chargerCount()
+      await registry.forget({ externalIds: [0], aliases: [{ scheme: 'mpan', value: '1200012345678' }] })
+      for (const now of [registry, harness.open()]) {
+        expect(now.chargerByExternalId('gone')).toBeUndefined()
+        expect(now.resolve('mpan', '1200012345678')).toBeUndefined()
+        expect([...now.aliases()].some(a => a.value === '1200012345678')).toBe(false)
+        expect([now.charger(0)?.externalId, now.chargerCount()]).toEqual(['', count])
+      }
+    })
     it('keeps values of adapters by key until they are set to null', async () => {
       const registry = harness.open()
       await registry.set('ocpp16.rung.Acme', '2')
