@@ -61,7 +61,7 @@ export const verification = named(
         baselineWh: wh,
         gbp: z.number().optional(),
         chargers: count,
-        named: z.array(z.object({ no: count, what: z.enum(['late', 'corrected']), deliveredWh: wh })),
+        named: z.array(z.object({ no: count, what: z.enum(['late', 'corrected']), deliveredWh: wh.optional() })),
       })
       .optional()
       .describe('what this revision of the verdict has that the one before had not'),

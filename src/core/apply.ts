@@ -21,7 +21,7 @@ import { isStanding, observeStanding } from './standing.ts'
 import { deviceColumns, type EventState, firstS, lastS, type State } from './state.ts'
 import { rememberTold, startTold } from './told.ts'
 import { rememberEventDays } from './verify/eventDays.ts'
-import { forgetKept, keptOf } from './verify/revision.ts'
+import { forgetKept, keptOf, withDeltas } from './verify/revision.ts'
 
 /** How long the record of an event that is over stays in State, for those who ask; its columns go at once. */
 const REMEMBER_S = 30 * 86_400
@@ -411,7 +411,7 @@ function applyShortfall(s: State, fact: Of<'shortfall'>, nowS: Second): void {
 function applyVerified(s: State, fact: Of<'verified'>): void {
   const e = s.events.get(fact.verification.event)
   if (e) {
-    e.verification = fact.verification
+    e.verification = withDeltas(fact, e.kept)
     e.kept = keptOf(fact, e.salt)
   }
   // a later revision of the verdict is no second event: what was learned and counted from the first stands

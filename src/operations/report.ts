@@ -129,11 +129,13 @@ function commandsOf({ told, members }: EventFacts): CommandTimes {
 function flawsOf(verdict: Verified | undefined, meters: Metered): EventReport['flaws'] {
   const { findings, findingCounts } = verdict?.verification ?? {}
   if (!findings || !findingCounts) return meters.summary
+  // the verdict names them without what was read; the readings, while they are there, say that too
+  const valued = meters.summary.examples.length > 0 ? meters.summary.examples : findings
   const seen = new Map(meters.summary.counts.map(c => [c.flaw, c.chargers]))
   const counts = Object.entries(findingCounts) as [(typeof findings)[number]['kind'], number][]
   const chargersOf = (flaw: (typeof findings)[number]['kind']) =>
     seen.get(flaw) ?? new Set(findings.filter(f => f.kind === flaw).map(f => f.charger)).size
-  return { counts: counts.map(([flaw, count]) => ({ flaw, count, chargers: chargersOf(flaw) })), examples: findings }
+  return { counts: counts.map(([flaw, count]) => ({ flaw, count, chargers: chargersOf(flaw) })), examples: valued }
 }
 
 function settlementOf(verdict: Verified | undefined): SettlementRow[] {

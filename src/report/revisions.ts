@@ -22,7 +22,9 @@ export function changesOf(before: Verification | undefined, now: Verification): 
     ...(changed
       ? [
           `${changed.chargers} chargers with new readings`,
-          ...changed.named.slice(0, 10).map(n => `charger ${n.charger} ${n.what} (${signed(n.deliveredWh)})`),
+          ...changed.named
+            .slice(0, 10)
+            .map(n => `charger ${n.charger} ${n.what}${n.deliveredWh === undefined ? '' : ` (${signed(n.deliveredWh)})`}`),
         ]
       : []),
   ]

@@ -231,3 +231,12 @@ test('a verdict fits one entry of the log, however long the event and however mu
   }
   expect(encode({ turn: 1, at: 1, fact: { ...fact, verification } }, () => new Uint8Array(16)).leaf.length).toBeLessThan(50_000)
 })
+
+test('what a single home drew stands outside the entry of the log: it can be erased', () => {
+  const n = 1
+  const { fact } = verified({ ruleset: 'elexon-bl01' }, { readings: readingsOf(n, () => 700_000) }, { n })
+  const leaf = Buffer.from(encode({ turn: 1, at: 1, fact }, () => new Uint8Array(16)).leaf).toString()
+  const { energy, verification } = JSON.parse(leaf).fact
+  expect(Object.values(energy).every(column => typeof (column as { $blob?: string }).$blob === 'string')).toBe(true)
+  expect(verification.findings.map((x: { value: number | null }) => x.value)).toEqual([null])
+})

@@ -76,8 +76,11 @@ export type Changed = {
   /** At the price that the event was accepted under; absent where there is none. */
   readonly gbp?: number
   readonly chargers: number
-  /** Those with the largest change, at most `MOST_NAMED`; the others are in `chargers`. */
-  readonly named: readonly { readonly charger: number; readonly what: 'late' | 'corrected'; readonly deliveredWh: number }[]
+  /**
+   * Those with the largest change, at most `MOST_NAMED`; the others are in `chargers`. By how much is what a single home drew: the record has that in
+   * `energy` alone, the state has it here.
+   */
+  readonly named: readonly { readonly charger: number; readonly what: 'late' | 'corrected'; readonly deliveredWh?: number }[]
 }
 export type FormerVerdict = {
   readonly verdictRevision: number
@@ -115,7 +118,7 @@ export type Verification = {
   readonly measured?: Measured
   readonly readings?: ReadingsUsed
   readonly baseline?: BaselineCounts
-  /** What is wrong with the readings, in the order of `who`; at most `MOST_NAMED`, all in `findingCounts`. */
+  /** What is wrong with the readings, in the order of `who`, without what was read; at most `MOST_NAMED`, all in `findingCounts`. */
   readonly findings?: readonly Finding[]
   readonly findingCounts?: Readonly<Partial<Record<Flaw, number>>>
   /** Absent: it may be settled on. */

@@ -93,8 +93,20 @@ function changedIn(before: Verification, kept: Kept, now: Verified): Changed {
     baselineWh: v.baselineWh - before.baselineWh,
     ...(gbpPerMWh === null ? {} : { gbp: ((v.deliveredWh - before.deliveredWh) * gbpPerMWh) / 1e6 }),
     chargers: rows.length,
-    named: named.slice(0, MOST_NAMED),
+    named: named.slice(0, MOST_NAMED).map(({ charger, what }) => ({ charger, what })),
   }
+}
+
+/** A revision with how much each charger changed it, which the record has in its energies only. */
+export function withDeltas({ verification, who, energy }: Verified, before: Kept | null): Verification {
+  const { changed } = verification
+  if (!changed || !before || !energy || energy.actualWh.length === 0) return verification
+  const periods = energy.actualWh.length / who.length
+  const named = changed.named.map(x => {
+    const row = who.indexOf(x.charger)
+    return { ...x, deliveredWh: deliveredOf(energy, row, periods) - before.deliveredWh[before.who.indexOf(x.charger)]! }
+  })
+  return { ...verification, changed: { ...changed, named } }
 }
 
 /**

@@ -63,7 +63,8 @@ export function verdictOn(judging: Judging, given: Evidence): Verified {
         flawed: meters.flawed,
         chargers: sumBy(meters.readings, n => (n > 0 ? 1 : 0)),
       },
-      findings: meters.findings.slice(0, MOST_NAMED),
+      // the value is what a home drew: whoever may see that has the readings
+      findings: meters.findings.slice(0, MOST_NAMED).map(x => ({ ...x, value: null })),
       findingCounts: countedBy(meters.findings),
     },
   }
