@@ -3,7 +3,7 @@ import { dirname, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { signalSchemas } from '../adapters/index.ts'
-import { commands, commandsPage, commentsOf, configurationPage, errorCodes, metricsPage, program } from './reference.ts'
+import { commands, commandsPage, commentsOf, configurationPage, errorCodes, metricsPage, program, scenarioSchema } from './reference.ts'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 const read = (path: string) => readFileSync(`${root}${path}`, 'utf8')
@@ -99,6 +99,7 @@ describe('reference pages are what the code says (UPDATE_DOCS=1 writes them)', (
     ['docs/reference/configuration.md', configurationPage],
     ['docs/reference/cli.md', commandsPage],
     ['docs/reference/metrics.md', metricsPage],
+    ['docs/reference/scenario.schema.json', scenarioSchema],
   ] as const)('%s', async (page, make) => {
     const text = await make()
     if (process.env['UPDATE_DOCS'] === '1') writeFileSync(`${root}${page}`, text)

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { signalSchemas } from '../adapters/index.ts'
+import { scenarioJsonSchema } from '../simulations/scenario/schema.ts'
 import { createMetrics } from '../src/api/metrics.ts'
 import { exitCodes } from '../src/cli/exit.ts'
 import { createProgram } from '../src/cli/program.ts'
@@ -177,6 +178,29 @@ ${table(
 `
 }
 const sentence = (text: string): string => `${text[0]?.toUpperCase()}${text.slice(1)}${/[.?]$/.test(text) ? '' : '.'}`
+
+// ---- scenarios of the simulation ---------------------------------------------------------------------------------------
+
+type Comments = ReadonlyMap<string, string>
+/** JSON Schema of a scenario, each key with what its comment in the code says: editors show it. Programmes have a file of their own. */
+export function scenarioSchema(): string {
+  const ofProgramme = commentsOf(read('src/programmeConfig.ts'))
+  return `${JSON.stringify(described(scenarioJsonSchema(), commentsOf(read('simulations/scenario/schema.ts')), ofProgramme), null, 2)}\n`
+}
+function described(value: unknown, comments: Comments, ofProgramme: Comments): unknown {
+  if (Array.isArray(value)) return value.map(v => described(v, comments, ofProgramme))
+  if (typeof value !== 'object' || value === null) return value
+  const property = ([key, inner]: [string, unknown]): [string, unknown] => {
+    const said = comments.get(key)
+    const below = described(inner, key === 'programmes' ? ofProgramme : comments, ofProgramme) as object
+    return [key, { ...(said ? { description: said } : {}), ...below }]
+  }
+  const entries = Object.entries(value).map(([key, inner]): [string, unknown] => [
+    key,
+    key === 'properties' ? Object.fromEntries(Object.entries(inner as object).map(property)) : described(inner, comments, ofProgramme),
+  ])
+  return Object.fromEntries(entries)
+}
 
 // ---- metrics and errors ---------------------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ export function quantile(sorted: readonly number[], p: number): number {
 
 /** Student's t at 0.975: exact for few degrees of freedom, else Cornish and Fisher's expansion (Abramowitz and Stegun 26.7.5), within 0.002. */
 export function student975(degrees: number): number {
-  const few = [12.7062, 4.3027, 3.1824, 2.7764][degrees - 1]
+  const few = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469][degrees - 1]
   if (few !== undefined) return few
   const z = 1.959964
   const [z3, z5, z7] = [z ** 3, z ** 5, z ** 7]

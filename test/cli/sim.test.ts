@@ -1,0 +1,128 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readScenario } from '../../simulations/scenario/read.ts'
+import { settingsOf } from '../../simulations/sweep/settings.ts'
+import { createOutput } from '../../src/cli/output.ts'
+import { createProgram } from '../../src/cli/program.ts'
+import { createProgress, progressText } from '../../src/cli/simProgress.ts'
+import { smallScenario } from '../simulations/smallScenario.ts'
+import { build, run } from './built.ts'
+
+const cwd = mkdtempSync(join(tmpdir(), 'gridbridge-sim-'))
+afterAll(() => rmSync(cwd, { recursive: true, force: true }))
+beforeAll(() => {
+  writeFileSync(join(cwd, 'small.yaml'), smallScenario('thresholds: [peak.meteredRatio >= 0.1]'))
+  writeFileSync(join(cwd, 'strict.yaml'), smallScenario('thresholds: [peak.meteredRatio >= 99]'))
+})
+
+/** The command in this process: its exit code and what it said. */
+async function sim(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  let [code, stdout, stderr] = [0, '', '']
+  const proc = {
+    stdout: { write: (t: string) => (stdout += t) },
+    stderr: { write: (t: string) => (stderr += t) },
+    env: {},
+    cwd,
+    exit: (c: number) => void (code = c),
+  }
+  await createProgram(proc, '0.0.0').parseAsync(['node', 'gridbridge', 'sim', ...args])
+  return { code, stdout, stderr }
+}
+const said = (name: string): string => readFileSync(join(cwd, name), 'utf8')
+
+describe('gridbridge sim', () => {
+  test('run: the summary on stdout, the seed on both, the files in a folder', async () => {
+    const { code, stdout, stderr } = await sim('run', 'small.yaml', '--junit', 'out/j.xml')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^EVENT +ANSWER +VERDICT/)
+    expect(stdout).toContain('seed       7\n')
+    expect(stdout).toContain('holds      peak.meteredRatio >= 0.1')
+    expect(stderr).toBe('small: 12 chargers, seed 7\n')
+    expect(JSON.parse(said('sim-small-7/manifest.json'))).toMatchObject({ scenario: 'small', seed: '7' })
+    expect(said('out/j.xml')).toContain('tests="1" failures="0"')
+  })
+  test('a broken threshold is exit code 3, and the files are there all the same', async () => {
+    const { code, stdout } = await sim('run', 'strict.yaml', '--seed', '9', '--out', 'strict', '--junit', 'out/s.xml', '--json')
+    expect(code).toBe(3)
+    expect(JSON.parse(stdout)).toMatchObject({ seed: '9', thresholds: [{ text: 'peak.meteredRatio >= 99', holds: false }] })
+    expect(said('out/s.xml')).toMatch(/<failure message="peak.meteredRatio &gt;= 99: it is [\d.]+"/)
+    expect(said('strict/report.html')).toContain('▲ broken')
+  })
+  test('run without a file lists the library; a name in it is a scenario', async () => {
+    expect((await sim('run')).stdout).toMatch(/^SCENARIO[\s\S]*^evening-peak +400 /m)
+    await expect(sim('run', 'evning-peak')).rejects.toMatchObject({
+      exit: 2,
+      code: 'GB-1280',
+      message: expect.stringContaining('evening-peak?'),
+    })
+  })
+  test('every mistake of a scenario is said with its line', async () => {
+    writeFileSync(join(cwd, 'bad.yaml'), smallScenario().replace('chargers: 12', 'chargers: 0').replace('seed: 7', 'sed: 7'))
+    await expect(sim('run', 'bad.yaml')).rejects.toMatchObject({
+      exit: 2,
+      message: expect.stringMatching(/bad\.yaml:\d+: fleet\.chargers.*\n[\s\S]*sed/),
+    })
+  })
+  test('new writes a scenario that can be played, and does not write over one', async () => {
+    await sim('new', 'mine')
+    const mine = readScenario(said('mine.yaml'))
+    expect(mine.name).toBe('mine')
+    expect(settingsOf(mine, [{ name: 'spread', values: ['0'] }])).toHaveLength(1)
+    await expect(sim('new', 'mine')).rejects.toMatchObject({ exit: 2, code: 'GB-1281' })
+  })
+  test('reference: under one cap, beside the literature', async () => {
+    const { stdout } = await sim('reference', 'small.yaml', '--cap', '30', '--json')
+    const { capW, rows } = JSON.parse(stdout)
+    expect(capW).toBe(30_000)
+    expect(rows.map((r: { algorithm: string }) => r.algorithm)).toEqual(expect.arrayContaining(['leastLaxity', 'gridbridge proRata']))
+  })
+})
+
+describe('sweep and compare, as they are installed', () => {
+  let product: ReturnType<typeof build>
+  beforeAll(() => {
+    product = build()
+  })
+  afterAll(() => product.remove())
+  const sweep = (out: string, ...more: string[]) =>
+    run(product.bin, ['sim', 'sweep', 'small.yaml', '--seed', '1..2', '--param', 'spread=0,900', '--out', out, ...more], { cwd })
+
+  test('threads give what one thread gives, whichever run came first; what they wrote can be compared', async () => {
+    const [two, one] = await Promise.all([sweep('two', '--workers', '2', '--junit', 'sweep.xml'), sweep('one', '--workers', '1')])
+    expect(two).toMatchObject({ code: 0, stderr: expect.stringContaining('2 settings x 2 seeds') })
+    expect(two.stdout).toContain('spread=900: peak.meteredRatio >= 0.1')
+    expect(one.code).toBe(0)
+    for (const name of ['results.jsonl', 'sweep.json', 'report.html', 'manifest.json'])
+      expect(said(`one/${name}`)).toBe(said(`two/${name}`))
+    expect(said('sweep.xml')).toContain('<testsuite name="spread=900" tests="1" failures="0">')
+    const { stdout } = await sim('compare', 'one', 'two', '--out', 'compare.html')
+    expect(stdout).toMatch(/SETTING +FIGURE/)
+    expect(said('compare.html')).toContain('2 pairs by seed')
+  })
+})
+
+describe('progress', () => {
+  test('says how much is done and how long the rest takes at the pace so far', () => {
+    expect(progressText('playing', 0.25, 30, '2 of 8 runs')).toBe('playing [#######.....................] 25 % 2 of 8 runs, 1:30 left')
+    // what was there before took no time now
+    expect(progressText('playing', 0.75, 10, '', 0.5)).toBe('playing [#####################.......] 75 %, 0:10 left')
+    expect(progressText('playing', 0, 5, '')).not.toContain('left')
+  })
+  test.each([
+    ['a terminal: one line, drawn over', true, 2],
+    ['a file: a line every five seconds', false, 1],
+  ])('%s', (_, isTTY, lines) => {
+    let text = ''
+    const out = createOutput({}, { stdout: { write() {} }, stderr: { write: t => (text += t), isTTY }, env: {} })
+    let ms = 0
+    const progress = createProgress(out, 'playing', () => ms)
+    for (const at of [50, 3_000, 6_000]) {
+      ms = at
+      progress.tell(at / 10_000)
+    }
+    expect(text.match(/playing/g)).toHaveLength(lines)
+    expect(text.includes('\r')).toBe(isTTY)
+  })
+})

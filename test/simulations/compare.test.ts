@@ -1,0 +1,90 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { compared, type Kept, readKept } from '../../simulations/output/compare.ts'
+import { comparePage } from '../../simulations/output/comparePage.ts'
+import { filesOf, type OutputFiles } from '../../simulations/output/files.ts'
+import { study } from '../../simulations/reference/study.ts'
+import { sweepFiles, sweepManifest } from '../../simulations/sweep/files.ts'
+import { oneHere } from '../../simulations/sweep/players.ts'
+import { settingsOf } from '../../simulations/sweep/settings.ts'
+import { type Sweep, sweep } from '../../simulations/sweep/sweep.ts'
+import { library, small, smallRun } from './smallScenario.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'gridbridge-compare-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+function written(name: string, files: OutputFiles): Kept {
+  mkdirSync(join(folder, name))
+  for (const [file, data] of files) writeFileSync(join(folder, name, file), data)
+  return readKept(join(folder, name), name)
+}
+async function swept(name: string, spreadS: number): Promise<Kept> {
+  const scenario = settingsOf(small(), [{ name: 'spread', values: [String(spreadS)] }])[0]!.scenario
+  const of: Sweep = { settings: settingsOf(scenario, []), seeds: [1, 2, 3], folder: '.', version: '1' }
+  const results = await sweep(of, oneHere(of.settings), { known: [], keep: () => {} })
+  return written(name, sweepFiles(sweepManifest(scenario, of), of.settings, results!, { library }).files)
+}
+let a: Kept
+let b: Kept
+let slow: Kept
+let fast: Kept
+beforeAll(async () => {
+  a = written('a', filesOf(await smallRun(), { library }))
+  b = written('b', filesOf(await smallRun('', 8), { library }))
+  fast = await swept('fast', 0)
+  slow = await swept('slow', 900)
+})
+
+describe('two runs', () => {
+  test('every figure of both with its difference, and both loads', () => {
+    const found = compared(a, b)
+    const row = found.of[0]!.rows.find(r => r.figure === 'energyWh')!
+    expect(row).toMatchObject({ spread: null })
+    expect(row.a).not.toBe(row.b)
+    expect(found.remarks).toEqual(['the seeds differ (7, 8): part of any difference is chance'])
+    const page = comparePage(found, library)
+    const charts = JSON.parse(/id="charts">(.*?)<\/script>/s.exec(page)![1]!)
+    expect(charts.over.lines).toHaveLength(2)
+    expect(charts.difference.lines[0].values[30]).toBeCloseTo(charts.over.lines[1].values[30] - charts.over.lines[0].values[30], 6)
+  })
+  test('a run and itself: the same, and it says so', () => {
+    const same = compared(a, a)
+    expect(same.remarks).toEqual(['their logs are the same, entry by entry'])
+    expect(same.of[0]!.rows.filter(r => r.a !== r.b)).toEqual([])
+  })
+})
+describe('two sweeps', () => {
+  test('differences by seed with their interval', () => {
+    const found = compared(fast, slow)
+    expect(found.remarks).toEqual(['the scenarios differ'])
+    expect(found.of).toMatchObject([{ setting: 'as it is', pairs: 3 }])
+    const of = (name: string) => found.of[0]!.rows.find(r => r.figure === name)!
+    expect(of('freeEnergyWh').spread).toMatchObject({ n: 3, mean: 0, ci95: 0 })
+    expect(of('peak.trueWh').spread!.mean).toBeCloseTo(of('peak.trueWh').b! - of('peak.trueWh').a!, 3)
+    expect(comparePage(found, library)).toContain('3 pairs by seed')
+  })
+  test('a run and a sweep are not compared, nor is what was not written to its end', () => {
+    expect(() => compared(a, slow)).toThrow('a is a run and slow a sweep')
+    rmSync(join(folder, 'fast', 'manifest.json'))
+    expect(() => readKept(join(folder, 'fast'), 'fast')).toThrow('fast: there is no manifest.json')
+  })
+})
+
+test('the literature and the product under one cap: nobody passes it, and who knows no cap serves best', async () => {
+  const { rows, capW, sessions } = await study(small(), {})
+  expect(sessions).toBe(12)
+  expect(rows.map(r => r.algorithm).slice(0, 5)).toEqual([
+    'uncontrolled',
+    'firstCome',
+    'earliestDeadline',
+    'leastLaxity',
+    'gridbridge proRata',
+  ])
+  const [free, ...others] = rows
+  for (const r of others) {
+    expect(r.peakW, r.algorithm).toBeLessThanOrEqual(capW * 1.001)
+    expect(r.energyWh, r.algorithm).toBeLessThanOrEqual(free!.energyWh * 1.001)
+    expect(r.energyWh, r.algorithm).toBeGreaterThan(0)
+  }
+})
