@@ -61,6 +61,7 @@ export function simCommands(program: Command, does: Does): void {
     .option('--cap <kW>', 'of all chargers together (default: 60 % of the uncontrolled peak)', kilowatts)
     .option('--seed <seed>', 'instead of the one in the scenario')
     .action(does(async () => (await import('./simReference.ts')).reference))
+  replayCommand(sim, does)
   liveCommands(sim, does)
 }
 /** What cannot be read is a mistake of whoever typed it. */
@@ -73,6 +74,32 @@ const parsed =
       throw new InvalidArgumentError((error as Error).message)
     }
   }
+
+/** The record of a bridge: decided again, or with other parameters. */
+function replayCommand(sim: Command, does: Does): void {
+  sim
+    .command('replay')
+    .description("decide a bridge's recorded journal again and compare; with --spread or --param play one of its events otherwise")
+    .argument('<db>', 'its file, also while it runs: gridbridge-data/gridbridge.db')
+    .option('--event <event>', 'id or number: only the turns of this event')
+    .option('--spread <s>', 'start and end of the event are spread over so long, s', integer(0, 1_800))
+    .option(
+      '--param <path=value>',
+      'another parameter of its programme, or of what is asked, such as allocation=rotation or ask.totalW=50000; again for another',
+      (text: string, before: readonly string[]) => [...before, text],
+      [] as readonly string[],
+    )
+    .option('--out <dir>', 'where to (default: replay-NUMBER)')
+    .option('--csv', 'tables as CSV too')
+    .addHelpText(
+      'before',
+      examples(
+        'gridbridge sim replay gridbridge-data/gridbridge.db',
+        'gridbridge sim replay gridbridge-data/gridbridge.db --event 12 --spread 1800 --out what-if',
+      ),
+    )
+    .action(does(async () => (await import('./simReplay.ts')).replay))
+}
 
 /** The same fleet and operators over real sockets. */
 function liveCommands(sim: Command, does: Does): void {

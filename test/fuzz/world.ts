@@ -11,6 +11,7 @@ import { stateDigest } from '../../src/core/snapshot.ts'
 import { emptyState } from '../../src/core/state.ts'
 import { entries, fold } from '../../src/engine/recover.ts'
 import { createEngine, type Engine } from '../../src/engine.ts'
+import type { Journal } from '../../src/ports.ts'
 
 const minute = 60_000
 const startMs = 1_700_000_000_000
@@ -45,6 +46,8 @@ export type Scenario = {
   readonly dies?: { readonly atAppend: number; readonly written: boolean }
   /** Gets the number of appends of the run. */
   readonly counted?: (appends: number) => void
+  /** Gets the journal of the run, once it is over. */
+  readonly journalled?: (journal: Journal) => void
   readonly faultShare: number
   /** Of the programme; absent: uniform. */
   readonly restore?: RestoreRule
@@ -279,6 +282,7 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
       if (c.applied[k]! < c.applied[k - 1]!) return `charger ${c.no}: command ${c.applied[k]} overtook ${c.applied[k - 1]}`
   }
   scenario.counted?.(appends)
+  scenario.journalled?.(journal)
   // a turn without facts leaves no entry: compare after one that has some
   await handle({ kind: 'noted', what: 'compared', about: {} })
   const again = await fold(emptyState(), entries(journal, 0))
