@@ -20,7 +20,7 @@ const TABLE_STEP = 15
 /** A run on one page that needs nothing else. Nothing of the machine or of the day on which it was made is in it: the same run is the same page. */
 export function runPage(run: Run, library: ChartLibrary): string {
   const { manifest, played } = run
-  const times = createTimes(played.built.zone)
+  const times = timesOf(played)
   const places = [...new Set(played.events.map(e => placeOf(played.scenario, e.id)).filter(p => nodeIndex(played, p) >= 0))].slice(0, 8)
   const charts = Object.fromEntries([
     ['all', loadChart(run)],
@@ -35,7 +35,7 @@ export function runPage(run: Run, library: ChartLibrary): string {
       stripStyle,
       loadSection(run, times),
       ...places.map((place, k) => placeSection(run, place, `place${k}`, times)),
-      eventsSection(run, times),
+      ...(played.events.length === 0 ? [] : [eventsSection(run, times)]),
       chargersSection(run, times),
       commandsSection(run, times),
       driversSection(run, times),
@@ -47,6 +47,13 @@ export function runPage(run: Run, library: ChartLibrary): string {
     scripts: [stripScript],
   })
 }
+
+/** With the date where a run has more than one. */
+function timesOf({ built }: Run['played']): Times {
+  const times = createTimes(built.zone)
+  return isLong(built) ? { ...times, clock: times.full } : times
+}
+const isLong = ({ startS, endS }: Run['played']['built']): boolean => endS - startS > 86_400
 
 function headline({ manifest, figures: f, thresholds, played }: Run, times: Times): Html {
   const { scenario, built } = played
@@ -245,7 +252,7 @@ ${figure(
     ['Holding a limit', recorded.limited, count],
   ]),
 )}
-${stripFigure(recorded, atS => times.clock(atS * 1000), built.setting.chargers.length)}</section>`
+${stripFigure(recorded, atS => times.clock(atS * 1000), { chargers: built.setting.chargers.length, ticks: isLong(built) ? 2 : 4 })}</section>`
 }
 
 /** Commands sent, and answers that were heard or given up for, summed by minute. */

@@ -5,7 +5,11 @@ import { LIMITED, type Recorded } from '../scenario/recorder.ts'
 const MOST_COLUMNS = 480
 
 /** A row per charger, left to right in time: mean power of each step, and whether it held a limit in it. Drawn by `stripScript`. */
-export function stripFigure({ strip, startS, loadW }: Recorded, clock: (atS: number) => Html, chargers: number): Html {
+export function stripFigure(
+  { strip, startS, loadW }: Recorded,
+  clock: (atS: number) => Html,
+  { chargers, ticks: count }: { readonly chargers: number; readonly ticks: number },
+): Html {
   const minutes = Math.max(1, Math.ceil(strip.minutes.length / MOST_COLUMNS))
   const columns = Math.ceil(strip.minutes.length / minutes)
   const rows = strip.who.length
@@ -14,7 +18,7 @@ export function stripFigure({ strip, startS, loadW }: Recorded, clock: (atS: num
     for (let k = 0; k < columns; k++) cells[row * columns + k] = cellOf(strip.minutes.slice(k * minutes, (k + 1) * minutes), row)
   const every =
     rows === chargers ? 'Each row is a charger' : `Each row is a charger, one of every ${Math.ceil(chargers / rows)} of the ${chargers}`
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map(share => clock(startS + 60 * Math.round(share * loadW.length)))
+  const ticks = Array.from({ length: count + 1 }, (_, k) => clock(startS + 60 * Math.round((k / count) * loadW.length)))
   return html`<p>${every}, in order of the network; a step is ${minutes} min.</p>
 <ul class="key"><li><span class="cell" style="background:var(--line)"></span>a car that does not draw</li><li><span class="cell" style="background:var(--actual)"></span>draws, darker with power</li><li><span class="cell" style="background:var(--warn)"></span>holds a limit, darker with power</li></ul>
 <canvas class="strip" width="${columns}" height="${rows}" role="img" aria-label="Power of ${rows} chargers over time"></canvas>

@@ -70,9 +70,14 @@ export function build(scenario: Scenario, { seed = scenario.seed, folder = '.' }
       sampleS: k.sampleS,
     }),
   )
+  const sessions = sessionsOf(scenario, chargers, { zone, startS, endS, seed: root, folder })
   const { cars, dropped } = carsOf(
     f.chargers,
-    mannered(scenario, root, sessionsOf(scenario, chargers, { zone, startS, endS, seed: root, folder })),
+    mannered(
+      scenario,
+      root,
+      sessions.map(x => underWay(x, chargers[x.charger], startS)),
+    ),
   )
   return {
     setting: {
@@ -161,6 +166,11 @@ function drawnCar(
   const staysS = Math.max(600, Math.round(cars.stayS + other * cars.stayDeviationS))
   const needWh = Math.min(between(chance, ...cars.energyWh), (0.9 * staysS * maxW) / 3_600)
   return [{ charger: no, arriveS, departS: arriveS + staysS, needWh, maxW, batteryWh: Math.max(cars.batteryWh, needWh) }]
+}
+/** A car that came before the start has charged since, limited by nobody: else all of them would begin at once. */
+function underWay(x: CarSession, charger: ModelCharger | undefined, startS: Second): CarSession {
+  const takenWh = (Math.max(0, startS - x.arriveS) * Math.min(x.maxW, charger?.maxW ?? x.maxW)) / 3_600
+  return takenWh === 0 ? x : { ...x, needWh: Math.max(0, x.needWh - takenWh) }
 }
 function mannered({ manners }: Scenario, seed: string, sessions: readonly CarSession[]): CarSession[] {
   return sessions.map(x => {

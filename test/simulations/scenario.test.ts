@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { build } from '../../simulations/scenario/build.ts'
 import { instantOf, localText } from '../../simulations/scenario/clock.ts'
 import { play } from '../../simulations/scenario/play.ts'
 import { readScenario, type ScenarioError } from '../../simulations/scenario/read.ts'
@@ -73,6 +74,14 @@ describe('a run', () => {
     expect(figures.energyWh).toBeLessThanOrEqual(figures.freeEnergyWh!)
     expect(figures.freeEnergyWh! - figures.energyWh!).toBeLessThanOrEqual(figures.unmetWh! + 1)
     expect(thresholdsOf(['peak.trueWh > 0', 'peak.trueWh < 0', 'no.such >= 0'], [figures]).map(t => t.holds)).toEqual([true, false, false])
+  })
+  test('a car that came before the start has charged since', () => {
+    const cars = '{ from: drawn, share: 1, arrival: "18:00", arrivalDeviationS: 0, energyWh: [20000, 20000] }'
+    const early = readScenario(
+      `scenario: 1\nname: early\nseed: 1\nstart: 2026-01-15T20:00\nend: 2026-01-16T02:00\nfleet: { chargers: 3 }\ncars: ${cars}\n`,
+    )
+    // two hours at 32 A
+    expect([...build(early).setting.cars.needWh]).toEqual(Array(3).fill(20_000 - 2 * 7_360))
   })
   test.each([
     ['the bridge dies for good: everybody is free in the end', '{ at: "17:40", what: bridgeDies }'],
