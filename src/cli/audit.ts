@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { atOnce } from '../audit/crypto.ts'
 import { sameHash } from '../audit/merkle.ts'
@@ -6,19 +6,27 @@ import type { Policy } from '../audit/policy.ts'
 import { rootAt } from '../audit/prove.ts'
 import { accepts } from '../audit/tlogProof.ts'
 import type { LogReader } from '../audit/verify.ts'
+import { isZip } from '../operations/evidenceCheck.ts'
 import { defaultDb, openLog, trusted } from './auditLog.ts'
-import { type VerifyAnswer, verifyReader } from './auditVerify.ts'
+import { type VerifyAnswer, verifyPack, verifyReader } from './auditVerify.ts'
 import type { Context } from './context.ts'
 import { type ExitCode, Fault } from './exit.ts'
 
 type Options = { key?: string; policy?: string; since?: string }
 
-/** Recomputes the log from its file, or from an exported folder. Exit 3 and a clear line for each thing that is wrong. */
+/** Recomputes the log from its file, or from an exported folder; or checks an evidence pack. Exit 3 and a clear line for each thing that is wrong. */
 export async function verify(context: Context<Options>, db = defaultDb): Promise<ExitCode> {
   const { out, options, cwd } = context
   const sinceText = options.since === undefined ? undefined : readText(cwd, options.since, '--since')
   const policy = options.policy === undefined ? undefined : trusted(context)
   const keyText = policy === undefined ? readText(cwd, keyFile(options), '--key') : undefined
+  const pack = zipIn(resolve(cwd, db))
+  if (pack) {
+    const answer = verifyPack(pack, keyText ?? policy!)
+    if (answer.exitCode === 2) throw new Fault(2, 'GB-1211', answer.lines.join('; '), 'give the public key of the log (audit.pub)')
+    out.result({ ...answer.json }, answer.lines.join('\n'))
+    return answer.exitCode
+  }
   const reader = await openLog(resolve(cwd, db))
   try {
     const answer = await verifyReader(reader, keyText ?? policy!.logs.map(l => l.key), sinceText)
@@ -30,6 +38,22 @@ export async function verify(context: Context<Options>, db = defaultDb): Promise
     return ok ? 0 : 3
   } finally {
     reader.close()
+  }
+}
+
+/** The bytes of an evidence pack; undefined for whatever is none. */
+function zipIn(path: string): Buffer | undefined {
+  let file: number | undefined
+  try {
+    file = openSync(path, 'r')
+    const head = Buffer.alloc(4)
+    readSync(file, head, 0, 4, 0)
+    return isZip(head) ? readFileSync(path) : undefined
+  } catch {
+    // whoever opens it as a log says what is wrong
+    return undefined
+  } finally {
+    if (file !== undefined) closeSync(file)
   }
 }
 

@@ -1,6 +1,10 @@
 import { parseCheckpoint } from '../audit/checkpoint.ts'
 import { type Verifier, verifierFromText } from '../audit/note.ts'
+import type { Policy } from '../audit/policy.ts'
 import { type AuditResult, type LogReader, verifyLog } from '../audit/verify.ts'
+import { checkPack, type PackChecked, unpacked } from '../operations/evidenceCheck.ts'
+import { names, textOf } from '../operations/evidenceFiles.ts'
+import { type CheckLine, failed } from '../operations/evidencePack.ts'
 
 export type VerifyAnswer = {
   readonly ok: boolean
@@ -8,7 +12,7 @@ export type VerifyAnswer = {
   readonly exitCode: 0 | 2 | 3
   /** For a person, one statement each. */
   readonly lines: readonly string[]
-  readonly json: AuditResult | { readonly ok: false; readonly error: string }
+  readonly json: AuditResult | PackChecked | { readonly ok: false; readonly error: string }
 }
 
 /**
@@ -35,25 +39,42 @@ export async function verifyFile(
 }
 /** The same of a log that is open; `trusted` is the text of a key file, or keys. */
 export async function verifyReader(reader: LogReader, trusted: string | readonly Verifier[], sinceText?: string): Promise<VerifyAnswer> {
-  const verifiers = typeof trusted === 'string' ? verifiersFor(reader, trusted) : trusted
+  const verifiers = typeof trusted === 'string' ? verifiersFor(headOf(reader), trusted) : trusted
   return typeof verifiers === 'string' ? unusable(verifiers) : answer(await verifyLog(reader, verifiers, sinceText && wholeNote(sinceText)))
 }
 
 /** Several vkeys stand one a line, e.g. of a log that has changed its key; one is enough, because rotations lead to all others. A PEM has no name of its own, so it takes the origin that the head claims; a wrong claim then fails as an unknown key. */
-function verifiersFor(reader: LogReader, keyText: string): readonly Verifier[] | string {
-  let origin = 'unnamed'
-  try {
-    const note = reader.head()?.note ?? ''
-    origin = parseCheckpoint(note.slice(0, note.lastIndexOf('\n\n') + 1))?.origin ?? origin
-  } catch {
-    // An unreadable file is reported by the verification itself.
-  }
+function verifiersFor(note: string, keyText: string): readonly Verifier[] | string {
+  const origin = parseCheckpoint(note.slice(0, note.lastIndexOf('\n\n') + 1))?.origin ?? 'unnamed'
   try {
     const keys = /-----BEGIN|PRIVATE\+KEY/.test(keyText) ? [keyText] : keyText.split('\n').filter(line => !/^\s*(#|$)/.test(line))
     return (keys.length > 0 ? keys : ['']).map(key => verifierFromText(key, origin))
   } catch (error) {
     return `--key: ${messageOf(error)}`
   }
+}
+
+/** '' for an unreadable file, which is reported by the verification itself. */
+function headOf(reader: LogReader): string {
+  try {
+    return reader.head()?.note ?? ''
+  } catch {
+    return ''
+  }
+}
+
+/** The same of an evidence pack, which needs nothing but itself. `trusted` is the text of a key file, or a policy. */
+export function verifyPack(zip: Uint8Array, trusted: string | Policy): VerifyAnswer {
+  const files = unpacked(zip)
+  if (typeof files === 'string') return packAnswer({ ok: false, event: null, lines: [failed('pack', files)] })
+  if (typeof trusted !== 'string') return packAnswer(checkPack(files, { policy: trusted }))
+  const keys = verifiersFor(textOf(files[names.checkpoint] ?? new Uint8Array(0)), trusted)
+  return typeof keys === 'string' ? unusable(keys) : packAnswer(checkPack(files, { keys }))
+}
+const resultWords: Record<CheckLine['result'], string> = { ok: 'ok', failed: 'FAILED', notPossible: 'not possible' }
+function packAnswer(checked: PackChecked): VerifyAnswer {
+  const lines = checked.lines.map(({ what, result, why }) => `${what}: ${resultWords[result]}: ${why}`)
+  return { ok: checked.ok, exitCode: checked.ok ? 0 : 3, json: checked, lines }
 }
 
 /** Copying often loses the last newline, or brings carriage returns. */

@@ -8,6 +8,8 @@ export type Asked = {
   readonly contentType?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly timeoutMs?: number
+  /** The body as bytes instead of JSON. */
+  readonly asBytes?: boolean
 }
 export type Answer = { readonly status: number; readonly body: unknown; readonly headers: Headers }
 export type Client = (path: string, asked?: Asked) => Promise<Answer>
@@ -17,7 +19,7 @@ export const createClient =
   (peer: Peer): Client =>
   async (path, asked = {}) => {
     let response: Response
-    let text: string
+    let bytes: Buffer
     try {
       response = await fetch(new URL(path, peer.url), {
         method: asked.method ?? (asked.body === undefined ? 'GET' : 'POST'),
@@ -30,11 +32,12 @@ export const createClient =
         ...(asked.body === undefined ? {} : { body: typeof asked.body === 'string' ? asked.body : JSON.stringify(asked.body) }),
         signal: AbortSignal.timeout(asked.timeoutMs ?? 30_000),
       })
-      text = await response.text()
+      bytes = Buffer.from(await response.arrayBuffer())
     } catch (error) {
       throw unreachable(peer, error)
     }
-    const body = parsed(text)
+    if (response.ok && asked.asBytes) return { status: response.status, body: bytes, headers: response.headers }
+    const body = parsed(bytes.toString('utf8'))
     if (response.ok) return { status: response.status, body, headers: response.headers }
     throw problem(response.status, body, path)
   }

@@ -162,7 +162,7 @@ export function createProgram(proc: Process, version: string): Command {
   ).action(does(async () => (await import('./fleetTest.ts')).test))
 
   meterCommands(program, does, remote)
-  auditCommands(program, does)
+  auditCommands(program, does, remote)
   simCommands(program, does)
 
   const config = program.command('config').description('the configuration in force')
@@ -319,7 +319,7 @@ export function createProgram(proc: Process, version: string): Command {
 function strict(command: Command): Command {
   command
     .exitOverride()
-    .configureOutput({ outputError: () => {} })
+    .configureOutput({ outputError: () => {}, writeOut: text => proc.stdout.write(text), writeErr: text => proc.stderr.write(text) })
     .allowExcessArguments(false)
     .showSuggestionAfterError(true)
   for (const child of command.commands) strict(child)

@@ -5,20 +5,40 @@ const defaultDb = 'gridbridge-data/gridbridge.db'
 const collect = (value: string, all: readonly string[] = []): string[] => [...all, value]
 
 /** Commands for those who check the log. All but the bridge's own work offline, on a file, a folder or a proof. */
-export function auditCommands(program: Command, does: Does): void {
+export function auditCommands(program: Command, does: Does, remote: (command: Command) => Command): void {
   const audit = program.command('audit').description('the log that outsiders can check')
   const journal = (command: Command) => command.argument('[db]', 'journal file, or an exported folder', defaultDb)
   const trusting = (command: Command) =>
     command
       .option('--key <file>', 'public key (vkey) of the log')
       .option('--policy <file>', 'logs, witnesses and quorum to trust (C2SP tlog-policy), instead of --key')
-  trusting(journal(audit.command('verify').description('recompute the whole log from its file')))
+  trusting(
+    audit
+      .command('verify')
+      .description('recompute the whole log from its file, or check the evidence pack of an event')
+      .argument('[file]', 'journal file, exported folder, or evidence pack (.zip)', defaultDb),
+  )
     .option('--since <checkpoint>', 'a checkpoint kept from before: the log must only have grown since')
     .addHelpText(
       'before',
-      examples('gridbridge audit verify --key audit.pub --since kept.checkpoint', 'gridbridge audit verify log-copy --policy policy.txt'),
+      examples(
+        'gridbridge audit verify --key audit.pub --since kept.checkpoint',
+        'gridbridge audit verify log-copy --policy policy.txt',
+        'gridbridge audit verify evidence-7.zip --key audit.pub',
+      ),
     )
     .action(does(async () => (await import('./audit.ts')).verify))
+  remote(
+    audit
+      .command('export')
+      .description('the evidence of an event that is over, as one zip file that anybody checks offline')
+      .argument('<event>', 'its id or its number'),
+  )
+    .option('--out <file>', 'where to (default: evidence-NUMBER.zip)')
+    .option('--db <file>', "from the bridge's file instead of the running bridge; with the seed.key beside it")
+    .option('--without-raw', 'without messages as received and words of people, which can name somebody')
+    .addHelpText('before', examples('gridbridge audit export 7', 'gridbridge audit verify evidence-7.zip --key audit.pub'))
+    .action(does(async () => (await import('./auditExport.ts')).exportEvidence))
   journal(
     audit
       .command('export-log')

@@ -4,6 +4,7 @@ import { type Audit, createAudit, type LeafDecoder } from './audit.ts'
 import { createEmergency, type Emergency } from './emergency.ts'
 import { type ErasureRequest, eraseSubject, type Scrub } from './erasure.ts'
 import { createEvents, type Events } from './events.ts'
+import { createEvidence, type EvidencePacks } from './evidencePacks.ts'
 import { createFleet, type FleetViews } from './fleet.ts'
 import { createFleetImport, type FleetImport, type ImportSetup } from './fleetImport.ts'
 import { createFleetRelease, type FleetRelease } from './fleetRelease.ts'
@@ -31,6 +32,7 @@ export type Operations = {
   readonly history: History
   readonly events: Events
   readonly emergency: Emergency
+  readonly evidence: EvidencePacks
   readonly fleet: FleetViews
   readonly fleetImport: FleetImport
   readonly fleetRelease: FleetRelease
@@ -81,10 +83,13 @@ export function createOperations({
   const witnessGaps = createWitnessGaps(engine, history, witnesses)
   const emergency = createEmergency(engine, freshMs)
   const fleetRelease = createFleetRelease(engine)
+  const events = createEvents(engine, history)
+  const reports = createReports(engine, witnessGaps)
   return {
     history,
-    events: createEvents(engine, history),
+    events,
     emergency,
+    evidence: createEvidence(engine, events, reports),
     fleet: createFleet(engine, freshMs),
     fleetImport: createFleetImport(engine, setup),
     fleetRelease,
@@ -94,7 +99,7 @@ export function createOperations({
     nodeLimits: createNodeLimits(engine),
     readings: createReadings(engine, readings),
     register: createRegister(engine),
-    reports: createReports(engine, witnessGaps),
+    reports,
     sessions: createSessions(engine),
     settle: createSettle(engine, history),
     submissions: createSubmissions(engine),

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { chartLibrary } from '../../report/library.ts'
 import { known, plain } from '../../report/model.ts'
 import { reportPage } from '../../report/page.ts'
-import type { Api, Context } from '../context.ts'
+import { type Api, by, type Context } from '../context.ts'
 import { unwrap } from '../problem.ts'
 import * as s from '../schemas.ts'
 
@@ -16,7 +16,7 @@ const eventReport = s.named(
     .describe('verdicts, power by step, levels, settlement periods, findings and proof'),
 )
 
-export function reportRoutes(app: Api, { operations: { reports }, version }: Context): void {
+export function reportRoutes(app: Api, { operations: { reports, evidence }, version }: Context): void {
   const config = { scope: 'event:read' } as const
   app.get(
     '/v1/events/:id/report',
@@ -48,6 +48,27 @@ export function reportRoutes(app: Api, { operations: { reports }, version }: Con
         .type('text/html; charset=utf-8')
         .serializer(String)
         .send(reportPage(made, { library: chartLibrary() }))
+    },
+  )
+  app.get(
+    '/v1/events/:id/evidence',
+    {
+      config: { scope: 'audit:read', produces: ['application/zip'] },
+      schema: {
+        tags: ['audit'],
+        summary: 'The evidence of an event that is over, as a zip file that is checked offline',
+        description:
+          'Checked with `gridbridge audit verify FILE --key audit.pub`. It reveals the seed of the event, which is on record. Reads the whole journal: use sparingly.',
+        params: s.ids,
+        querystring: z.strictObject({
+          raw: s.flag.default(true).describe('with messages as received and words of people, which can name somebody'),
+        }),
+      },
+    },
+    async (request, reply) => {
+      const made = unwrap(await evidence.of(request.params.id, by(request), { version, withoutRaw: !request.query.raw }))
+      reply.header('content-disposition', `attachment; filename="evidence-${made.no}.zip"`)
+      return reply.type('application/zip').serializer(String).send(Buffer.from(made.zip))
     },
   )
   app.get(

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import { canonicalJson } from '../core/codec.ts'
+import type { EventNo, HashHex, Instant, Readings } from '../core/model.ts'
+import { type History, MISSING, type Verification } from '../core/verify/record.ts'
+
+/**
+ * What an evidence pack consists of, by the names of its files: for who makes one and who checks one. Documented for outsiders in
+ * docs/guides/evidence.md. A name is never given another meaning; new files may come.
+ */
+export const FORMAT = 'gridbridge-evidence-1'
+export type Files = Readonly<Record<string, Uint8Array>>
+
+export const names = {
+  readme: 'README.txt',
+  manifest: 'manifest.json',
+  checkpoint: 'checkpoint',
+  seed: 'seed.json',
+  entry: (leaf: number) => `entries/${digits(leaf)}.json`,
+  proof: (leaf: number) => `proofs/${digits(leaf)}.tlog-proof`,
+  blob: (hash: HashHex) => `blobs/${hash}`,
+  raw: (leaf: number) => `signal/${digits(leaf)}.raw`,
+  readings: (leaf: number) => `readings/${digits(leaf)}.csv`,
+  history: (leaf: number) => `readings/${digits(leaf)}-history.csv`,
+  verdict: (leaf: number) => `verdict/${digits(leaf)}.json`,
+  report: (file: string) => `report/${file}`,
+} as const
+const digits = (leaf: number): string => String(leaf).padStart(9, '0')
+
+/** Why a blob that an entry refers to is not in the pack. `expired` and `erased` are in the log too; the others are the word of who made the pack. */
+export const absences = ['erased', 'expired', 'withoutRaw', 'secret', 'other'] as const
+export type Absence = (typeof absences)[number]
+export type Manifest = {
+  readonly format: typeof FORMAT
+  readonly version: string
+  readonly madeAtMs: Instant
+  readonly event: { readonly no: EventNo; readonly id: string }
+  /** SHA-256 of every other file. */
+  readonly files: Readonly<Record<string, HashHex>>
+  readonly absent: Readonly<Record<HashHex, Absence>>
+}
+
+/** What the random delays were drawn from: hex, but for the proof. */
+export type SeedFile = {
+  /** Of this event alone; null where the log is of an earlier release, or the key is not at hand. */
+  readonly key: string | null
+  /** Entries that the log had before the turn that took the signal, and their root. */
+  readonly before: { readonly size: number; readonly root: string; readonly consistency: readonly string[] }
+}
+
+export const sha256Hex = (bytes: Uint8Array | string): HashHex => createHash('sha256').update(bytes).digest('hex')
+export const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8')
+export const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'utf8'))
+export const jsonOf = (value: unknown): Uint8Array => bytesOf(`${JSON.stringify(value, null, 2)}\n`)
+
+/** Readings as a person reads them: one a line, numbers as they are, an empty cell for what was not said. The same bytes for the same readings. */
+export function readingsCsv(r: Readings): Uint8Array {
+  const lines = ['charger_no,from_ms,to_ms,power_w,register_wh,quality']
+  for (let k = 0; k < r.charger.length; k++)
+    lines.push([r.charger[k], r.fromMs[k], r.toMs[k], cell(r.powerW[k]!), cell(r.registerWh[k]!), r.quality[k]].join(','))
+  return bytesOf(`${lines.join('\n')}\n`)
+}
+export function historyCsv({ who, day, slots, milliWh }: History): Uint8Array {
+  const lines = ['charger_no,day,slot,energy_wh']
+  for (let k = 0; k < who.length; k++)
+    for (let slot = 0; slot < slots; slot++) {
+      const value = milliWh[k * slots + slot]!
+      const date = new Date(day[k]! * 86_400_000).toISOString().slice(0, 10)
+      lines.push([who[k], date, slot, value === MISSING ? '' : value / 1000].join(','))
+    }
+  return bytesOf(`${lines.join('\n')}\n`)
+}
+const cell = (value: number): number | string => (Number.isNaN(value) ? '' : value)
+
+/** What the verdict says, as it stands in the log, laid out for people. */
+export const verdictJson = (verification: Verification): Uint8Array => jsonOf(JSON.parse(canonicalJson(verification)))
