@@ -33,7 +33,7 @@ export type RecordedEvent = {
   readonly fed: readonly FedTurn[]
   readonly answers: ReadonlyMap<number, readonly Answer[]>
   readonly cars: ReadonlyMap<number, readonly CarNews[]>
-  /** First and last second of what each was told from the signal on, if it took it; NaN: nothing. */
+  /** First and last second of what each was told from the signal on, if it took it and did not ignore it; NaN: nothing. */
   readonly limitedFromS: Float64Array
   readonly limitedToS: Float64Array
   /** It accepted, and its meter showed no effect. */
@@ -92,7 +92,10 @@ export async function recordedEvent(journal: Pick<Journal, 'read' | 'blob'>, wan
   const verdict = facts.verdicts.at(-1)?.fact
   const ignores = new Uint8Array(n)
   verdict?.who.forEach((i, k) => (ignores[i] = verdict.cause[k] === IGNORED ? 1 : 0))
-  return { facts, before: before!, startMs: facts.signal.atMs, turns, fed, ...watch.result(), ignores }
+  const seen = watch.result()
+  // a limit that had no effect limited nobody
+  const limitedFromS = seen.limitedFromS.map((s, i) => (ignores[i] === 1 ? Number.NaN : s))
+  return { facts, before: before!, startMs: facts.signal.atMs, turns, fed, ...seen, limitedFromS, ignores }
 }
 const IGNORED = nonResponses.indexOf('acceptedButUnmoved')
 const isFirstOf = ({ facts, nowMs }: RecordedTurn, { event, signal, no }: EventFacts): boolean =>
