@@ -143,16 +143,19 @@ ${figure(
 )}</section>`
 }
 
+/** The first two lines are the ends of the band in which the meters see the load. */
 function placeChart(run: Run, place: string): Chart {
   const { played } = run
   const k = nodeIndex(played, place)
-  const { targetW, baselineW } = eventSteps(run, place)
+  const { targetW, baselineW, lowW, highW } = eventSteps(run, place)
   const ratingW = played.scenario.overloads.find(o => o.place === place)?.ratingW
   const node = played.recorded.nodes[k]!
-  return chartOf(
+  const chart = chartOf(
     run,
     'W',
     [
+      columnLine('Upper end of the error', 'none', highW, { width: 0 }),
+      columnLine('Lower end of the error', 'none', lowW, { width: 0 }),
       columnLine('Without limits', 'soft', played.freeNodeW[k]!, { dash: [2, 3], width: 1 }),
       columnLine('Baseline', 'baseline', baselineW, { dash: [8, 5] }),
       columnLine('Target', 'target', targetW, { dash: [2, 4] }),
@@ -170,6 +173,7 @@ function placeChart(run: Run, place: string): Chart {
     ],
     played.events.filter(e => placeOf(played.scenario, e.id) === place).map(e => [e.fromS, e.toS] as const),
   )
+  return { ...chart, band: [0, 1] }
 }
 function placeSection(run: Run, place: string, id: string, times: Times): Html {
   const { played } = run
@@ -177,7 +181,7 @@ function placeSection(run: Run, place: string, id: string, times: Times): Html {
   const { targetW, baselineW } = eventSteps(run, place)
   const { loadW } = played.recorded.nodes[k]!
   const events = played.events.filter(e => placeOf(played.scenario, e.id) === place)
-  const summary = html`${place === 'all' ? 'All chargers' : `The chargers of ${place}`} in ${events.map(e => e.id).join(', ')}. The baseline is that of the verdict's ruleset, by the meters; what would have been without limits only a simulation knows.`
+  const summary = html`${place === 'all' ? 'All chargers' : `The chargers of ${place}`} in ${events.map(e => e.id).join(', ')}. The baseline is that of the verdict's ruleset, by the meters; what would have been without limits only a simulation knows. The band is where the meters see the load, within their accuracy.`
   return html`<section><h2>${place === 'all' ? 'Events' : `Events at ${place}`}: load against target and baseline</h2>
 ${figure(
   id,
@@ -194,6 +198,7 @@ ${figure(
     ['Baseline', baselineW, watts],
     ['Without limits', played.freeNodeW[k]!, watts],
   ]),
+  { isBanded: true },
 )}</section>`
 }
 

@@ -15,9 +15,13 @@ export const oneHere = (settings: readonly Setting[]): Players => ({
 type Answer = { readonly result: Result } | { readonly failed: string; readonly setting: number; readonly seed: number }
 
 /** A thread each. A thread that dies takes its run with it, and says which. Runs as it is compiled: a thread cannot load TypeScript. */
-export function threads(count: number, settings: readonly Setting[], folder: string): Players {
+export function threads(
+  count: number,
+  settings: readonly Setting[],
+  folder: string,
+  file: URL = new URL('./worker.js', import.meta.url),
+): Players {
   const workerData = { scenarios: settings.map(s => s.scenario), names: settings.map(s => s.name), folder }
-  const file = new URL('./worker.js', import.meta.url)
   const all = Array.from({ length: count }, () => new Worker(file, { workerData }))
   const idle = [...all]
   return {

@@ -77,10 +77,16 @@ function summed(column: PowerSeries['commanded']): number[] {
   return Array.from(column as ArrayLike<number | null>, n => (sum += n ?? 0))
 }
 
-/** A chart with what it says in words, and the same as a table. */
-export const figure = (id: string, summary: Html, key: Html, asTable: Html): Html => html`<figure aria-labelledby="${id}-says">
+/** A chart with what it says in words, and the same as a table. `isBanded`: its first two lines are the ends of a band, and not in the legend. */
+export const figure = (
+  id: string,
+  summary: Html,
+  key: Html,
+  asTable: Html,
+  { isBanded = id === 'power' } = {},
+): Html => html`<figure aria-labelledby="${id}-says">
 <figcaption id="${id}-says">${summary}</figcaption>${key}
-<div class="plot${id === 'power' ? ' banded' : ''}" data-chart="${id}" role="img" aria-labelledby="${id}-says"></div>
+<div class="plot${isBanded ? ' banded' : ''}" data-chart="${id}" role="img" aria-labelledby="${id}-says"></div>
 <details class="plotted"><summary>Show as table</summary>${asTable}</details>
 </figure>`
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -8,7 +8,6 @@ import { createOutput } from '../../src/cli/output.ts'
 import { createProgram } from '../../src/cli/program.ts'
 import { createProgress, progressText } from '../../src/cli/simProgress.ts'
 import { smallScenario } from '../simulations/smallScenario.ts'
-import { build, run } from './built.ts'
 
 const cwd = mkdtempSync(join(tmpdir(), 'gridbridge-sim-'))
 afterAll(() => rmSync(cwd, { recursive: true, force: true }))
@@ -72,34 +71,31 @@ describe('gridbridge sim', () => {
     expect(settingsOf(mine, [{ name: 'spread', values: ['0'] }])).toHaveLength(1)
     await expect(sim('new', 'mine')).rejects.toMatchObject({ exit: 2, code: 'GB-1281' })
   })
+  test('compare: a table, and a page on request', async () => {
+    const { stdout } = await sim('compare', 'sim-small-7', 'strict', '--out', 'out/compare.html')
+    expect(stdout).toMatch(/^note: the scenarios differ\nnote: the seeds differ \(7, 9\)/)
+    expect(stdout).toMatch(/^energyWh +\d+ +\d+ +-?\d+/m)
+    expect(said('out/compare.html')).toContain('A sim-small-7')
+    await expect(sim('compare', 'sim-small-7', 'out')).rejects.toMatchObject({
+      exit: 2,
+      message: expect.stringContaining('no manifest.json'),
+    })
+  })
+  test.each([
+    ['a place that there is not', ['--seed', '1', '--param', 'spred=1'], 'did you mean spread?'],
+    ['a value that may not be', ['--seed', '1', '--param', 'spread=-1'], 'startSpreadS'],
+  ])('sweep: %s is refused before anything is played', async (_, args, why) => {
+    await expect(sim('sweep', 'small.yaml', '--out', 'none', ...args)).rejects.toMatchObject({
+      exit: 2,
+      message: expect.stringContaining(why),
+    })
+    expect(existsSync(join(cwd, 'none'))).toBe(false)
+  })
   test('reference: under one cap, beside the literature', async () => {
     const { stdout } = await sim('reference', 'small.yaml', '--cap', '30', '--json')
     const { capW, rows } = JSON.parse(stdout)
     expect(capW).toBe(30_000)
     expect(rows.map((r: { algorithm: string }) => r.algorithm)).toEqual(expect.arrayContaining(['leastLaxity', 'gridbridge proRata']))
-  })
-})
-
-describe('sweep and compare, as they are installed', () => {
-  let product: ReturnType<typeof build>
-  beforeAll(() => {
-    product = build()
-  })
-  afterAll(() => product.remove())
-  const sweep = (out: string, ...more: string[]) =>
-    run(product.bin, ['sim', 'sweep', 'small.yaml', '--seed', '1..2', '--param', 'spread=0,900', '--out', out, ...more], { cwd })
-
-  test('threads give what one thread gives, whichever run came first; what they wrote can be compared', async () => {
-    const [two, one] = await Promise.all([sweep('two', '--workers', '2', '--junit', 'sweep.xml'), sweep('one', '--workers', '1')])
-    expect(two).toMatchObject({ code: 0, stderr: expect.stringContaining('2 settings x 2 seeds') })
-    expect(two.stdout).toContain('spread=900: peak.meteredRatio >= 0.1')
-    expect(one.code).toBe(0)
-    for (const name of ['results.jsonl', 'sweep.json', 'report.html', 'manifest.json'])
-      expect(said(`one/${name}`)).toBe(said(`two/${name}`))
-    expect(said('sweep.xml')).toContain('<testsuite name="spread=900" tests="1" failures="0">')
-    const { stdout } = await sim('compare', 'one', 'two', '--out', 'compare.html')
-    expect(stdout).toMatch(/SETTING +FIGURE/)
-    expect(said('compare.html')).toContain('2 pairs by seed')
   })
 })
 

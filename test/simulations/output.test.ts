@@ -67,7 +67,14 @@ describe('the files of a run', () => {
     expect([...files.values()].join('\n')).not.toContain(process.cwd())
     const charts = JSON.parse(/id="charts">(.*?)<\/script>/s.exec(page)![1]!)
     expect(Object.keys(charts)).toEqual(['all', 'held', 'told', 'place0'])
-    expect(charts.place0.lines.map((l: { label: string }) => l.label)).toEqual(['Without limits', 'Baseline', 'Target', 'Load'])
+    expect(charts.place0.lines.map((l: { label: string }) => l.label)).toEqual([
+      'Upper end of the error',
+      'Lower end of the error',
+      'Without limits',
+      'Baseline',
+      'Target',
+      'Load',
+    ])
     const strip = JSON.parse(/id="strip">(.*?)<\/script>/s.exec(page)![1]!)
     expect(Buffer.from(strip.cells, 'base64')).toHaveLength(strip.rows * strip.columns)
     expect(strip).toMatchObject({ rows: 12, columns: 120 })

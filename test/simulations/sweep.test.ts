@@ -7,7 +7,7 @@ import { comparedSettings } from '../../simulations/sweep/compared.ts'
 import { sweepFiles, sweepManifest } from '../../simulations/sweep/files.ts'
 import { paramOf, seedsOf } from '../../simulations/sweep/flags.ts'
 import { keptIn } from '../../simulations/sweep/kept.ts'
-import { oneHere, type Players } from '../../simulations/sweep/players.ts'
+import { oneHere, type Players, threads } from '../../simulations/sweep/players.ts'
 import type { Result } from '../../simulations/sweep/result.ts'
 import { settingsOf } from '../../simulations/sweep/settings.ts'
 import { type Sweep, sweep } from '../../simulations/sweep/sweep.ts'
@@ -107,7 +107,13 @@ describe('a sweep', () => {
     writeFileSync(cut, `${lines.slice(0, 4).join('\n')}\n${lines[4]!.slice(0, 100)}`)
     const here = oneHere(of.settings)
     const played: string[] = []
-    const counted: Players = { ...here, play: task => (played.push(`${task.seed} ${of.settings[task.setting]!.name}`), here.play(task)) }
+    const counted: Players = {
+      ...here,
+      play: task => {
+        played.push(`${task.seed} ${of.settings[task.setting]!.name}`)
+        return here.play(task)
+      },
+    }
     expect(await sweep(of, counted, keptIn(cut))).toEqual(results)
     expect(played).toEqual(['3 spread=0', '3 spread=900'])
     expect(readFileSync(cut, 'utf8')).toBe(readFileSync(file, 'utf8'))
@@ -125,5 +131,41 @@ describe('a sweep', () => {
   })
   test('a run that cannot be played ends the sweep and says why', async () => {
     await expect(sweep(of, nobody, keptIn(join(folder, 'none.jsonl')))).rejects.toThrow('nothing was to be played')
+  })
+})
+
+describe('threads', () => {
+  const settings = settingsOf(small(), [])
+  /** A thread that answers with what it was handed, unless the seed says otherwise. */
+  const worker = new URL(
+    `data:text/javascript,${encodeURIComponent(`
+      import { parentPort, workerData } from 'node:worker_threads'
+      parentPort.on('message', ({ seed, setting }) => {
+        if (seed === 13) process.exit(9)
+        if (seed === 14) parentPort.postMessage({ failed: 'no such file' })
+        else parentPort.postMessage({ result: { seed, setting: workerData.names[setting] } })
+      })`)}`,
+  )
+  const task = (seed: number) => ({ of: 'x', setting: 0, seed, scenario: settings[0]!.scenario, folder: '.' })
+
+  test('each plays one run at a time, and the next when it is done', async () => {
+    const players = threads(2, settings, '.', worker)
+    const of: Sweep = { settings, seeds: [1, 2, 3, 4, 5], folder: '.', version: '1' }
+    const kept: number[] = []
+    const results = await sweep(of, players, { known: [], keep: r => kept.push(r.seed) })
+    expect(results!.map(r => [r.seed, r.setting])).toEqual([1, 2, 3, 4, 5].map(seed => [seed, 'as it is']))
+    expect(kept.toSorted()).toEqual([1, 2, 3, 4, 5])
+    await players.close()
+  })
+  test('a thread that ends takes its run with it, and which run that was is said', async () => {
+    const players = threads(1, settings, '.', worker)
+    await expect(players.play(task(13))).rejects.toThrow('as it is, seed 13: its thread ended with 9')
+    await players.close()
+  })
+  test('a run that fails does not end its thread', async () => {
+    const players = threads(1, settings, '.', worker)
+    await expect(players.play(task(14))).rejects.toThrow('as it is, seed 14: no such file')
+    await expect(players.play(task(1))).resolves.toMatchObject({ seed: 1 })
+    await players.close()
   })
 })
