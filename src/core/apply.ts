@@ -22,6 +22,7 @@ import { deviceColumns, type EventState, firstS, lastS, type State } from './sta
 import { rememberTold, startTold } from './told.ts'
 import { rememberEventDays } from './verify/eventDays.ts'
 import { forgetKept, keptOf, withDeltas } from './verify/revision.ts'
+import { applyEased } from './waits.ts'
 
 /** How long the record of an event that is over stays in State, for those who ask; its columns go at once. */
 const REMEMBER_S = 30 * 86_400
@@ -93,6 +94,7 @@ function dropColumns(e: EventState): void {
   e.told = []
   e.turnS = new Float64Array(0)
   e.restore = null
+  e.waits = new Map()
 }
 
 /** The only writer of State. Total: it never refuses a fact, it only remembers. In place. */
@@ -145,6 +147,8 @@ function remember(s: State, fact: Fact, nowS: Second): void {
       return applyAccepted(s, fact)
     case 'paced':
       return applyPaced(s, fact)
+    case 'eased':
+      return applyEased(s, fact, nowS)
     case 'joined':
       return applyJoined(s, fact)
     case 'declined': {
@@ -326,6 +330,7 @@ const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second)
   answer: new Uint8Array(0),
   turnS: new Float64Array(0),
   told: [],
+  waits: new Map(),
   unmoved: new Uint8Array(0),
   resort: new Uint8Array(0),
   lastShortfallS: 0,

@@ -5,6 +5,7 @@ import { isOutage } from './outage.ts'
 import { limitAt, NONE, rowEnd, rowStart, UNKNOWN } from './rows.ts'
 import { type EventState, firstEndS, type State, tailS } from './state.ts'
 import { limitOf } from './views.ts'
+import { waitsToS } from './waits.ts'
 
 /** A cap is checked second by second this far ahead; every later turn checks again. */
 const HORIZON_S = 2 * 86_400
@@ -71,7 +72,7 @@ function checkRow(s: State, i: number, nowS: Second, events: readonly (Bound | u
 /** A box with a random delay of its own is told so early that it has acted when the ramp is over, or with the first where the ramp is the shorter. */
 function comesLate(e: EventState, i: ChargerNo, fromS: Second): string | undefined {
   const ownS = ownDelayS(e, i)
-  const begun = ownS === 0 ? undefined : e.event.intervals.findLast(x => x.fromS + e.spread.startShiftS <= fromS)
+  const begun = ownS === 0 || e.waits.has(i) ? undefined : e.event.intervals.findLast(x => x.fromS + e.spread.startShiftS <= fromS)
   if (!begun || begun.failsafe) return undefined
   const latestS = begun.fromS + e.spread.startShiftS + Math.max(0, e.spread.startS - ownS)
   return fromS > latestS ? `charger ${i}: limited from ${fromS} by event ${e.no}, too late for its own delay of ${ownS} s` : undefined
@@ -149,7 +150,7 @@ function checkAsk(s: State, e: EventState, nowS: Second, missingW: number): stri
   const lastToS = e.event.intervals.at(-1)?.toS ?? 0
   for (const interval of e.event.intervals) {
     const { ask, fromS, toS } = interval
-    const settledS = Math.max(nowS, fromS + e.spread.startShiftS + e.spread.startS)
+    const settledS = Math.max(nowS, fromS + e.spread.startShiftS + e.spread.startS, waitsToS(e))
     const untilS = Math.min(firstEndS(e, toS), firstEndS(e, lastToS), e.cancelledS, settledS + HORIZON_S)
     if (settledS >= untilS) continue
     if (ask.kind === 'cap') {

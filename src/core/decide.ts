@@ -2,6 +2,7 @@ import { apply, beginTurn } from './apply.ts'
 import { budgetAlarms } from './budget.ts'
 import { eventForecast } from './capacity.ts'
 import { check, passedAlarm } from './check.ts'
+import { easings, unwaited } from './ease.ts'
 import { isHolding } from './held.ts'
 import { judge, latecomers } from './judge.ts'
 import { nextFreedS } from './members.ts'
@@ -80,7 +81,10 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
       put(next)
       replan = true
     }
-  if (replan) planAndCheck(s, nowS, put)
+  if (replan) {
+    for (const eased of easings(s, nowS, isFreedOtherwise || inputs.some(input => input.kind === 'optIn'))) put(eased)
+    planAndCheck(s, nowS, put)
+  }
   for (const e of s.events.values()) {
     const expected = eventForecast(s, e, nowS)
     if (expected) put(expected)
@@ -98,12 +102,23 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
 }
 
 function planAndCheck(s: State, nowS: Second, put: (fact: Fact) => void): void {
-  const planned = plan(s, nowS)
-  if (planned.schedules.who.length > 0 || isOtherwiseUnreachable(s, planned)) put(planned)
-  const wrong = unlawful(s, nowS)
+  putPlan(s, nowS, put)
+  let wrong = unlawful(s, nowS)
+  // a bound per minute is the least of the rules: where waiting for it breaks another one, nobody waits
+  const waiting = wrong ? unwaited(s, nowS) : []
+  if (waiting.length > 0) {
+    for (const eased of waiting) put(eased)
+    putPlan(s, nowS, put)
+    wrong = unlawful(s, nowS)
+  }
   if (wrong) throw new UnlawfulPlan(wrong)
   const passed = passedAlarm(s, nowS)
   if (passed) put(passed)
+}
+
+function putPlan(s: State, nowS: Second, put: (fact: Fact) => void): void {
+  const planned = plan(s, nowS)
+  if (planned.schedules.who.length > 0 || isOtherwiseUnreachable(s, planned)) put(planned)
 }
 
 /** What is wrong with what is wanted, but for what the last plan said is out of reach. */

@@ -135,6 +135,11 @@ export type Decision =
   /** How a cancelled event lets go so that no node passes its bound per minute; `endRank` is empty where it was drawn before. */
   | { readonly kind: 'paced'; readonly event: EventNo; readonly endS: number; readonly shiftS: number; readonly endRank: Uint16Array }
   /**
+   * What a running event asks of these otherwise begins no sooner than `untilS`, so that no node passes its bound per minute; until then each keeps the
+   * limit that it had of the event, `wasW` (-1: none). Takes the place of whoever of the event waited.
+   */
+  | { readonly kind: 'eased'; readonly event: EventNo; readonly who: Uint32Array; readonly wasW: Int32Array; readonly untilS: Uint32Array }
+  /**
    * Chargers that came under the targets of an accepted event after that, in columns like `who`: `why` is 0 where one may be used, else 1 + index in
    * `exclusions`; ranks are empty where the event has none.
    */

@@ -92,8 +92,7 @@ function boundedSpread(
     ownDelayS: e.ownDelayS.length > 0 ? e.ownDelayS : ownDelays(s.fleet),
   }
   const hasBegun = e.former !== null && Math.max(firstS({ ...e, event: e.former.event }), e.event.intervals[0]?.fromS ?? 0) <= nowS
-  if (hasBegun)
-    return withinBounds(s, trial, { ...base, startS: e.spread.startS, startShiftS: e.spread.startShiftS }, undefined, nowS) ?? base
+  if (hasBegun) return withinBounds(s, trial, { ...base, startS: e.spread.startS, startShiftS: e.spread.startShiftS }, 'begun', nowS)
   const ahead = aheadS(e.event, e.receivedS, e.former && { ...e.former, spread: e.spread })
   const widen = (startS: number) => ({
     ...base,

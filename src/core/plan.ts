@@ -7,6 +7,7 @@ import { boundsOf, innermostFirst } from './nested.ts'
 import { closeSchedule, type Draft, draftSegment, finished, newDraft, type Rows, rowEnd, rowStart } from './rows.ts'
 import { newPad, type Pad, pushSegment, summed, tightest } from './schedule.ts'
 import { askEndS, type EventState, type Fleet, firstEndS, lastS, mayHold, type State } from './state.ts'
+import { keepsToS } from './waits.ts'
 
 /** Recorded with every plan: replay recomputes a plan only under the algorithm that made it. */
 export const ALGORITHM = 'plan-2'
@@ -184,10 +185,14 @@ function segmentsOf(s: State, parts: readonly Part[], i: number, p: number, nowS
       continue
     }
     const m = part.base + p - part.from
+    const wait = part.e.waits.size === 0 ? undefined : part.e.waits.get(i)
+    const keptToS = wait ? keepsToS(s, part.e, i, wait, nowS) : 0
+    if (wait && wait.atS < keptToS) pushSegment(raw, wait.atS, keptToS, wait.wasW, part.e.no)
     for (let k = 0; k < part.watts.length; k++) {
       const limitW = part.watts[k]?.[m] ?? UNLIMITED
       if (limitW === UNLIMITED) continue
-      const fromS = spanFromS(part.e, k, i)
+      const spanS = spanFromS(part.e, k, i)
+      const fromS = wait && !part.e.event.intervals[k]!.failsafe ? Math.max(spanS, wait.untilS) : spanS
       const toS = k === part.watts.length - 1 ? lastToS(s, part.e, k, i) : spanToS(part.e, k, i)
       if (fromS < toS && toS > nowS) pushSegment(raw, fromS, toS, limitW, part.e.no)
     }

@@ -30,14 +30,14 @@ type Under = {
 
 /**
  * The spread with which an event keeps to the bounds, together with all that are accepted: its start widened as far as its programme may (`widen`,
- * undefined where the window is the source's own), no later than `MAX_SPREAD_S` or its own duration allow; its end widened, or begun later where
+ * undefined where the window is the source's own, `begun` where the start has passed and what changes is eased in, see ease.ts), no later than `MAX_SPREAD_S` or its own duration allow; its end widened, or begun later where
  * others are coming back. Undefined where its start cannot. An end that finds no room within `MAX_RAMP_S` is as wide as that.
  */
 export function withinBounds(
   s: State,
   e: EventState,
   base: Spread,
-  widen: ((startS: number) => Spread) | undefined,
+  widen: ((startS: number) => Spread) | undefined | 'begun',
   nowS: Second,
 ): Spread | undefined {
   const { intervals } = e.event
@@ -47,7 +47,7 @@ export function withinBounds(
   const hiS = (last.toS === NEVER_S ? last.fromS : last.toS) + 2 * MAX_RAMP_S
   const nodes = nodesUnder(s, e, loS, hiS)
   if (nodes.length === 0) return base
-  const begun = e.event.class === 'emergency' ? base : startWithin(s, e, base, widen, nodes, loS, hiS)
+  const begun = widen === 'begun' || e.event.class === 'emergency' ? base : startWithin(s, e, base, widen, nodes, loS, hiS)
   if (!begun || last.toS === NEVER_S) return begun
   if (e.event.class !== 'emergency') for (const n of nodes) addMoves(s, { ...e, spread: begun }, n.who, n.others, loS, startMoves)
   return endWithin(s, e, begun, nodes, loS, hiS)
@@ -299,7 +299,7 @@ function isWithinWay(own: Profile, others: Profile, way: 'downW' | 'upW', byS: n
 
 // ---- who is under what ---------------------------------------------------------------------------------------------
 
-const rangeOf = (f: Fleet, node: NodeNo | -1): { from: number; to: number } =>
+export const rangeOf = (f: Fleet, node: NodeNo | -1): { from: number; to: number } =>
   node === EVERYWHERE ? { from: 0, to: f.chargers } : node < f.nodes ? { from: f.nodeFrom[node]!, to: f.nodeTo[node]! } : { from: 0, to: 0 }
 
 function membersIn({ fleet: f }: State, e: EventState, range: { from: number; to: number }): Uint32Array {

@@ -4,6 +4,7 @@ import { membersOf } from './members.ts'
 import type { Decision, Input, Interval, Second } from './model.ts'
 import { becauseAt, limitAt, NONE } from './rows.ts'
 import { type EventState, firstEndS, firstS, isUp, ownLastS, type State, termsOf } from './state.ts'
+import { waitsToS } from './waits.ts'
 
 /** Observations in a row that must show no effect before a charger counts as unmoved. */
 export const STRIKES = 2
@@ -74,7 +75,7 @@ const spareW = ({ fleet: f }: State, who: Uint32Array, surplusW: number): number
 function isMoving(e: EventState, { fromS, toS, failsafe }: Interval, nowS: Second): boolean {
   const { startShiftS, startS, endS, endFollowsStart } = e.spread
   const begunS = fromS + (failsafe && !endFollowsStart ? endS : failsafe ? startS : startShiftS + startS)
-  return nowS < begunS + SETTLE_S || nowS >= firstEndS(e, toS)
+  return nowS < Math.max(begunS, waitsToS(e)) + SETTLE_S || nowS >= firstEndS(e, toS)
 }
 
 /** Sent once and once again without an answer (45 s): in any fleet somebody never answers, and must not keep the rest from making good what is missing. */

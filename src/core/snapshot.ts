@@ -84,6 +84,7 @@ export function fromBytes(bytes: Uint8Array): State {
     e.restore ??= null
     e.asked ??= ''
     e.told ??= []
+    e.waits ??= new Map()
     e.turnS ??= new Float64Array(0)
     e.terms ??= null
     e.ruleset ??= null

@@ -1,4 +1,5 @@
 import type {
+  ChargerNo,
   EventNo,
   Exclusion,
   Exemption,
@@ -20,6 +21,7 @@ import { NONE, newRows, type Rows } from './rows.ts'
 import type { EventDays } from './verify/eventDays.ts'
 import type { RulesetRef } from './verify/record.ts'
 import type { Kept } from './verify/revision.ts'
+import type { Wait } from './waits.ts'
 
 /**
  * The network tree and what the planner knows of each charger, as columns by number. `order` is the depth-first order of the chargers; every
@@ -109,6 +111,8 @@ export type EventState = {
   /** By charger number: 0 none, 1 zero, 2 stopped, 3 disabled. */
   resort: Uint8Array
   lastShortfallS: Second
+  /** Whom a bound per minute lets wait for a change in the midst of the event; see `waits.ts`. */
+  waits: Map<ChargerNo, Wait>
   /** What the last plan could not find for this event, W: asking for still more would be idle. */
   missingW: number
   /** The intervals as the source announced them, while those of `event` hold its failsafe because it is silent; null otherwise. */

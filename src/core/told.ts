@@ -41,9 +41,10 @@ function remember(s: State, e: EventState, i: number, nowS: Second): void {
     let sinceS = nowS
     for (let r = rowStart(rows, row); r < rowEnd(rows, row); r++) {
       if (rows.because[r] !== e.no || rows.toS[r]! <= nowS || !isOf(e, k, i, rows.fromS[r]!)) continue
+      // the last one, where a bound per minute has it come by and by
+      if (rows.limitW[r] === limitW) continue
       limitW = rows.limitW[r]!
       sinceS = Math.max(nowS, rows.fromS[r]!)
-      break
     }
     // what is over is no longer in the schedules, and stays as it was
     if (limitW === NOTHING && spanToS(e, k, i) <= nowS) continue
