@@ -3,15 +3,25 @@ import { parseSize, toBase64 } from './bytes.ts'
 import { checkpointIn } from './log.ts'
 import { emptyRoot, sameHash, verifyConsistency } from './merkle.ts'
 import { type Cosigner, openNote, type Verifier } from './note.ts'
-import { type Checkpoint, hashesOf } from './signed.ts'
+import { type Checkpoint, hashesOf, type SplitNote, splitNote } from './signed.ts'
 
 export type WitnessStore = {
   /** The newest checkpoint cosigned for this log, as it was kept. Throws where it cannot be read: then nothing may be cosigned. */
   held(origin: string): Promise<string | undefined>
   /** Durable when it resolves. */
   keep(origin: string, note: string): Promise<void>
-  /** Two checkpoints that cannot both be true, each signed by the log: the proof that it has two histories. */
-  suspect(origin: string, why: string, held: string, offered: string): Promise<void>
+  /**
+   * Two checkpoints, each signed by the log. `isSplit`: they cannot both be true, and prove that it has two histories. Otherwise nobody has shown that the
+   * one extends the other; a checkpoint is public, so whoever sent it with a wrong proof need not be the log.
+   */
+  suspect(found: Suspicion): Promise<void>
+}
+export type Suspicion = {
+  readonly origin: string
+  readonly why: string
+  readonly held: string
+  readonly offered: string
+  readonly isSplit: boolean
 }
 export type WitnessAnswer = { readonly status: 200 | 400 | 403 | 404 | 409 | 422; readonly type: string; readonly body: string }
 
@@ -45,11 +55,14 @@ export function createWitness(options: {
     if (old !== (held?.size ?? 0)) return { status: 409, type: 'text/x.tlog.size', body: `${held?.size ?? 0}\n` }
     const refusal = extendsHeld(held, checkpoint, proof)
     if (refusal !== undefined) {
-      if (heldNote !== undefined) await store.suspect(origin, refusal.body.trimEnd(), heldNote, note)
+      // Without what strangers have signed below: anybody can add lines to a checkpoint, up to what cannot be read again with ours behind them.
+      const offered = signedBy(note, opened.by)
+      const isSplit = refusal.status === 409
+      if (heldNote !== undefined) await store.suspect({ origin, why: refusal.body.trimEnd(), held: heldNote, offered, isSplit })
       return refusal
     }
     const line = cosigner.cosignatureLine(opened.text, nowS())
-    await store.keep(origin, `${note}${line}`)
+    await store.keep(origin, signedBy(note, opened.by) + line)
     return { status: 200, type: 'text/plain; charset=utf-8', body: line }
   }
   return async body => {
@@ -66,6 +79,13 @@ export function createWitness(options: {
     )
     return mine
   }
+}
+
+/** A note that was opened, with the signatures of these keys alone. */
+function signedBy(note: string, keys: readonly Verifier[]): string {
+  const { text, signatures } = splitNote(note) as SplitNote
+  const own = keys.flatMap(key => signatures.find(s => s.name === key.name && s.keyId === key.keyId) ?? [])
+  return `${text}\n${own.map(s => `${s.line}\n`).join('')}`
 }
 
 /** Undefined where the tree only grew. */

@@ -6,10 +6,12 @@ import type { WitnessStore } from '../audit/witness.ts'
 
 /**
  * What a witness remembers, a file per log: the newest checkpoint that it cosigned, as it can be handed to `audit verify --since`. Written beside, fsynced
- * and renamed, so that after a crash there is the old one or the new one. Splits are kept for ever, each as a file.
+ * and renamed, so that after a crash there is the old one or the new one. Splits are kept for ever, each as a file; of what was not shown to extend the log
+ * only the newest, because anybody can send such.
  */
 export function fileStore(dir: string, say: (line: string) => void): WitnessStore {
-  const fileOf = (origin: string) => join(dir, `${createHash('sha256').update(origin).digest('hex').slice(0, 16)}.checkpoint`)
+  const idOf = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16)
+  const fileOf = (origin: string) => join(dir, `${idOf(origin)}.checkpoint`)
   return {
     async held(origin) {
       const path = fileOf(origin)
@@ -18,11 +20,10 @@ export function fileStore(dir: string, say: (line: string) => void): WitnessStor
     async keep(origin, note) {
       writeWhole(fileOf(origin), note)
     },
-    async suspect(origin, why, held, offered) {
-      const id = createHash('sha256').update(held).update(offered).digest('hex').slice(0, 16)
-      const path = join(dir, `split-${id}.txt`)
-      if (!existsSync(path)) writeWhole(path, `${origin}: ${why}\n\nheld:\n${held}\noffered:\n${offered}`)
-      say(`REFUSED ${origin}: ${why}; both checkpoints are in ${path}`)
+    async suspect({ origin, why, held, offered, isSplit }) {
+      const path = join(dir, isSplit ? `split-${idOf(held + offered)}.txt` : `unproven-${idOf(origin)}.txt`)
+      if (!isSplit || !existsSync(path)) writeWhole(path, `${origin}: ${why}\n\nheld:\n${held}\noffered:\n${offered}`)
+      say(`${isSplit ? 'SPLIT VIEW' : 'REFUSED'} ${origin}: ${why}; both checkpoints are in ${path}`)
     },
   }
 }

@@ -32,7 +32,7 @@ const memoryStore = (): WitnessStore & { notes: Map<string, string>; splits: str
     splits,
     held: async origin => notes.get(origin),
     keep: async (origin, note) => void notes.set(origin, note),
-    suspect: async (_, why) => void splits.push(why),
+    suspect: async ({ why }) => void splits.push(why),
   }
 }
 

@@ -100,9 +100,30 @@ describe('a witness (C2SP tlog-witness)', () => {
     ])
     expect(said).toHaveLength(2)
     const splits = readdirSync(dir).filter(f => f.startsWith('split-'))
-    expect(splits).toHaveLength(2)
-    expect(splits.map(f => readFileSync(join(dir, f), 'utf8')).join()).toContain(fork.note)
+    expect(splits).toHaveLength(1)
+    expect(readFileSync(join(dir, splits[0]!), 'utf8')).toContain(fork.note)
+    const unproven = readdirSync(dir).filter(f => f.startsWith('unproven-'))
+    expect(unproven.map(f => readFileSync(join(dir, f), 'utf8')).join()).toContain(longer.note)
     expect((await grow(add, 5, 9)).status).toBe(200)
+  })
+  it('a wrong proof for a true checkpoint, which anybody can send, is no proof of a second history, however often it comes', async () => {
+    const add = witness()
+    await grow(add, 0, 5)
+    for (const size of [6, 7, 8]) expect((await add(formatRequest(5, [leafHash(Buffer.from('x'))], logOf(size).note))).status).toBe(422)
+    expect(readdirSync(dir).filter(f => f.startsWith('split-'))).toEqual([])
+    expect(readdirSync(dir).filter(f => f.startsWith('unproven-'))).toHaveLength(1)
+    expect(said.filter(line => line.startsWith('SPLIT'))).toEqual([])
+  })
+  it('keeps what the log signed, without what strangers have signed below it: else a hundred lines of them would end its work', async () => {
+    const stranger = `— nobody.example ${Buffer.alloc(12, 7).toString('base64')}\n`
+    const full = logOf(5).note + stranger.repeat(99)
+    expect((await witness()(formatRequest(0, [], full))).status).toBe(200)
+    expect((await grow(witness(), 5, 9)).status).toBe(200)
+    const held = readFileSync(join(dir, readdirSync(dir)[0]!), 'utf8')
+    expect(openNote(held, [cosigner.verifier, signer.verifier])).toMatchObject({
+      kind: 'verified',
+      by: [signer.verifier, cosigner.verifier],
+    })
   })
   it('takes requests for one log one after another: two that race cannot roll it back', async () => {
     const inner = fileStore(dir, () => {})
