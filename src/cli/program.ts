@@ -312,17 +312,21 @@ export function createProgram(proc: Process, version: string): Command {
       for (const word of topic) at = at.commands.find(c => c.name() === word) ?? at.error(`unknown command '${word}'`)
       at.help()
     })
-  return strict(program)
+  return strict(program, proc)
 }
 
-/** One way of failing for the whole tree: commander throws, `gridbridge.ts` says it. */
-function strict(command: Command): Command {
+/** One way of failing for the whole tree: commander throws, `run.ts` says it. */
+function strict(command: Command, proc: Process): Command {
   command
     .exitOverride()
-    .configureOutput({ outputError: () => {}, writeOut: text => proc.stdout.write(text), writeErr: text => proc.stderr.write(text) })
+    .configureOutput({
+      outputError: () => {},
+      writeOut: text => void proc.stdout.write(text),
+      writeErr: text => void proc.stderr.write(text),
+    })
     .allowExcessArguments(false)
     .showSuggestionAfterError(true)
-  for (const child of command.commands) strict(child)
+  for (const child of command.commands) strict(child, proc)
   return command
 }
 

@@ -3,8 +3,8 @@ import { type EventNo, type Input, NEVER_S, type Second } from '../core/model.ts
 import { lastS, type State } from '../core/state.ts'
 
 /** How many events' keys are committed at a time, and with how many left the next are. */
-const BATCH = 256
-const MARGIN = 128
+const BATCH = 128
+const MARGIN = 64
 const HASH_BYTES = 32
 
 /** The key of one event: of no use for any other, so it can be given away when the event is over. */

@@ -21,11 +21,11 @@ test('the keys of the next events are committed before any is drawn, and again b
   const seeds = createSeeds(master)
   const first = one(decide(s, seeds.commitment(s), T * 1000), 'keyCommitted')!
   expect(first.from).toBe(0)
-  expect(first.hashes).toHaveLength(256 * 32)
+  expect(first.hashes).toHaveLength(128 * 32)
   expect(Buffer.from(first.hashes!.subarray(32 * 7, 32 * 8))).toEqual(createHash('sha256').update(seeds.keyOf(7)).digest())
   expect(seeds.commitment(s)).toEqual([])
-  for (let k = 0; k < 129; k++) decide(s, seeds.seeded([signal(`e${k}`)], s, root), (T + k + 1) * 1000)
-  expect(seeds.commitment(s)).toMatchObject([{ kind: 'keyCommitted', from: 256 }])
+  for (let k = 0; k < 65; k++) decide(s, seeds.seeded([signal(`e${k}`)], s, root), (T + k + 1) * 1000)
+  expect(seeds.commitment(s)).toMatchObject([{ kind: 'keyCommitted', from: 128 }])
   expect(seeds.commitment(fromBytes(toBytes(s)))).toEqual(seeds.commitment(s))
 })
 test('another key, and a log that committed to one key for all, commit to keys of single events anew', () => {

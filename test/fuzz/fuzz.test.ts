@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { scenario } from './scenario.ts'
 import { play } from './world.ts'
 
-const runs = Number(process.env.FUZZ_RUNS ?? 400)
+const runs = Number(process.env.FUZZ_RUNS ?? 200)
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
 
 it(

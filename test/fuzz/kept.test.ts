@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { playKept } from './kept.ts'
 
-const runs = Math.ceil(Number(process.env.FUZZ_RUNS ?? 400) / 5)
+const runs = Math.ceil(Number(process.env.FUZZ_RUNS ?? 200) / 5)
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
 
 const percent = fc.integer({ min: 1, max: 100 }).map(n => n / 100)
