@@ -4,6 +4,8 @@ import { parquetOf } from '../../src/report/parquet.ts'
 import { type ChartLibrary, pageOf } from '../../src/report/shell.ts'
 import { type Cell, facts, type Head, table } from '../../src/report/table.ts'
 import { int, number, type Table, text, ts } from '../../src/report/tables.ts'
+import { durationText } from '../../src/report/times.ts'
+import { watts } from '../../src/report/words.ts'
 import { jsonText, manifestText, type OutputFiles } from '../output/files.ts'
 import { figureText } from '../output/junit.ts'
 import { loadCharts, loadsSection } from '../sweep/page.ts'
@@ -172,7 +174,7 @@ ${facts([
 }
 export const placeboText = (p: WhatIf['placebo']): string =>
   p === null
-    ? 'Error of the model: not known; the day before has no time in which nobody was limited and everybody metered.'
-    : `Error of the model over ${p.windows} times of ${p.lengthS} s in which nobody was limited: sum ${figureText(p.sumMaeW)} W of ${figureText(p.meanLoadW)} W (bias ${figureText(p.sumBiasW)} W), each of ${p.chargers} chargers ${figureText(p.chargerMaeW)} W (bias ${figureText(p.chargerBiasW)} W).`
+    ? 'Error of the model: not known; the day before has no time in which nobody was limited and readings are there.'
+    : `Error of the model over ${p.windows} times of ${durationText(p.lengthS)} in which nobody was limited: sum ${watts(p.sumMaeW)} of ${watts(p.meanLoadW)} (bias ${watts(p.sumBiasW)}), each of ${p.chargers} chargers ${watts(p.chargerMaeW)} (bias ${watts(p.chargerBiasW)}).`
 export const fitText = ({ fit }: WhatIf): string =>
-  `Played again with its own parameters it is off its record by ${figureText(fit.maeW)} W of ${figureText(fit.meanLoadW)} W (bias ${figureText(fit.biasW)} W).`
+  `Played again with its own parameters it is off its record by ${watts(fit.maeW)} of ${watts(fit.meanLoadW)} (bias ${watts(fit.biasW)}).`

@@ -126,13 +126,16 @@ function createWatch(n: number, no: number) {
       const atS = Math.floor(atMs / 1000)
       if (fact.kind === 'planned') {
         const { who, ends, fromS, toS } = fact.schedules
+        const all = { fromS: Infinity, toS: 0 }
         who.forEach((i, k) => {
           const from = k === 0 ? 0 : ends[k - 1]!
           if (from === ends[k]) return void wantedS.delete(i)
           const span = { fromS: Math.max(atS, fromS[from]!), toS: toS[ends[k]! - 1]! }
           wantedS.set(i, span)
-          limited.push(span)
+          all.fromS = Math.min(all.fromS, span.fromS)
+          all.toS = Math.max(all.toS, span.toS)
         })
+        if (all.toS > 0) limited.push(all)
       } else if (fact.kind === 'session')
         fact.who.forEach((i, k) => {
           const news = { atS, isThere: sessionPhases[fact.phase[k]!] !== 'none' }

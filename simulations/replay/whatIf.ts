@@ -42,15 +42,15 @@ export async function whatIf(
   if (event === undefined) return undefined
   const { facts } = event
   if (facts.accepted === null || facts.event.intervals.length === 0)
-    throw new ScenarioError([`${facts.event.id}: it was declined; nothing of it was played`])
+    throw new ScenarioError([`${facts.event.id}: it was not accepted from a signal, so nothing of it can be played`])
   const { fromS, toS, modelFromS, endS } = spanOf(event, changes)
   const who = facts.members
   const startS = Math.floor(event.startMs / 1000)
   const grid = await recordedGrid(meters, who, Math.min(startS, modelFromS) - BEFORE_S, endS)
-  const setting = { event, who, grid, meters, modelFromS, endS }
+  const recordedW = sumOf(grid, who.length)
+  const setting = { event, who, grid, recordedW, meters, modelFromS, endS }
   const asItWas = await replayedEvent({ ...setting, changes: [] })
   const other = await replayedEvent({ ...setting, changes })
-  const recordedW = sumOf(grid, who.length)
   const measures = { grid, fromS, toS, modelFromS, freeW: asItWas.freeW }
   return {
     ...{ event, who, changes, grid, modelFromS, endS, fromS, toS, recordedW, asItWas, whatIf: other },

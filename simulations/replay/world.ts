@@ -34,6 +34,8 @@ export type Setting = {
   /** The event's chargers; rows of everything here. */
   readonly who: Uint32Array
   readonly grid: Grid
+  /** Sum of the grid. */
+  readonly recordedW: Float64Array
   readonly meters: Pick<Meters, 'range'>
   readonly modelFromS: Second
   readonly endS: Second
@@ -46,7 +48,16 @@ const BEFORE_MS = 1_800_000
  * The product's own engine from the state that was recorded before the event's signal, fed with what came from outside since, as it came: signals, opt-outs,
  * cars, links, enrolments. Chargers answer as they did, cars are `modelledCars`, meters say what they draw. The same record gives the same, byte for byte.
  */
-export async function replayedEvent({ event, who, grid, meters: recorded, modelFromS, endS, changes }: Setting): Promise<Replayed> {
+export async function replayedEvent({
+  event,
+  who,
+  grid,
+  recordedW,
+  meters: recorded,
+  modelFromS,
+  endS,
+  changes,
+}: Setting): Promise<Replayed> {
   const startMs = Math.floor(event.startMs)
   const runtime = createVirtualRuntime(startMs, `replay of ${event.facts.event.id}`)
   const state = fromBytes(event.before)
@@ -90,7 +101,7 @@ export async function replayedEvent({ event, who, grid, meters: recorded, modelF
   if (changes.length > 0 && programme)
     await engine.handle({ kind: 'programme', programme: { ...changedProgramme(programme, changes), version: programme.version + 1 } })
 
-  const series = createSeries({ event, who, grid, physics, free, limitedFromS: chargers.limitedFromS, modelFromS, endS })
+  const series = createSeries({ event, who, grid, recordedW, physics, free, limitedFromS: chargers.limitedFromS, modelFromS, endS })
   const step = () => {
     const toS = runtime.now() / 1000
     const readings = series.take(toS, i => up.has(event.facts.fleet.station[i]!))
@@ -155,16 +166,17 @@ async function metersFrom(recorded: Pick<Meters, 'range'>, who: Uint32Array, sta
   }
 }
 
-type Parts = Pick<Setting, 'event' | 'who' | 'grid' | 'modelFromS' | 'endS'> & {
+type Parts = Pick<Setting, 'event' | 'who' | 'grid' | 'recordedW' | 'modelFromS' | 'endS'> & {
   readonly physics: ReturnType<typeof createPhysics>
   readonly free: ReturnType<typeof createPhysics>
   readonly limitedFromS: Float64Array
 }
 /** What each draws, from the record for as long as nothing has limited it there or here, then from the model. */
-function createSeries({ event, who, grid, physics, free, limitedFromS, modelFromS, endS }: Parts) {
+function createSeries({ event, who, grid, recordedW, physics, free, limitedFromS, modelFromS, endS }: Parts) {
   const steps = Math.max(1, Math.ceil((endS - grid.fromS) / grid.stepS))
-  const columns = () => new Float64Array(steps).fill(Number.NaN)
-  const [recordedPartW, modelledPartW, freeW] = [columns(), columns(), columns()]
+  // what was before is the record's
+  const columns = () => Float64Array.from({ length: steps }, (_, k) => recordedW[k] ?? Number.NaN)
+  const [recordedPartW, modelledPartW, freeW] = [columns(), new Float64Array(steps), columns()]
   const before = physics.registerWh.slice()
   const freeBefore = free.registerWh.slice()
   // clocks of boxes and steps of meters are not ours: the step before may have some of it

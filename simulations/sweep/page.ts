@@ -143,7 +143,7 @@ export function loadsSection(loads: readonly Load[], zone: string, title: string
   const tableOf = (chart: Chart): Html => table('Load', [['Time'], ...chart.lines.map(l => [l.label, 'n'] as const)], rowsOf(chart))
   const key = (lines: readonly Line[]): Html =>
     html`<ul class="key">${lines.map(l => html`<li><span${l.dash ? html` class="${l.dash.length > 2 ? 'dash' : l.dash[0]! < 4 ? 'dot' : 'dash'}"` : null} style="color:var(--${l.color})"></span>${l.label}</li>`)}</ul>`
-  const peaks = loads.map(l => `${l.name} ${watts(Math.max(0, ...l.loadW))}`)
+  const peaks = loads.map(l => `${l.name} ${watts(Math.max(0, ...l.loadW.filter(Number.isFinite)))}`)
   const said = (chart: Chart) =>
     chart.lines.map(l => {
       const widest = l.values.reduce<number>((a, v) => (v !== null && Math.abs(v) > Math.abs(a) ? v : a), 0)

@@ -19,9 +19,22 @@ export async function replay(context: Context<ReplayOptions>, db: string): Promi
   const record = (await recordReader())(resolve(cwd, db))
   try {
     return changes.length === 0 ? await asItWas(context, record) : await whatIf(context, record, changes)
+  } catch (error) {
+    throw await told(error, db)
   } finally {
     record.close()
   }
+}
+/** Without the columns that a state is made of there is nothing to decide in. */
+async function told(error: unknown, db: string): Promise<unknown> {
+  const { MissingBlob } = await import('../core/codec.ts')
+  if (!(error instanceof MissingBlob)) return error
+  return new Fault(
+    3,
+    'GB-1286',
+    `${db}: ${error.message}, and no state can be made without it`,
+    'gridbridge audit verify says what is missing',
+  )
 }
 async function changesOf({ spread, param = [] }: ReplayOptions): Promise<readonly Change[]> {
   const { changeOf } = await import('../../simulations/replay/changes.ts')
