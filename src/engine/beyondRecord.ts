@@ -1,5 +1,5 @@
 import type { ChargerNo, Command, Fact, Input, Instant, Schedule, Second } from '../core/model.ts'
-import { scheduleOf } from '../core/rows.ts'
+import { NONE, scheduleOf, UNKNOWN } from '../core/rows.ts'
 import { remaining } from '../core/schedule.ts'
 import type { State } from '../core/state.ts'
 import type { ChargerLink } from '../ports.ts'
@@ -19,12 +19,13 @@ export const owedOf = (inputs: readonly Input[], nowMs: Instant): Input[] =>
 
 /**
  * The one exception from "nothing happened until it is recorded": while nothing can be recorded, chargers are let go. A cancellation, an opt-out or the end of
- * a restore still goes out over the wire, with the very schedules that the turn decided, so spread as ever, and only where they are nowhere tighter than
- * what the record wants. It is owed to the record, tried again each second, and what these chargers hold counts as unknown from then on. Nothing new
+ * a restore still goes out over the wire, with the very schedules that the turn decided, so spread as ever, and only where they are looser than what the
+ * charger holds, and tighter at no instant: what the record wants of it and has not sent yet stays unsent too. It is owed to the record, tried again each second, and what these chargers hold counts as unknown from then on. Nothing new
  * is ever asked. See docs/decisions/0026.
  */
 export function createBeyondRecord(chargers: Pick<ChargerLink, 'send'>, tell: (line: string) => void) {
-  const freed = new Set<ChargerNo>()
+  /** What each was sent last without a record: it may be let go further, but the same is not said twice. */
+  const freed = new Map<ChargerNo, Schedule>()
   let isFailing = false
   return {
     /** Nothing can be recorded: said once, and owed to the record, which is so tried each second until it is there again. */
@@ -34,11 +35,11 @@ export function createBeyondRecord(chargers: Pick<ChargerLink, 'send'>, tell: (l
       tell(`nothing can be recorded (${String((error as Error).message)}): new events are refused, chargers are still let go`)
       return [{ kind: 'noted', what: 'journalUnwritable', about: { code: String((error as { code?: string }).code) } }]
     },
-    /** Sends what loosens, once; `recorded` is the state of the record. Returns who. */
+    /** Sends what loosens; `recorded` is the state of the record. Returns who. */
     act(commands: readonly Command[], recorded: State): ChargerNo[] {
-      const out = commands.filter(c => !freed.has(c.charger) && isNowhereTighter(c.schedule, wantedOf(recorded, c.charger), c.atS))
+      const out = commands.filter(c => isLooser(c.schedule, freed.get(c.charger) ?? presentOf(recorded, c.charger), c.atS))
       if (out.length === 0) return []
-      for (const { charger } of out) freed.add(charger)
+      for (const { charger, schedule } of out) freed.set(charger, schedule)
       tell(`let go without a record: chargers ${out.map(c => c.charger).join(' ')}`)
       chargers.send(out)
       return out.map(c => c.charger)
@@ -54,7 +55,13 @@ export function createBeyondRecord(chargers: Pick<ChargerLink, 'send'>, tell: (l
   }
 }
 
-const wantedOf = (s: State, charger: ChargerNo): Schedule => scheduleOf(s.rows, s.want[charger] ?? 0)
+/** What a charger holds; what the record wants of it, where that is not known. */
+function presentOf(s: State, charger: ChargerNo): Schedule {
+  const isKnown = (s.pending[charger] ?? NONE) === NONE && (s.holds[charger] ?? UNKNOWN) !== UNKNOWN
+  return scheduleOf(s.rows, (isKnown ? s.holds[charger] : s.want[charger]) ?? 0)
+}
+const isLooser = (next: Schedule, present: Schedule, nowS: Second): boolean =>
+  isNowhereTighter(next, present, nowS) && !isNowhereTighter(present, next, nowS)
 export const sentIn = (facts: readonly Fact[]): Uint32Array => Uint32Array.from(facts.flatMap(f => (f.kind === 'sent' ? [...f.who] : [])))
 
 /** Is `next` from now on free, or limited no lower than `present`, at every instant? */

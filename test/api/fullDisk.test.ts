@@ -115,6 +115,14 @@ describe('the disk is full while an event runs', () => {
     await b.seconds(60)
     expect(b.link.sent.filter(c => [1, 3].includes(c.charger)).every(c => c.schedule.length === 0)).toBe(true)
   })
+  it('a driver who wants out while a cancelled event still lets go by and by is free at once', async () => {
+    await cancel()
+    await b.seconds(5)
+    const late = b.link.sent.splice(0).findLast(c => c.schedule.length > 0)!
+    b.engine.sink.override(late.charger, 'button')
+    await b.seconds(5)
+    expect(b.link.sent.map(c => [c.charger, c.schedule])).toEqual([[late.charger, []]])
+  })
   it('a box is released by hand: it is cleared, and the answer says that the record is owed', async () => {
     const released = await b.send('POST', '/v1/chargers/c2/release')
     expect(released.statusCode).toBe(200)
@@ -125,6 +133,24 @@ describe('the disk is full while an event runs', () => {
     expect(b.notes.map(n => n.what)).toEqual(expect.arrayContaining(['releaseAsked', 'released']))
     expect([...b.engine.state().enrolments.values()].every(basis => basis[2] === 0)).toBe(true)
   })
+})
+
+it('the disk is full before an accepted event has reached its chargers: nobody is limited without a record, and they are when there is room', async () => {
+  const { disk, store } = onDisk()
+  const b = await startBridge({ store })
+  const feeder = b.engine.registry.resolve('feeder', 'BATH-11')![0]!
+  const { event, raw } = gridEvent(feeder.kind === 'node' ? feeder.node : -1, b.engine.now(), {
+    intervals: [{ fromS: startS + 1800, toS: startS + 5400, ask: { kind: 'off' } }],
+  })
+  await b.engine.bridge.submit(event, raw)
+  await b.seconds(5)
+  disk.isFull = true
+  await b.seconds(1900)
+  expect(b.link.sent.filter(c => c.schedule.length > 0)).toEqual([])
+  disk.isFull = false
+  await b.seconds(5)
+  expect(b.link.sent.filter(c => c.schedule.length > 0).map(c => c.charger)).not.toEqual([])
+  await b.api.close()
 })
 
 describe('a file that may not grow', () => {
