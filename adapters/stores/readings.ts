@@ -27,15 +27,17 @@ export function rowOf(readings: Readings, i: number): Reading {
   }
 }
 export function columnsOf(rows: readonly Reading[]): Readings {
-  return {
-    charger: Uint32Array.from(rows, r => r.charger),
-    fromMs: Float64Array.from(rows, r => r.fromMs),
-    toMs: Float64Array.from(rows, r => r.toMs),
-    powerW: Float64Array.from(rows, r => r.powerW),
-    registerWh: Float64Array.from(rows, r => r.registerWh),
-    quality: Uint8Array.from(rows, r => r.quality),
+  const f64 = () => new Float64Array(rows.length)
+  const out = {
+    ...{ charger: new Uint32Array(rows.length), fromMs: f64(), toMs: f64(), powerW: f64(), registerWh: f64() },
+    quality: new Uint8Array(rows.length),
   }
+  rows.forEach((r, k) => {
+    for (const column of readingColumns) out[column][k] = r[column]
+  })
+  return out
 }
+const readingColumns = ['charger', 'fromMs', 'toMs', 'powerW', 'registerWh', 'quality'] as const
 
 /** An interval of a meter that is not ours. */
 export type WitnessRow = { readonly fromMs: number; readonly toMs: number; readonly wh: number; readonly receivedMs: number }

@@ -53,6 +53,23 @@ describe('as time goes by', () => {
     expect(count('rollup_due')).toBe(0)
     expect(await half()).toEqual([2_910, 3_000])
   })
+  test('a late reading that is not on disk yet when its hour is rolled up is in it all the same', async () => {
+    for (let m = 0; m < 60; m++) put(1, m)
+    await runtime.runUntil(hour + 3_600_000 + 1_199_500)
+    put(1, 10, 600)
+    await runtime.runUntil(hour + 3_600_000 + 1_300_000)
+    expect(await half()).toEqual([2_910, 3_000])
+  })
+  test('others get their turn while hours of many chargers are rolled up because somebody asks for them', async () => {
+    const who = Array.from({ length: 400 }, (_, charger) => charger)
+    for (const charger of who) put(charger, 0)
+    let turns = 0
+    const asked = meters.history(Uint32Array.from(who), { fromS: hour / 1000, toS: hour / 1000 + 3_600, stepS: 1_800 })
+    setImmediate(() => turns++)
+    setImmediate(() => setImmediate(() => turns++))
+    expect((await asked).wh[0]).toBe(100)
+    expect(turns).toBe(2)
+  })
   test('nothing is left to do once all is rolled up', async () => {
     for (let m = 0; m < 60; m++) put(1, m)
     await runtime.advance(4 * 3_600_000)

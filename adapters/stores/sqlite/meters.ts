@@ -24,6 +24,8 @@ const rollAfterMs = 1_200_000
 /** So many blocks of an hour at a time (some 5 ms each), with this pause between. */
 const rollAtOnce = 2
 const rollPauseMs = 50
+/** So many readings are read in one piece: some ten milliseconds. */
+const rowsAtOnce = 10_000
 const eraseSlots = 2_000
 
 export type SqliteMeters = Meters & {
@@ -82,7 +84,9 @@ export function openMeters(db: Db, runtime: Pick<Runtime, 'now' | 'at'>, { maxWO
     runtime.at('meters.roll', atMs, () => {
       rollArmed = false
       if (closed) return
-      const isMore = rollups.rollSome(Math.floor((runtime.now() - rollAfterMs) / HOUR_MS), rollAtOnce)
+      // what is not on disk yet would not be rolled up, and its mark be gone
+      tryFlush()
+      const isMore = pending.length > 0 || rollups.rollSome(Math.floor((runtime.now() - rollAfterMs) / HOUR_MS), rollAtOnce)
       armRoll(isMore ? runtime.now() + rollPauseMs : undefined)
     })
   }
@@ -133,17 +137,27 @@ export function openMeters(db: Db, runtime: Pick<Runtime, 'now' | 'at'>, { maxWO
     async range(who, fromMs, toMs) {
       flush()
       const wanted = new Set(who)
-      const rows: Reading[] = []
+      const byCharger = new Map<number, Reading[]>()
+      let read = 0
       // A reading may have begun before the window, by at most the longest interval ever stored.
       const [oldest, newest] = (extent.get([]) ?? []) as [number | null, number | null]
       const first = Math.max(Math.floor((fromMs - longestMs) / slotMs), oldest ?? 0)
       for (let slot = first; slot <= (newest ?? -1) && slot * slotMs < toMs; slot++) {
         for (const row of slotRows(slot, wanted, ofCharger, ofSlot)) {
           const reading = readingOf(row)
-          if (wanted.has(reading.charger) && touches(reading, fromMs, toMs)) rows.push(reading)
+          if (!wanted.has(reading.charger) || !touches(reading, fromMs, toMs)) continue
+          const own = byCharger.get(reading.charger)
+          if (own) own.push(reading)
+          else byCharger.set(reading.charger, [reading])
+          read++
         }
+        if (read < rowsAtOnce) continue
+        read = 0
+        await pass()
       }
-      return columnsOf(rows.sort(inOrder))
+      // slots come by time, so that there is next to nothing to be sorted
+      const inTurn = [...byCharger.values()].sort((a, b) => a[0]!.charger - b[0]!.charger)
+      return columnsOf(inTurn.flatMap(own => own.sort(inOrder)))
     },
     latest: latest.columns,
     async erase(who) {
@@ -163,7 +177,10 @@ export function openMeters(db: Db, runtime: Pick<Runtime, 'now' | 'at'>, { maxWO
     async expire(endMs, kept = []) {
       flush()
       const beforeMs = Math.floor(endMs / HOUR_MS) * HOUR_MS
-      while (rollups.rollSome(Math.floor(beforeMs / HOUR_MS) + 1, rollAtOnce)) await pass()
+      while (rollups.rollSome(Math.floor(beforeMs / HOUR_MS) + 1, rollAtOnce)) {
+        await pass()
+        flush()
+      }
       rollups.keptFrom(beforeMs)
       let count = 0
       // A few thousand at a time, so that no append waits long.
@@ -175,8 +192,16 @@ export function openMeters(db: Db, runtime: Pick<Runtime, 'now' | 'at'>, { maxWO
       return count
     },
     async history(who, { fromS, toS, stepS }) {
-      flush()
-      return rollups.read(who, fromS, toS, stepS)
+      const [startS, endS] = [Math.floor(fromS / stepS) * stepS, Math.ceil(toS / stepS) * stepS]
+      for (let isMore = true; isMore; ) {
+        flush()
+        isMore = rollups.rollWanted(who, startS, endS)
+        if (isMore) await pass()
+      }
+      const columns = rollups.read(who, startS, endS, stepS)
+      // whoever reads day after day lets others in between
+      await pass()
+      return columns
     },
     async expireHistory(stepS, beforeS) {
       while (rollups.dropSome(stepS, beforeS, expireRollups) === expireRollups) await pass()

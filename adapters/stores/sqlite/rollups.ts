@@ -113,16 +113,22 @@ export function openRollups({ db, between, maxWOf }: Part) {
       if (due.length > 0) rollAll(due.slice(0, most))
       return due.length > most
     },
-    /** Rolls up what was asked for and is due first. */
+    /** Rolls up some of what will be asked for and is due; was there more? */
+    rollWanted(who: Uint32Array, fromS: Second, toS: Second): boolean {
+      const blocks = new Set(Array.from(who, blockOf))
+      const due: (readonly [number, number])[] = []
+      for (const next of marks.before(Math.ceil(toS / HOUR_S))) {
+        if ((next[0] + 1) * HOUR_S <= fromS || !blocks.has(next[1])) continue
+        due.push(next)
+        if (due.length > AT_ONCE) break
+      }
+      if (due.length > 0) rollAll(due.slice(0, AT_ONCE))
+      return due.length > AT_ONCE
+    },
+    /** As it is rolled up: what is due comes first (`rollWanted`). `fromS` and `toS` at steps. */
     read(who: Uint32Array, fromS: Second, toS: Second, step: RollupStep): EnergyColumns {
-      const startS = Math.floor(fromS / step) * step
-      const count = Math.max(0, Math.ceil((toS - startS) / step))
-      const out = newColumns(who, startS, step, count)
-      const byBlock = grouped(who.keys(), k => blockOf(who[k]!))
-      const untilHour = Math.ceil((startS + count * step) / HOUR_S)
-      const due = [...marks.before(untilHour)].filter(([hour, block]) => (hour + 1) * HOUR_S > startS && byBlock.has(block))
-      for (let k = 0; k < due.length; k += AT_ONCE) rollAll(due.slice(k, k + AT_ONCE))
-      for (const [block, rows] of byBlock) readInto(out, step, rows, block)
+      const out = newColumns(who, fromS, step, Math.max(0, (toS - fromS) / step))
+      for (const [block, rows] of grouped(who.keys(), k => blockOf(who[k]!))) readInto(out, step, rows, block)
       return out
     },
     /** Readings before this are about to go: what was rolled up of them stands from now on. */
@@ -149,7 +155,8 @@ export function openRollups({ db, between, maxWOf }: Part) {
   }
 }
 
-const AT_ONCE = 64
+/** Blocks of an hour that are rolled up in one piece: some ten milliseconds. */
+const AT_ONCE = 8
 function newColumns(who: Uint32Array, fromS: Second, stepS: RollupStep, count: number): EnergyColumns {
   const cells = who.length * count
   return { who, fromS, stepS, count, wh: new Float64Array(cells).fill(Number.NaN), flaws: new Uint16Array(cells).fill(flaw.gap) }
