@@ -75,12 +75,19 @@ function gathered(rows: number, isOf: (day: Day, slot: number) => boolean) {
     async add(meters: Meters, { zone }: Ruleset, day: Day, who: Uint32Array, open: Uint32Array, stepS: RollupStep): Promise<boolean[]> {
       const known = open.map(row => (byRow[row]!.some(x => x.day === day) ? 1 : 0))
       const chargers = Uint32Array.from(open, row => who[row]!)
-      const columns = await meters.history(chargers, { fromS: midnightS(zone, day), toS: midnightS(zone, day + 1), stepS })
+      const { wh, flaws, fromS, count } = await meters.history(chargers, {
+        fromS: midnightS(zone, day),
+        toS: midnightS(zone, day + 1),
+        stepS,
+      })
+      const whole = wh.map((x, cell) => ((flaws[cell]! & INCOMPLETE) !== 0 ? Number.NaN : x))
+      const series = Array.from(open, (_, k) => ({ fromS, stepS, wh: whole.subarray(k * count, (k + 1) * count) }))
+      const slots = 86_400 / stepS
+      const { values } = historyOf(series, { zone, firstDay: day, days: 1, slotsPerDay: slots })
       return Array.from(open, (row, k) => {
-        const wh = columns.wh.slice(k * columns.count, (k + 1) * columns.count)
-        for (let t = 0; t < columns.count; t++) if ((columns.flaws[k * columns.count + t]! & INCOMPLETE) !== 0) wh[t] = Number.NaN
-        const { values } = historyOf([{ fromS: columns.fromS, stepS, wh }], { zone, firstDay: day, days: 1, slotsPerDay: 86_400 / stepS })
-        const milliWh = Int32Array.from(values, (x, slot) => (Number.isNaN(x) || !isOf(day, slot) ? MISSING : Math.round(x * 1000)))
+        const milliWh = Int32Array.from(values.subarray(k * slots, (k + 1) * slots), (x, slot) =>
+          Number.isNaN(x) || !isOf(day, slot) ? MISSING : Math.round(x * 1000),
+        )
         if (known[k] === 0 && milliWh.some(x => x !== MISSING)) byRow[row]!.push({ day, milliWh })
         return !milliWh.includes(MISSING)
       })

@@ -141,6 +141,21 @@ describe('a verdict by a ruleset with history', () => {
   })
 })
 
+test('where the clocks go back within the event, each of its settlement periods has the baseline of its clock time', () => {
+  // 01:30 BST to 01:30 GMT: half an hour of summer time, then the same clock half hour before it again
+  const [fromS, toS] = [Date.UTC(2024, 9, 27, 0, 30) / 1000, Date.UTC(2024, 9, 27, 1, 30) / 1000]
+  const b = bed(fleetOfN(1), { verification: { ruleset: 'elexon-bl01-unadjusted' } })
+  b.until(fromS - 7_200)
+  b.signal({ ...during(fromS, toS, off), spread: at })
+  b.observed([7_000])
+  b.until(toS + 120)
+  const weekend = ['2024-10-26', '2024-10-20', '2024-10-19', '2024-10-13']
+  const day = Array.from({ length: 48 }, (_, slot) => (slot === 2 ? 200 : slot === 3 ? 300 : 500))
+  const history = historyOf(1, Object.fromEntries(weekend.map(text => [text, day])))
+  const fact = one(b.turn({ kind: 'metered', event: 0, readings: readingsOf(0), history }), 'verified')!
+  expect([...fact.energy!.baselineWh]).toEqual([300, 200])
+})
+
 describe('the rules of an event are those of the day on which it was accepted', () => {
   test('a programme that changes its ruleset, its price or its meters changes later events only', () => {
     const { v, fact } = verified(

@@ -1,9 +1,9 @@
-import { type Baseline, baselineParts } from './baseline/baseline.ts'
+import { type Baseline, baselineParts, preparedParts } from './baseline/baseline.ts'
 import type { History as DenseHistory, Given } from './baseline/history.ts'
 import { type EventSlots, exclusions, slotsOf } from './baseline/prepare.ts'
 import type { Ruleset, Window } from './baseline/ruleset.ts'
 import type { Baselines } from './baselines.ts'
-import { DAY_S, type Day, localDay, offsetS } from './calendar.ts'
+import { DAY_S, type Day, offsetS } from './calendar.ts'
 import { rulesetOf } from './eventDays.ts'
 import type { Periods } from './periods.ts'
 import { type Rows, rowsBy } from './readingsRoot.ts'
@@ -13,12 +13,21 @@ import { type History, MISSING, type SelectedDays, type VerdictTerms } from './r
 export const dayReasons = exclusions.slice(1)
 const [NOT_LOOKED_AT, SELECTED] = [0, 1]
 
-/** The event as slots of the ruleset's zone: from the slot in which it begins to the one in which it ends. A slot is as long as a settlement period. */
+/**
+ * The event as slots of the ruleset's zone: from the slot in which it begins to the one in which it ends. A slot is as long as a settlement period. Where the
+ * clocks go back within the event, it may end at an earlier clock time than it began: all that it touches counts.
+ */
 export function eventSlots({ zone }: Ruleset, { startS }: Periods, periodS: number): EventSlots {
   const perDay = DAY_S / periodS
-  const [first, last] = [slotNo(zone, startS[0] ?? 0, periodS), slotNo(zone, startS.at(-1) ?? 0, periodS)]
-  const day = localDay(zone, startS[0] ?? 0)
-  return { day, startSlot: first - day * perDay, slots: Math.max(1, last - first + 1) }
+  const begins = slotNo(zone, startS[0] ?? 0, periodS)
+  let [first, last] = [begins, begins]
+  for (const atS of startS) {
+    const slot = slotNo(zone, atS, periodS)
+    first = Math.min(first, slot)
+    last = Math.max(last, slot)
+  }
+  const day = Math.floor(first / perDay)
+  return { day, startSlot: first - day * perDay, slots: last - first + 1 }
 }
 /** By the clock: counted from local midnight of day 0. */
 const slotNo = (zone: Ruleset['zone'], atS: number, periodS: number): number => Math.floor((atS + offsetS(zone, atS)) / periodS)
@@ -47,13 +56,14 @@ export function historicBaselines(who: Uint32Array, terms: VerdictTerms, periods
   if (!ruleset || count === 0) return { wh, from: 'sameMeter', insufficient, outTurn }
   const { periodS } = terms.rules
   const event = eventSlots(ruleset, periods, periodS)
+  const prepared = preparedParts(ruleset, event, DAY_S / periodS)
   const given = givenOf(terms)
   const days = selectedDays(who.length)
-  const firstNo = slotNo(ruleset.zone, periods.startS[0]!, periodS)
+  const firstNo = event.day * (DAY_S / periodS) + event.startSlot
   const view = viewOf(terms, history, event, periodS)
   const rows = history ? rowsBy(history.who) : new Map<number, Rows>()
   who.forEach((charger, r) => {
-    const parts = baselineParts(ruleset, event, view(r, rows.get(charger)), 0, given)
+    const parts = baselineParts(ruleset, event, view(r, rows.get(charger)), 0, given, prepared)
     const bySlot = parts.flatMap(part => [...part.baseline])
     insufficient[r] = parts.some(part => part.shortage !== undefined) ? 1 : 0
     outTurn[r] = parts.some(part => part.isOutTurn) ? 1 : 0

@@ -13,27 +13,31 @@ export function historyOf(
 ): History {
   const slotsPerDay = at.slotsPerDay ?? 48
   const values = new Float64Array(series.length * at.days * slotsPerDay).fill(Number.NaN)
-  series.forEach((s, meter) => {
-    for (let r = 0; r < at.days; r++) {
+  for (let r = 0; r < at.days; r++) {
+    const periods = periodsIn(at.zone, at.firstDay + r, slotsPerDay)
+    series.forEach((s, meter) => {
       const row = (meter * at.days + r) * slotsPerDay
-      fillDay(s, at.zone, at.firstDay + r, values.subarray(row, row + slotsPerDay))
-    }
-  })
+      fillDay(s, periods, values.subarray(row, row + slotsPerDay))
+    })
+  }
   return { values, meters: series.length, firstDay: at.firstDay, days: at.days, slotsPerDay }
 }
-function fillDay(s: Pick<EnergySeries, 'fromS' | 'stepS' | 'wh'>, zone: Zone, day: Day, row: Float64Array): void {
+
+/** The settlement periods of a local day: the slot of each, and 1 where the clock has been there already. */
+type DayPeriods = { readonly fromS: number; readonly slot: Uint16Array; readonly isAgain: Uint8Array }
+function periodsIn(zone: Zone, day: Day, slotsPerDay: number): DayPeriods {
+  const slot = Uint16Array.from({ length: periodsOf(zone, day, slotsPerDay) }, (_, period) => slotOfPeriod(zone, day, period, slotsPerDay))
+  return { fromS: midnightS(zone, day), slot, isAgain: Uint8Array.from(slot, (own, period) => (slot.indexOf(own) < period ? 1 : 0)) }
+}
+function fillDay(s: Pick<EnergySeries, 'fromS' | 'stepS' | 'wh'>, { fromS, slot, isAgain }: DayPeriods, row: Float64Array): void {
   const slotS = DAY_S / row.length
-  const fromS = midnightS(zone, day)
   const steps = slotS / s.stepS
   if (!Number.isInteger(steps) || (fromS - s.fromS) % s.stepS !== 0)
     throw new RangeError(`intervals of ${s.stepS} s from ${s.fromS} do not fill slots of ${slotS} s`)
-  const seen = new Uint8Array(row.length)
-  for (let period = 0; period < periodsOf(zone, day, row.length); period++) {
+  for (let period = 0; period < slot.length; period++) {
     const first = (fromS + period * slotS - s.fromS) / s.stepS
     let total = 0
     for (let k = 0; k < steps; k++) total += s.wh[first + k] ?? Number.NaN
-    const slot = slotOfPeriod(zone, day, period, row.length)
-    row[slot] = seen[slot] === 0 ? total : (row[slot]! + total) / 2
-    seen[slot]!++
+    row[slot[period]!] = isAgain[period] === 0 ? total : (row[slot[period]!]! + total) / 2
   }
 }

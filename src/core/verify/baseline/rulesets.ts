@@ -3,7 +3,7 @@ import type { Adjustment, LikeDays, Pool, Ruleset, Window } from './ruleset.ts'
 
 /**
  * The rulesets that are known without configuration. A value in `bands` was not re-read in the published rule: it is a reasonable band, not a fact, and
- * `withOverrides` sets it. Nothing here is code: a scheme that is not here is another entry.
+ * `withValues` sets it. Nothing here is code: a scheme that is not here is another entry.
  */
 const workingWeek = ['working', 'working', 'working', 'working', 'working', 'nonWorking', 'nonWorking'] as const
 const satSunWeek = ['weekday', 'weekday', 'weekday', 'weekday', 'weekday', 'saturday', 'sundayOrHoliday'] as const
