@@ -67,6 +67,16 @@ describe('the verdict comes from meters alone', () => {
     const v = verified(2, off, [])
     expect(v).toMatchObject({ verdict: 'unverifiable', ratio: null, coverage: 0, counts: { noData: 2 } })
   })
+  test('idle chargers that nobody told anything do not stand in for those without readings', () => {
+    const b = bed(fleetOfN(4))
+    for (const i of [1, 2, 3]) b.optOut(i, from, to)
+    b.signal({ ...during(from, to, off), spread: at })
+    b.observed([7_000, 0, 0, 0])
+    b.until(to + 120)
+    const list = [...minutes(0, 7_000, m => (m < 6 ? 0 : undefined)), ...[1, 2, 3].flatMap(i => minutes(i, 0, () => 0))]
+    const { verification } = one(b.turn({ kind: 'metered', event: 0, readings: readings(list) }), 'verified')!
+    expect(verification).toMatchObject({ coverage: expect.closeTo(0.2), verdict: 'unverifiable' })
+  })
   test('with fewer than four fifths of the readings nothing is said', () => {
     const v = verified(
       1,

@@ -112,8 +112,9 @@ export function coverageOf(terms: VerdictTerms, { countedS, meanW }: Energy): nu
   let coveredS = 0
   let drawing = 0
   for (let r = 0; r < meanW.length; r++) {
+    if (!isCommanded(terms, r) && !((meanW[r] ?? 0) > 0)) continue
     coveredS += countedS[r]!
-    if (isCommanded(terms, r) || (meanW[r] ?? 0) > 0) drawing++
+    drawing++
   }
   return drawing === 0 || seconds === 0 ? 0 : Math.min(1, coveredS / (drawing * seconds))
 }
