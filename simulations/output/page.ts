@@ -21,12 +21,12 @@ const TABLE_STEP = 15
 export function runPage(run: Run, library: ChartLibrary): string {
   const { manifest, played } = run
   const times = timesOf(played)
-  const places = [...new Set(played.events.map(e => placeOf(played.scenario, e.id)).filter(p => nodeIndex(played, p) >= 0))].slice(0, 8)
+  const views = viewsOf(played)
   const charts = Object.fromEntries([
     ['all', loadChart(run)],
     ['held', heldChart(run)],
     ['told', toldChart(run)],
-    ...places.map((place, k) => [`place${k}`, placeChart(run, place)]),
+    ...views.map(view => [view.id, viewChart(run, view)]),
   ]) as Record<string, Chart>
   return pageOf({
     title: `Simulation: ${manifest.scenario}`,
@@ -34,7 +34,7 @@ export function runPage(run: Run, library: ChartLibrary): string {
     sections: [
       stripStyle,
       loadSection(run, times),
-      ...places.map((place, k) => placeSection(run, place, `place${k}`, times)),
+      ...views.map(view => viewSection(run, view, times)),
       ...(played.events.length === 0 ? [] : [eventsSection(run, times)]),
       chargersSection(run, times),
       commandsSection(run, times),
@@ -86,25 +86,30 @@ const columnLine = (label: string, color: string, values: ArrayLike<number>, mor
   values: ended(gapped(values)),
   ...more,
 })
-function chartOf({ played }: Run, unit: Chart['unit'], lines: readonly Line[], shades: Chart['shades'] = shadesOf(played)): Chart {
+function chartOf({ played }: Run, unit: Chart['unit'], lines: readonly Line[]): Chart {
   const { startS, stepS, loadW } = played.recorded
   const atS = Array.from({ length: loadW.length + 1 }, (_, k) => startS + k * stepS)
-  return { unit, atS, lines, band: null, shades, zone: played.built.zone }
+  return { unit, atS, lines, band: null, shades: shadesOf(played.events), zone: played.built.zone }
 }
-const shadesOf = ({ events }: Run['played']): Chart['shades'] => events.filter(e => e.toS > e.fromS).map(e => [e.fromS, e.toS] as const)
+const shadesOf = (events: Run['played']['events']): Chart['shades'] =>
+  events.filter(e => e.toS > e.fromS).map(e => [e.fromS, e.toS] as const)
 
 const key = (entries: readonly (readonly [text: string, color: string, kind?: 'dash' | 'dot'])[]): Html =>
   html`<ul class="key">${entries.map(([text, color, kind]) => html`<li><span${kind ? html` class="${kind}"` : null} style="color:var(--${color})"></span>${text}</li>`)}<li><span class="band" style="background:var(--shade)"></span>an event</li></ul>`
+type Shown = readonly [title: string, values: ArrayLike<number>, said: (x: number) => string]
+/** @param span minutes of the run */
 function tableOf(
   { played }: Run,
   times: Times,
   caption: string,
-  columns: readonly (readonly [string, ArrayLike<number>, (x: number) => string])[],
+  columns: readonly Shown[],
+  span?: { readonly from: number; readonly to: number },
 ): Html {
   const { startS, stepS, loadW } = played.recorded
-  const every = TABLE_STEP * Math.ceil(loadW.length / (TABLE_STEP * 200))
+  const { from, to } = span ?? { from: 0, to: loadW.length }
+  const every = TABLE_STEP * Math.ceil((to - from) / (TABLE_STEP * 200))
   const rows = []
-  for (let k = 0; k < loadW.length; k += every)
+  for (let k = from; k < to; k += every)
     rows.push([
       times.clock((startS + stepS * k) * 1000),
       ...columns.map(([, values, said]) => (Number.isFinite(values[k]) ? said(values[k]!) : '–')),
@@ -143,46 +148,75 @@ ${figure(
 )}</section>`
 }
 
+/** What is looked at closely: each place where something is asked, in a run of days each event by itself. Minutes [from, to) of the run. */
+type View = {
+  readonly id: string
+  readonly place: string
+  readonly events: Run['played']['events']
+  readonly from: number
+  readonly to: number
+}
+const MOST_VIEWS = 8
+/** Before and after an event, minutes. */
+const [BEFORE, AFTER] = [120, 240]
+function viewsOf(played: Run['played']): View[] {
+  const { recorded, built, scenario } = played
+  const minutes = recorded.loadW.length
+  const seen = played.events.filter(e => e.toS > e.fromS && nodeIndex(played, placeOf(scenario, e.id)) >= 0)
+  const of = (k: number, events: typeof seen, from: number, to: number): View => ({
+    ...{ id: `place${k}`, place: placeOf(scenario, events[0]!.id), events },
+    ...{ from: Math.max(0, from), to: Math.min(minutes, to) },
+  })
+  const minute = (s: number) => Math.floor((s - recorded.startS) / recorded.stepS)
+  if (isLong(built)) return seen.slice(0, MOST_VIEWS).map((e, k) => of(k, [e], minute(e.fromS) - BEFORE, minute(e.toS) + AFTER))
+  const places = [...new Set(seen.map(e => placeOf(scenario, e.id)))].slice(0, MOST_VIEWS)
+  return places.map((place, k) =>
+    of(
+      k,
+      seen.filter(e => placeOf(scenario, e.id) === place),
+      0,
+      minutes,
+    ),
+  )
+}
+
 /** The first two lines are the ends of the band in which the meters see the load. */
-function placeChart(run: Run, place: string): Chart {
+function viewChart(run: Run, { place, events, from, to }: View): Chart {
   const { played } = run
   const k = nodeIndex(played, place)
   const { targetW, baselineW, lowW, highW } = eventSteps(run, place)
   const ratingW = played.scenario.overloads.find(o => o.place === place)?.ratingW
   const node = played.recorded.nodes[k]!
-  const chart = chartOf(
-    run,
-    'W',
-    [
-      columnLine('Upper end of the error', 'none', highW, { width: 0 }),
-      columnLine('Lower end of the error', 'none', lowW, { width: 0 }),
-      columnLine('Without limits', 'soft', played.freeNodeW[k]!, { dash: [2, 3], width: 1 }),
-      columnLine('Baseline', 'baseline', baselineW, { dash: [8, 5] }),
-      columnLine('Target', 'target', targetW, { dash: [2, 4] }),
-      ...(ratingW === undefined
-        ? []
-        : [
-            columnLine(
-              'Rating, less other load',
-              'bad',
-              node.backgroundW.map(w => ratingW - w),
-              { width: 1 },
-            ),
-          ]),
-      columnLine('Load', 'actual', node.loadW),
-    ],
-    played.events.filter(e => placeOf(played.scenario, e.id) === place).map(e => [e.fromS, e.toS] as const),
-  )
-  return { ...chart, band: [0, 1] }
+  const line = (label: string, color: string, values: readonly number[] | Float64Array, more: Partial<Line> = {}): Line =>
+    columnLine(label, color, values.slice(from, to), more)
+  const chart = chartOf(run, 'W', [
+    line('Upper end of the error', 'none', highW, { width: 0 }),
+    line('Lower end of the error', 'none', lowW, { width: 0 }),
+    line('Without limits', 'soft', played.freeNodeW[k]!, { dash: [2, 3], width: 1 }),
+    line('Baseline', 'baseline', baselineW, { dash: [8, 5] }),
+    line('Target', 'target', targetW, { dash: [2, 4] }),
+    ...(ratingW === undefined
+      ? []
+      : [
+          line(
+            'Rating, less other load',
+            'bad',
+            node.backgroundW.map(w => ratingW - w),
+            { width: 1 },
+          ),
+        ]),
+    line('Load', 'actual', node.loadW),
+  ])
+  return { ...chart, atS: chart.atS.slice(from, to + 1), shades: shadesOf(events), band: [0, 1] }
 }
-function placeSection(run: Run, place: string, id: string, times: Times): Html {
+function viewSection(run: Run, { id, place, events, from, to }: View, times: Times): Html {
   const { played } = run
   const k = nodeIndex(played, place)
   const { targetW, baselineW } = eventSteps(run, place)
   const { loadW } = played.recorded.nodes[k]!
-  const events = played.events.filter(e => placeOf(played.scenario, e.id) === place)
-  const summary = html`${place === 'all' ? 'All chargers' : `The chargers of ${place}`} in ${events.map(e => e.id).join(', ')}. The baseline is that of the verdict's ruleset, by the meters; what would have been without limits only a simulation knows. The band is where the meters see the load, within their accuracy.`
-  return html`<section><h2>${place === 'all' ? 'Events' : `Events at ${place}`}: load against target and baseline</h2>
+  const names = events.map(e => e.id).join(', ')
+  const summary = html`${place === 'all' ? 'All chargers' : `The chargers of ${place}`} in ${names}. The baseline is that of the verdict's ruleset, by the meters; what would have been without limits only a simulation knows. The band is where the meters see the load, within their accuracy.`
+  return html`<section><h2>${names}: load against target and baseline</h2>
 ${figure(
   id,
   summary,
@@ -192,12 +226,18 @@ ${figure(
     ['baseline', 'baseline', 'dash'],
     ['the same cars limited by nobody', 'soft', 'dot'],
   ]),
-  tableOf(run, times, `Load of ${place}`, [
-    ['Load', loadW, watts],
-    ['Target', targetW, watts],
-    ['Baseline', baselineW, watts],
-    ['Without limits', played.freeNodeW[k]!, watts],
-  ]),
+  tableOf(
+    run,
+    times,
+    `Load of ${place}`,
+    [
+      ['Load', loadW, watts],
+      ['Target', targetW, watts],
+      ['Baseline', baselineW, watts],
+      ['Without limits', played.freeNodeW[k]!, watts],
+    ],
+    { from, to },
+  ),
   { isBanded: true },
 )}</section>`
 }
@@ -207,7 +247,7 @@ function eventsSection({ played, figures: f, reports }: Run, times: Times): Html
   const of = (id: string, name: string): number | null => orNull(f[`${id}.${name}`])
   const delivery = played.events.map(e => [
     e.id,
-    e.toS > e.fromS ? html`${times.full(e.fromS * 1000)} to ${times.clock(e.toS * 1000)}` : 'cancelled',
+    e.toS > e.fromS ? html`${times.full(e.fromS * 1000)}, ${durationText(e.toS - e.fromS)}` : 'cancelled',
     e.answer,
     e.verification?.verdict ?? 'not verified',
     ...['askedWh', 'meteredWh'].map(name => wattHours(of(e.id, name))),

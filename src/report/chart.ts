@@ -72,7 +72,7 @@ export const script = `
         return [lo < 0 ? lo - (hi - lo) * 0.05 : 0, hi + (hi - lo || 1) * 0.06]
       } } },
       axes: [
-        { ...axis, space: 70, values: (u, at) => at.map(s => clock.format(new Date(s * 1000))) },
+        { ...axis, space: span > 2 * 86400 ? 110 : 70, values: (u, at) => at.map(s => clock.format(new Date(s * 1000))) },
         { ...axis, size: 84, values: (u, at) => at.map(v => (v / by).toLocaleString('en-GB', { maximumFractionDigits: 3 }).replace('-', '\\u2212') + (unit ? ' ' + unit : '')) },
       ],
       series: [{ label: 'Time (' + c.zone + ')', value: (u, s) => s === null || s === undefined ? '' : exact.format(new Date(s * 1000)) }].concat(c.lines.map(l => ({
@@ -88,8 +88,8 @@ export const script = `
   const all = () => boxes.forEach(draw)
   all()
   const widths = new Map(boxes.map(b => [b, b.clientWidth]))
-  // in the next frame: drawing here would be another change of size within the same one
-  const seen = new ResizeObserver(entries => requestAnimationFrame(() => {
+  // later: drawing here would be another change of size within the same one
+  const seen = new ResizeObserver(entries => setTimeout(() => {
     for (const { target } of entries) if (widths.get(target) !== target.clientWidth) { widths.set(target, target.clientWidth); draw(target) }
   }))
   boxes.forEach(b => seen.observe(b))
