@@ -198,11 +198,11 @@ function partsIn(s: State, e: EventState, interval: Interval, members: Uint32Arr
 
 /**
  * The limit that a charger offline goes on holding through the interval because it accepted it, or was sent it last; -1 if none. One that drops its
- * limit with the link, ignores it, or whose box shares one, holds nothing.
+ * limit with the link, ignores it, whose box shares one, or had no session to limit, holds nothing.
  */
 function heldOffline(s: State, e: EventState, interval: Interval, i: number): number {
   const f = s.fleet
-  if (isUnmoved(e, i) || f.limitsAtStation[i] === 1 || linkLossOf(f, i) !== 'holds') return -1
+  if (isUnmoved(e, i) || f.limitsAtStation[i] === 1 || linkLossOf(f, i) !== 'holds' || s.noSession.has(i)) return -1
   const k = e.event.intervals.indexOf(interval)
   const row = s.pending[i] === NONE ? s.holds[i]! : s.pending[i]!
   const fromS = Math.max(spanFromS(e, k, i), Math.floor(s.nowMs / 1000))

@@ -43,7 +43,8 @@ export function applySent(s: State, fact: Of<'sent'>, nowS: Second): void {
 /** Attempts after which the next is as late as it gets: who has no car is asked again only in case the news of one was lost. */
 const AT_LEISURE = 8
 export function applyOutcome(s: State, fact: Of<'outcome'>): void {
-  const answered = answering(s, Math.floor(s.nowMs / 1000))
+  const nowS = Math.floor(s.nowMs / 1000)
+  const answered = answering(s, nowS)
   fact.who.forEach((i, k) => {
     const pending = s.pending[i]!
     if (s.seq[i] !== fact.seq[k] || pending === NONE) return
@@ -53,6 +54,7 @@ export function applyOutcome(s: State, fact: Of<'outcome'>): void {
         s.holds[i] = pending
         s.pending[i] = NONE
         s.attempt[i] = 0
+        s.noSession.delete(i)
         return answered(i, pending, ACCEPTED)
       case outcomeCode.rejected:
         answered(i, pending, REJECTED)
@@ -62,7 +64,10 @@ export function applyOutcome(s: State, fact: Of<'outcome'>): void {
         return
       default:
         s.holds[i] = UNKNOWN
-        if (fact.causes[fact.cause[k]!] === NO_TRANSACTION) s.attempt[i] = Math.max(s.attempt[i]!, AT_LEISURE)
+        if (fact.causes[fact.cause[k]!] === NO_TRANSACTION) {
+          s.attempt[i] = Math.max(s.attempt[i]!, AT_LEISURE)
+          s.noSession.set(i, nowS)
+        }
         return answered(i, pending, UNANSWERED)
     }
   })

@@ -229,7 +229,8 @@ function worstLoadW(
       box = f.station[i]!
     } else if (obeys && isUp) limited(i, s.want[i]!, fullW, metered)
     // offline with the limit that it was sent last
-    else if (obeys && f.onLinkLoss[i] === HOLDS) limited(i, s.pending[i] === NONE ? s.holds[i]! : s.pending[i]!, fullW, metered)
+    else if (obeys && f.onLinkLoss[i] === HOLDS && !s.noSession.has(i))
+      limited(i, s.pending[i] === NONE ? s.holds[i]! : s.pending[i]!, fullW, metered)
   }
   let loadW = constantW
   let worstW = 0

@@ -70,6 +70,7 @@ export function fromBytes(bytes: Uint8Array): State {
   s.learned ??= { ...emptyLearned(), prior: s.fleet.reliability.slice() }
   s.silences ??= new Map()
   s.enabling ??= new Map()
+  s.noSession ??= new Map()
   s.ran ??= new Map()
   s.endedS ??= new Map()
   s.spent ??= newSpent()

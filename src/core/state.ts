@@ -221,6 +221,8 @@ export type State = {
   silences: Map<string, Second>
   /** Chargers that must be enabled after a last resort and are not known to be yet, with when that was decided. */
   enabling: Map<number, Second>
+  /** Boxes that take limits only in a session, have said that there is none, and have taken none since; with when they said so. */
+  noSession: Map<ChargerNo, Second>
   /** Events of a programme that ran in a calendar year and are forgotten since; see `calendar.ts`. */
   ran: Map<string, Map<number, number>>
   /** By programme with a rest, by charger number: end of the last event that used it. 0: none. */
@@ -306,6 +308,7 @@ export const emptyState = (): State => ({
   learned: emptyLearned(),
   silences: new Map(),
   enabling: new Map(),
+  noSession: new Map(),
   ran: new Map(),
   endedS: new Map(),
   spent: newSpent(),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { NO_TRANSACTION, outcomeCode } from '../../src/core/model.ts'
 import { limitAt, UNKNOWN } from '../../src/core/rows.ts'
+import { fromBytes, toBytes } from '../../src/core/snapshot.ts'
 import { bed, during, fleetOfN, one, T } from './bed.ts'
 
 const emergency = { class: 'emergency', basis: 'order' } as const
@@ -52,6 +53,38 @@ test('under a cap it keeps its share for the car that may come, and moves nobody
   expect(b.wants(T + 10)).toEqual(before)
   expect(before.reduce<number>((sum, w) => sum + (w ?? 0), 0)).toBeLessThanOrEqual(16_000)
   expect(before[0]).not.toBeNull()
+})
+
+test('offline it holds no share of a ceiling: nothing limits the car that may come, so others have less', () => {
+  const b = bed(fleetOfN(4))
+  b.signal({ class: 'obligation', ...during(T, T + 3600, { kind: 'cap', totalW: 16_000 }) })
+  const maxW = b.s.fleet.maxW[0]!
+  b.answer('accepted', [1, 2, 3])
+  saysNoCar(b, 0)
+  b.link(false, [0])
+  const sum = [1, 2, 3].reduce((w, i) => w + (b.wants(T + 10)[i] ?? maxW), 0)
+  expect(sum).toBeLessThanOrEqual(16_000 - maxW)
+  // its twin accepted a limit before its link fell, and keeps its share of it
+  const twin = bed(fleetOfN(4))
+  twin.signal({ class: 'obligation', ...during(T, T + 3600, { kind: 'cap', totalW: 16_000 }) })
+  twin.answer('accepted')
+  const before = twin.wants(T + 10)
+  twin.link(false, [0])
+  expect(twin.wants(T + 10)).toEqual(before)
+})
+
+test('when a session has begun and it took its limit it holds its share again, also after another start', () => {
+  const b = bed(fleetOfN(4))
+  b.signal({ class: 'obligation', ...during(T, T + 3600, { kind: 'cap', totalW: 16_000 }) })
+  b.answer('accepted', [1, 2, 3])
+  saysNoCar(b, 0)
+  expect(fromBytes(toBytes(b.s)).noSession.has(0)).toBe(true)
+  begins(b, 0)
+  b.answer('accepted', [0])
+  expect(b.s.noSession.size).toBe(0)
+  const before = b.wants(T + 10)
+  b.link(false, [0])
+  expect(b.wants(T + 10)).toEqual(before)
 })
 
 test('when the event is over it is freed like any other', () => {
