@@ -48,12 +48,13 @@ export const maintenance = async () => {
 }
 /** Ends the log of a stopped bridge, whose folder the caller holds, and begins the next. @throws EventsUnderWay, StoreError */
 export async function closeLog(config: Config, dir: string, next: string, archive: string, nowMs: number) {
-  const [{ closeAndBegin }, { firstOfNext }] = await Promise.all([
+  const [{ closeAndBegin }, { checkNothingUnderWay, firstOfNext }] = await Promise.all([
     import('../adapters/stores/sqlite/nextLog.ts'),
     import('./operations/nextLog.ts'),
   ])
   const first = (journal: Journal, final: Parameters<typeof firstOfNext>[1]) => firstOfNext(journal, final, nowMs, () => randomBytes(16))
-  return closeAndBegin({ dir, origin: config.origin, next, nowMs, archive, secrets: secretsOf(config), first })
+  const check = (journal: Journal) => checkNothingUnderWay(journal, nowMs)
+  return closeAndBegin({ dir, origin: config.origin, next, nowMs, archive, secrets: secretsOf(config), check, first })
 }
 const breathe = () => new Promise<void>(resolve => setImmediate(resolve))
 const KEY_COMMAND_MS = 30_000
@@ -133,6 +134,7 @@ async function assemble(
     { createOperations },
     { createApi },
     { errorLog },
+    { logSources },
     { createNotices },
     { createAlarmNotices },
     { ocppLink, hashPassword, checkPassword },
@@ -141,6 +143,7 @@ async function assemble(
     import('./operations/index.ts'),
     import('./api/server.ts'),
     import('./api/log.ts'),
+    import('./api/sourceLog.ts'),
     import('./api/notices.ts'),
     import('./api/alarmNotices.ts'),
     import('../adapters/chargers/index.ts'),
@@ -210,6 +213,7 @@ async function assemble(
     checks: { ocpp: () => ocppCheck(portOf(chargers)), ...(cosigning && { witnesses: cosigning.check }) },
     awaited: (config.signals as readonly SignalConfig[]).flatMap(s => awaitedPeers(s).map(peer => ({ adapter: s.kind, peer }))),
   })
+  closers.push(logSources(engine, line => process.stderr.write(`${line}\n`)))
   closers.push(() => notices.stop())
   closers.push(() => alarms.stop())
   closers.push(() => engine.stop())

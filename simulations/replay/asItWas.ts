@@ -76,7 +76,8 @@ export async function asItWas(journal: Pick<Journal, 'read' | 'blob'>, options: 
   for await (const turn of turnsOf(journal)) {
     algorithm = plannedBy(turn) ?? algorithm
     const isDoubtful = doubt.take(turn, kept.state())
-    if (turn.turn < turns.from || turn.turn > turns.to) {
+    const isOpening = turn.facts.some(f => f.fact.kind === 'opened')
+    if (isOpening || turn.turn < turns.from || turn.turn > turns.to) {
       kept.fold(turn)
       continue
     }

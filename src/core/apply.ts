@@ -17,6 +17,7 @@ import { afterFleet, learn, scored } from './reliability.ts'
 import { appendRows, compact, grown } from './rows.ts'
 import { applySession, laxityS, phaseOf } from './sessions.ts'
 import { applyHeardAgain, applySilent } from './silence.ts'
+import { fromBytes } from './snapshot.ts'
 import { isStanding, observeStanding } from './standing.ts'
 import { deviceColumns, type EventState, firstS, lastS, type State } from './state.ts'
 import { rememberTold, startTold } from './told.ts'
@@ -206,16 +207,23 @@ function remember(s: State, fact: Fact, nowS: Second): void {
     case 'noted':
     case 'erased':
     case 'expired':
-    // whoever folds begins with its state
-    case 'opened':
     case 'snapshot':
       return
+    case 'opened':
+      return applyOpened(s, fact)
     case 'alarm':
       return applyPassed(s, fact, nowS)
   }
 }
 
 type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>
+
+/** A log that follows another begins with the state that the other ended with. */
+function applyOpened(s: State, { state }: Of<'opened'>): void {
+  const { turn, nowMs } = s
+  Object.assign(s, fromBytes(state))
+  beginTurn(s, turn, nowMs)
+}
 
 function applyFleet(s: State, fact: Of<'fleet'>): void {
   s.fleet = withChanges(s.fleet, fact.nodes, fact.chargers)

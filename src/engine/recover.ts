@@ -16,11 +16,9 @@ export async function* entries(journal: Pick<Journal, 'read' | 'blob'>, from: nu
   }
 }
 
-/** Folds entries into `into`, or into the state that a log which follows another begins with. Start-up, recovery and replay are this. */
-export async function fold(into: State, from: AsyncIterable<Entry>): Promise<State> {
-  let s = into
+/** Folds entries into `s`. Start-up, recovery and replay are this. */
+export async function fold(s: State, from: AsyncIterable<Entry>): Promise<State> {
   for await (const { turn, at, fact } of from) {
-    if (fact.kind === 'opened') s = fromBytes(fact.state)
     if (turn !== s.turn) beginTurn(s, turn, at)
     apply(s, fact)
   }

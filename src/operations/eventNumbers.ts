@@ -1,5 +1,5 @@
 import type { EventNo, GridEvent, Instant, Second } from '../core/model.ts'
-import { emptyState } from '../core/state.ts'
+import { emptyState, type State } from '../core/state.ts'
 
 /** State forgets an event this long after its end; its id then gets a new number. */
 const REMEMBERED_S = 30 * 86_400
@@ -15,6 +15,11 @@ export function createEventNumbers() {
       const no = isNew ? next++ : before.no
       known.set(event.id, { no, endS: Math.max(isNew ? 0 : before.endS, event.intervals.at(-1)?.toS ?? 0) })
       return { no, isNew }
+    },
+    /** The log begins with these events, from one before it. */
+    begun({ events, nextEventNo }: Pick<State, 'events' | 'nextEventNo'>): void {
+      next = nextEventNo
+      for (const { no, event } of events.values()) known.set(event.id, { no, endS: event.intervals.at(-1)?.toS ?? 0 })
     },
     /** An event of our own has its number in the record. */
     own(no: EventNo): void {

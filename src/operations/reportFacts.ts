@@ -15,7 +15,8 @@ import {
   type Second,
 } from '../core/model.ts'
 import { outageEvent } from '../core/outage.ts'
-import { emptyState, type Fleet } from '../core/state.ts'
+import { fromBytes } from '../core/snapshot.ts'
+import { emptyState, type Fleet, type State } from '../core/state.ts'
 import type { Journal } from '../ports.ts'
 import { answers } from '../report/model.ts'
 import { createEventNumbers } from './eventNumbers.ts'
@@ -53,7 +54,7 @@ export type Told = {
 }
 
 /** A leaf's text is looked at before it is decoded: most of a log is of no concern here. */
-const concern = /"kind":"(?:fleet|programme|signal|outage|accepted|declined|planned|sent|outcome|verified)"/
+const concern = /"kind":"(?:opened|fleet|programme|signal|outage|accepted|declined|planned|sent|outcome|verified)"/
 /** So long after the end commands still belong to it: load comes back. */
 const AFTER_S = 3_600
 
@@ -108,6 +109,11 @@ function createScan(wanted: string) {
     verdicts = []
     told = createTold()
   }
+  function opened(state: State) {
+    fleet = state.fleet
+    for (const programme of state.programmes.values()) programmes.set(programme.id, programme)
+    numbers.begun(state)
+  }
   function signal(event: GridEvent, atMs: Instant, leaf: number) {
     const { no, isNew } = numbers.signal(event, atMs)
     if (!isWanted(no, event.id)) return
@@ -130,6 +136,7 @@ function createScan(wanted: string) {
   return {
     take(fact: Fact, atMs: Instant, leaf: number): void {
       if (fact.kind === 'fleet' && !isPast(atMs)) fleet = withChanges(fleet, fact.nodes, fact.chargers)
+      else if (fact.kind === 'opened') opened(fromBytes(fact.state))
       else if (fact.kind === 'programme') programmes.set(fact.programme.id, fact.programme)
       else if (fact.kind === 'signal') signal(fact.event, atMs, leaf)
       else if (fact.kind === 'outage') {

@@ -8,11 +8,14 @@ import { findsAny } from '../../adapters/stores/sqlite/erase.ts'
 import { closeAndBegin } from '../../adapters/stores/sqlite/nextLog.ts'
 import { openStore } from '../../adapters/stores/sqlite/open.ts'
 import { openReader } from '../../adapters/stores/sqlite/reader.ts'
+import { asItWas } from '../../simulations/replay/asItWas.ts'
+import { cosignedKey } from '../../src/audit/cosigned.ts'
 import { verifyFile } from '../../src/cli/auditVerify.ts'
 import { scheduleOf } from '../../src/core/rows.ts'
 import { stateDigest } from '../../src/core/snapshot.ts'
-import { recover } from '../../src/engine/recover.ts'
-import { firstOfNext } from '../../src/operations/nextLog.ts'
+import { entries, recover } from '../../src/engine/recover.ts'
+import { checkNothingUnderWay, firstOfNext } from '../../src/operations/nextLog.ts'
+import { factsOf } from '../../src/operations/reportFacts.ts'
 import { gridEvent, startBridge, startMs } from '../api/bridge.ts'
 
 const [origin, next] = ['grid.example/log-2026', 'grid.example/log-2027']
@@ -31,6 +34,7 @@ const close = (nowMs: number) =>
     next,
     nowMs,
     archive: join(root, 'closed'),
+    check: j => checkNothingUnderWay(j, nowMs),
     first: (j, f) => firstOfNext(j, f, nowMs, () => new Uint8Array(16)),
   })
 const verify = (folder: string, since?: string) =>
@@ -41,6 +45,7 @@ it('a log ends and the next begins: each names the other, the bridge goes on whe
   let b = await startBridge({ store: { ...store, runtime } })
   await b.send('POST', '/v1/opt-outs', { chargers: ['c1'] })
   const before = stateDigest(b.engine.state())
+  for (const key of [cosignedKey, 'audit.witness.0123abcd', 'ocpp.clock:1']) await b.engine.registry.set(key, 'of the old log')
   await b.api.close()
   await store.close()
   const kept = readFileSync(join(dir, 'audit.pub'), 'utf8')
@@ -63,6 +68,9 @@ it('a log ends and the next begins: each names the other, the bridge goes on whe
   expect(stateDigest(Object.assign(await recover(store.journal), { turn: 0, nowMs: 0 }))).not.toBe(before)
   b = await startBridge({ fleet: false, store: { ...store, runtime } })
   expect([...b.engine.state().optOuts.keys()]).toEqual([1])
+  // how far witnesses were with the old log says nothing of this one
+  expect([...b.engine.registry.keys('audit.')]).toEqual([])
+  expect(b.engine.registry.get('ocpp.clock:1')).toBe('of the old log')
   expect(b.engine.registry.chargerByExternalId('c3')).toBe(3)
   // it plans as before, over the same fleet and consents
   const feeder = b.engine.registry.resolve('feeder', 'BATH-11')![0]!
@@ -73,6 +81,16 @@ it('a log ends and the next begins: each names the other, the bridge goes on whe
   await b.seconds(5)
   expect(scheduleOf(b.engine.state().rows, b.engine.state().want[0]!)).toHaveLength(1)
   await b.api.close()
+  await store.close()
+  // the new log alone tells of its events: the fleet, the terms, what was committed before the draw; and it is decided again from its record
+  store = openStore({ dir, origin: next, runtime })
+  const facts = await factsOf(store.journal, 'x:y:new')
+  expect(facts).toMatchObject({ no: 0, fleet: { chargers: 10 }, programme: { id: 'evenings' }, members: { length: 6 } })
+  const kinds: string[] = []
+  for await (const { fact } of entries(store.journal, 0)) kinds.push(fact.kind)
+  expect(kinds.indexOf('keyCommitted')).toBeGreaterThan(0)
+  expect(kinds.indexOf('keyCommitted')).toBeLessThan(kinds.indexOf('signal'))
+  expect(await asItWas(store.journal)).toMatchObject({ differing: 0, differences: [] })
   await store.close()
   // a start in between, from the log alone
   store = openStore({ dir, origin: next, runtime })
@@ -86,10 +104,25 @@ it('not while an event is under way: its verdict belongs into the log that it be
   const { event, raw } = gridEvent(feeder.kind === 'node' ? feeder.node : -1, b.engine.now())
   await b.engine.bridge.submit(event, raw)
   await b.api.close()
+  const size = store.journal.size()
   await store.close()
   await expect(close(runtime.now())).rejects.toThrow('openadr2b:vtn:e1')
-  // and the bridge starts as before
+  // and the bridge starts as before, with a log that does not say that it has ended
   const again = openStore({ dir, origin, runtime })
+  expect(again.journal.size()).toBe(size)
   expect((await recover(again.journal)).events.size).toBe(1)
   await again.close()
+})
+it('not while somebody reads the file: the end of the log would stand where it is thrown away', async () => {
+  const store = openStore({ dir, origin, runtime })
+  const b = await startBridge({ store: { ...store, runtime } })
+  const reader = openReader(join(dir, databaseName))
+  reader.head()
+  await b.send('POST', '/v1/opt-outs', { chargers: ['c1'] })
+  await b.api.close()
+  await store.close()
+  await expect(close(runtime.now())).rejects.toMatchObject({ code: 'db-in-use' })
+  reader.close()
+  await close(runtime.now())
+  expect(await verify(dir)).toMatchObject({ exitCode: 0, json: { origin: next } })
 })

@@ -1,9 +1,11 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatSkey, generateSeed } from '../../../src/audit/note.ts'
 import type { Blob, Journal } from '../../../src/ports.ts'
+import { StoreError } from '../error.ts'
 import { backUp } from './backup.ts'
 import { databaseName, openDatabase, openReadOnly } from './db.ts'
+import { scrub } from './erase.ts'
 import { openJournal } from './journal.ts'
 import { type GivenSecrets, openKeys, readOrMake, readSigner } from './key.ts'
 import { nextNote } from './offline.ts'
@@ -20,7 +22,7 @@ export type Closed = { readonly archive: string; readonly final: FinalHead; read
  * Ends the log of a stopped bridge and begins the next, under another name and key. The old one gets a last entry that names the next, and moves to
  * `archive` with its evidence, without registry and readings, which go on with the bridge. `first` makes the first entry of the new log from what the old
  * one ended with: it names that, and holds the state. Killed at any moment, the bridge has the one log or the other, whole.
- * @throws StoreError as `openStore`, `backup-exists`
+ * @throws StoreError as `openStore`, `backup-exists`, `db-in-use`; what `check` throws
  */
 export async function closeAndBegin(options: {
   readonly dir: string
@@ -29,6 +31,8 @@ export async function closeAndBegin(options: {
   readonly nowMs: number
   readonly archive: string
   readonly secrets?: GivenSecrets | undefined
+  /** Throws where the log may not end now; nothing has been written then. */
+  readonly check: (journal: Journal) => Promise<void>
   readonly first: (journal: Journal, final: FinalHead) => Promise<First>
 }): Promise<Closed> {
   const { dir, origin, next, nowMs, archive, secrets } = options
@@ -42,6 +46,8 @@ export async function closeAndBegin(options: {
     settleRotation(db, dir)
     const { signer } = openKeys(dir, origin, false, secrets)
     const journal = openJournal(db, signer)
+    await options.check(journal)
+    if (!scrub(db)) throw inUse(dir)
     const made = readSigner(
       keyFile,
       readOrMake(keyFile, true, () => formatSkey(next, generateSeed())),
@@ -53,6 +59,8 @@ export async function closeAndBegin(options: {
   } finally {
     db.close()
   }
+  const wal = join(dir, `${databaseName}-wal`)
+  if (existsSync(wal) && statSync(wal).size > 0) throw inUse(dir)
   backUp(dir, archive, false)
   keepOnly(archive, table => logTables.includes(table))
   rmSync(draft, { recursive: true, force: true })
@@ -63,6 +71,8 @@ export async function closeAndBegin(options: {
   keepOnly(draft, table => table === 'migration' || !(logTables.includes(table) || table === 'snapshot'))
   const begun = openDatabase(draft)
   try {
+    // What was known of the old log: by it the next would look like an older copy to its witnesses.
+    begun.prepare("DELETE FROM setting WHERE key LIKE 'audit.%' OR key = 'engine.told'").run([])
     begun.prepare("INSERT INTO head VALUES (1, 0, '')").run([])
     const signer = readSigner(
       keyFile,
@@ -80,6 +90,9 @@ export async function closeAndBegin(options: {
   opened.close()
   return { archive, final, origin: next, vkey }
 }
+
+/** The end of the log may stand in the write-ahead log alone, which goes: so it must be in the file. */
+const inUse = (dir: string) => new StoreError('db-in-use', `somebody reads ${dir} (audit verify, a backup): wait until they are done`, dir)
 
 function keepOnly(folder: string, isKept: (table: string) => boolean): void {
   const db = openDatabase(folder)
