@@ -7,9 +7,10 @@ import { ownCommand, quoted } from './ownCommand.ts'
 export type Proof = {
   readonly checkpoint: string
   readonly log: { readonly ok: boolean; readonly lines: readonly string[] }
-  /** How to verify it without us, and how to make a report of its event. */
+  /** How to verify it without us, and how to make a report and an evidence pack of its event. */
   readonly command: string
   readonly report: string
+  readonly evidence: string
 }
 
 /** A demo has one event. */
@@ -29,11 +30,12 @@ export async function proofOf(dir: string, cwd: string): Promise<Proof> {
     log: { ok: answer.ok, lines: answer.lines },
     command: `${ownCommand(cwd)} audit verify ${quoted(db)} --key ${quoted(key)}`,
     report: `${ownCommand(cwd)} report ${EVENT} --db ${quoted(db)} --out ${quoted(join(dir, 'report'))}`,
+    evidence: `${ownCommand(cwd)} audit export ${EVENT} --db ${quoted(db)} --out ${quoted(join(dir, 'evidence.zip'))}`,
   }
 }
 
 /** Pure. */
-export const proofText = ({ checkpoint, log, command, report }: Proof): string[] => [
+export const proofText = ({ checkpoint, log, command, report, evidence }: Proof): string[] => [
   'Checkpoint of the log (keep it: a later log must extend it)',
   ...checkpoint
     .trimEnd()
@@ -46,4 +48,6 @@ export const proofText = ({ checkpoint, log, command, report }: Proof): string[]
   `  ${command}`,
   'A report of the event, to open in a browser:',
   `  ${report}`,
+  'Its evidence as one file, for somebody who does not trust you:',
+  `  ${evidence}`,
 ]

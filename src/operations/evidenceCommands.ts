@@ -1,4 +1,6 @@
 import { type ChargerNo, type Fact, outcomeKinds } from '../core/model.ts'
+import { chargersAt } from '../core/outage.ts'
+import { commandOf } from './evidenceEntries.ts'
 import { names, sha256Hex } from './evidenceFiles.ts'
 import { createMembers, isAbout, whyNoFleet } from './evidenceMembers.ts'
 import { type CheckLine, notPossible, ok, okUnless, type Pack, type Read, type Story, whyMissing } from './evidencePack.ts'
@@ -70,7 +72,8 @@ function follow(pack: Pack, story: Story): Tally & { gone: Read | undefined; noF
   const members = createMembers(story)
   const acts = new Set<ChargerNo>()
   const letGo = new Set<ChargerNo>()
-  const pending = new Map<ChargerNo, { seq: number; answered: boolean }>()
+  /** By `commandOf`; an answer may come when the next command is out already. */
+  const pending = new Map<number, { answered: boolean }>()
   const tally: Tally = { commands: 0, releases: 0, plans: 0, answers: {}, open: 0, wrong: [], twice: [] }
   let gone: Read | undefined
   let mayUse = new Set<ChargerNo>()
@@ -88,6 +91,12 @@ function follow(pack: Pack, story: Story): Tally & { gone: Read | undefined; noF
   for (const { answered } of pending.values()) if (!answered) tally.open++
   return { ...tally, gone, noFleet }
 
+  /** A box that takes one limit for all its chargers is limited through its first, for any of them. */
+  function mayLimit(charger: ChargerNo): boolean {
+    const fleet = members.fleet()
+    const others = fleet.limitsAtStation[charger] === 1 ? chargersAt(fleet, fleet.station[charger]!) : []
+    return [charger, ...others].some(i => mayUse.has(i))
+  }
   function planned(leaf: number, { schedules: { who, ends, because } }: Of<'planned'>) {
     let isOwn = false
     who.forEach((charger, k) => {
@@ -96,7 +105,7 @@ function follow(pack: Pack, story: Story): Tally & { gone: Read | undefined; noF
         isOwn = true
         acts.add(charger)
         letGo.delete(charger)
-        if (!noFleet && !mayUse.has(charger))
+        if (!noFleet && !mayLimit(charger))
           tally.wrong.push(`entry ${leaf} limits charger ${charger}, which is not under the event or may not be used`)
       } else if (acts.delete(charger)) letGo.add(charger)
     })
@@ -110,8 +119,9 @@ function follow(pack: Pack, story: Story): Tally & { gone: Read | undefined; noF
         tally.releases++
         letGo.delete(charger)
       }
-      if (pending.get(charger)?.answered === false) tally.open++
-      pending.set(charger, { seq: seq[k]!, answered: false })
+      const command = commandOf(charger, seq[k]!)
+      if (pending.get(command)?.answered === false) tally.open++
+      pending.set(command, { answered: false })
     })
     fitted.who.forEach((charger, k) => {
       const isOwn = fitted.because.subarray(k === 0 ? 0 : fitted.ends[k - 1]!, fitted.ends[k]!).includes(story.no)
@@ -121,8 +131,8 @@ function follow(pack: Pack, story: Story): Tally & { gone: Read | undefined; noF
   }
   function outcome(leaf: number, { who, seq, what }: Of<'outcome'>) {
     who.forEach((charger, k) => {
-      const command = pending.get(charger)
-      if (command === undefined || command.seq !== seq[k]) return
+      const command = pending.get(commandOf(charger, seq[k]!))
+      if (command === undefined) return
       if (command.answered) tally.twice.push(`entry ${leaf} answers command ${seq[k]} of charger ${charger} again`)
       command.answered = true
       const kind = outcomeKinds[what[k]!] ?? 'unknown'

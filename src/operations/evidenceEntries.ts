@@ -106,6 +106,9 @@ export function createPicker(wanted: string) {
     },
   }
 }
+/** Which command of a charger an answer is to: `seq` has 16 bits. */
+export const commandOf = (charger: ChargerNo, seq: number): number => charger * 65_536 + seq
+
 export const covers = ({ from, hashes }: Of<'keyCommitted'>, no: EventNo): boolean =>
   from !== undefined && hashes !== undefined && no >= from && no < from + hashes.length / 32
 
@@ -121,7 +124,7 @@ function createOwn(no: EventNo, event: GridEvent, began: Began) {
   const entries = new Map<number, Picked>()
   const acts = new Set<ChargerNo>()
   const letGo = new Set<ChargerNo>()
-  const pending = new Map<ChargerNo, number>()
+  const pending = new Set<number>()
   let drawnAt = 0
 
   function planned({ schedules: { who, ends, because } }: Of<'planned'>): boolean {
@@ -140,7 +143,7 @@ function createOwn(no: EventNo, event: GridEvent, began: Began) {
     let isOwn = false
     who.forEach((charger, k) => {
       if (!acts.has(charger) && !letGo.delete(charger)) return
-      pending.set(charger, seq[k]!)
+      pending.add(commandOf(charger, seq[k]!))
       isOwn = true
     })
     return isOwn
@@ -148,9 +151,7 @@ function createOwn(no: EventNo, event: GridEvent, began: Began) {
   function outcome({ who, seq }: Of<'outcome'>): boolean {
     let isOwn = false
     who.forEach((charger, k) => {
-      if (pending.get(charger) !== seq[k]) return
-      pending.delete(charger)
-      isOwn = true
+      if (pending.has(commandOf(charger, seq[k]!))) isOwn = true
     })
     return isOwn
   }

@@ -11,12 +11,13 @@ import { type Files, names, type SeedFile, sha256Hex, textOf } from '../../src/o
 import type { CheckLine } from '../../src/operations/evidencePack.ts'
 import { sourceOf } from '../../src/operations/evidencePacks.ts'
 import type { Journal } from '../../src/ports.ts'
+import { gridEvent as apiEvent, eve, startBridge } from '../api/bridge.ts'
 import { cancelled, gridEvent, type Stage, stage, start } from '../scenarios/stage.ts'
 
 /** The evidence of one event as a file: it convinces somebody who has it and the log's public key, and nothing in it can be changed unseen. */
 const [from, to] = [start + 3_600, start + 5_400]
 const signer = signerOf('memory.gridbridge.invalid/log', new Uint8Array(32).fill(7))
-const trust: Trust = { keys: [signer.verifier] }
+const trust = { keys: [signer.verifier] }
 const masterKey = new Uint8Array(32).fill(7)
 
 async function packOf(
@@ -29,8 +30,9 @@ async function packOf(
   const source = await sourceOf(journal, { seedKey: masterKey, cosigned, nowMs: nowS * 1000 })
   return (await evidenceFiles(source, event, { nowMs: nowS * 1000, version: '0', ...options }))!
 }
-const lines = (files: Files, by = trust): readonly CheckLine[] => checkPack(files, by).lines
-const resultsOf = (files: Files, by = trust): Record<string, string> => Object.fromEntries(lines(files, by).map(l => [l.what, l.result]))
+const lines = (files: Files, by: Trust = trust): readonly CheckLine[] => checkPack(files, by).lines
+const resultsOf = (files: Files, by: Trust = trust): Record<string, string> =>
+  Object.fromEntries(lines(files, by).map(l => [l.what, l.result]))
 const line = (files: Files, what: string): CheckLine | undefined => lines(files).find(l => l.what === what)
 const wrong = (files: Files): string[] => lines(files).flatMap(l => (l.result === 'failed' ? [l.what] : []))
 
@@ -283,6 +285,34 @@ describe('packs of other events', () => {
     const source = await sourceOf(o.journal, { seedKey: masterKey, cosigned: undefined, nowMs: o.now() * 1000 })
     expect([source.isOver(0), source.isOver(1), source.keyOf(1), source.keyOf(2)]).toEqual([true, false, undefined, undefined])
     expect([o.engine().seedKeyOf(0)?.length, o.engine().seedKeyOf(1), o.engine().seedKeyOf(2)]).toEqual([32, undefined, undefined])
+  })
+})
+
+describe('asked of a running bridge', () => {
+  it('is refused while the event is not over, then given, to whoever may read the log, each time on record', async () => {
+    const b = await startBridge({ programme: { startSpreadS: 60, endSpreadS: 0 } })
+    const [feeder] = b.engine.registry.resolve('feeder', 'BATH-11')!
+    const { event, raw } = apiEvent(feeder!.kind === 'node' ? feeder!.node : -1, b.engine.now(), {}, 60, 300)
+    await b.engine.bridge.submit(event, raw)
+    const url = `/v1/events/${encodeURIComponent(event.id)}/evidence`
+    expect((await b.get(url)).json()).toMatchObject({ status: 409, code: 'event-not-over' })
+    for (let i = 0; i < 12; i++) {
+      await b.seconds(60)
+      b.meter({ c0: 2000, c1: 2000, c2: 2000, c3: 2000 })
+    }
+    expect((await b.get(url, eve)).statusCode).toBe(403)
+    const answer = await b.get(url)
+    expect([answer.statusCode, answer.headers['content-type']]).toEqual([200, 'application/zip'])
+    expect(answer.headers['content-disposition']).toBe('attachment; filename="evidence-0.zip"')
+    const files = unpacked(answer.rawPayload) as Files
+    expect(wrong(files)).toEqual([])
+    expect(resultsOf(files)).toMatchObject({ seed: 'ok', 'random delays': 'ok', verdict: 'ok', message: 'ok' })
+    expect(Object.keys(files)).toContain('report/report.html')
+    expect(b.notes.map(n => n.what)).toEqual(expect.arrayContaining(['seedRevealed', 'evidenceExported']))
+    const bare = unpacked((await b.get(`${url}?raw=false`)).rawPayload) as Files
+    expect(Object.keys(bare).some(name => name.startsWith('signal/'))).toBe(false)
+    expect((await b.get('/v1/events/nobody/evidence')).statusCode).toBe(404)
+    await b.api.close()
   })
 })
 

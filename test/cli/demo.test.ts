@@ -30,6 +30,7 @@ const result: DemoResult = {
   log: { ok: true, lines: ['ok: 479 entries'] },
   command: 'gridbridge audit verify db --key key',
   report: 'gridbridge report 0 --db db --out report',
+  evidence: 'gridbridge audit export 0 --db db --out evidence.zip',
   dir: '/tmp/x',
   elapsedS: 80,
 }
@@ -67,6 +68,8 @@ Verify it yourself:
   gridbridge audit verify db --key key
 A report of the event, to open in a browser:
   gridbridge report 0 --db db --out report
+Its evidence as one file, for somebody who does not trust you:
+  gridbridge audit export 0 --db db --out evidence.zip
 `)
   })
   test('an unverifiable event has no ratio, never a number', () => {
