@@ -1,7 +1,7 @@
 import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, createMemoryStore } from '../../adapters/stores/memory/index.ts'
 import { encode } from '../../src/core/codec.ts'
-import type { Fact, Input, Readings, Second, Verification } from '../../src/core/model.ts'
+import type { Fact, Input, NodeNo, Readings, Second, Verification } from '../../src/core/model.ts'
 import { scheduleOf, UNKNOWN } from '../../src/core/rows.ts'
 import { digestOf, fromBytes } from '../../src/core/snapshot.ts'
 import { createEngine } from '../../src/engine.ts'
@@ -109,10 +109,20 @@ export async function replayedEvent({
     if (toS < endS) runtime.at('replay.meters', (toS + grid.stepS) * 1000, step)
   }
   runtime.at('replay.meters', (grid.fromS + Math.ceil((startMs / 1000 - grid.fromS) / grid.stepS) * grid.stepS) * 1000, step)
+  const rowsAt = new Map<NodeNo, number[]>()
+  who.forEach((i, r) => {
+    const station = event.facts.fleet.station[i]!
+    rowsAt.set(station, [...(rowsAt.get(station) ?? []), r])
+  })
+  const setLink = (station: NodeNo, isUp: boolean) => {
+    if (isUp) up.add(station)
+    else up.delete(station)
+    for (const r of rowsAt.get(station) ?? []) physics.link(r, isUp, runtime.now() / 1000)
+  }
   for (const { nowMs, inputs } of event.fed) {
     if (nowMs > endS * 1000) break
     await runtime.runUntil(Math.max(runtime.now(), nowMs))
-    for (const input of inputs) if (input.kind === 'link') input.stations.forEach((s, k) => (input.up[k] === 1 ? up.add(s) : up.delete(s)))
+    for (const input of inputs) if (input.kind === 'link') input.stations.forEach((station, k) => setLink(station, input.up[k] === 1))
     await engine.handle(...inputs.map((input): Input => changedInput(input, event.facts.event, changes)))
   }
   await runtime.runUntil(endS * 1000)

@@ -47,11 +47,11 @@ const hardDay: Scenario = {
     signal(2, 'a'),
     { kind: 'optOut', atMin: 6, charger: 4, startMin: 0, lengthMin: 60 },
     { kind: 'crash', atMin: 12, followedBy: 'nothing' },
-    signal(20, 'b', { class: 'emergency', startMin: 0, spreadS: 0, ask: { kind: 'off' } }),
+    signal(20, 'c', { class: 'emergency', startMin: 0, spreadS: 0, ask: { kind: 'off' } }),
     { kind: 'storm', atMin: 25 },
     { kind: 'crash', atMin: 30, followedBy: 'change' },
-    signal(40, 'c'),
-    signal(50, 'c', { revision: 2, cancelled: true }),
+    signal(40, 'b'),
+    signal(50, 'b', { revision: 2, cancelled: true }),
     { kind: 'blackout', atMin: 70, darkS: 300, apartS: 1 },
   ],
 }
@@ -208,6 +208,16 @@ describe('a recorded event with other parameters', () => {
     const modelledWh = (sum(same.asItWas.freeW, at(fromS), at(toS)) * grid.stepS) / 3600
     // these cars take less above 80 % of their battery; the model's do not
     expect(Math.abs(modelledWh / trueWh - 1)).toBeLessThan(0.1)
+  })
+  test('links fall as they fell, and boxes that then do as they like do so again', async () => {
+    const { fleet, ...rest } = evening('incidents: [{ at: "17:50", what: linksLost, forS: 900 }]')
+    const { world } = await play({ ...rest, fleet: { ...fleet, kinds: fleet.kinds.map(k => ({ ...k, onLinkLoss: 'resumes' as const })) } })
+    const w = (await whatIf(world, 'sim:dso:peak', []))!
+    const at = (minute: number) => Math.floor((w.fromS + 60 * minute - w.grid.fromS) / w.grid.stepS)
+    const load = loadOf(w.asItWas)
+    expect(load[at(25)]! / load[at(15)]!).toBeGreaterThan(1.2)
+    expect(load[at(45)]!).toBeLessThan(load[at(25)]!)
+    expect(w.fit.maeW).toBeLessThan(0.1 * w.fit.meanLoadW)
   })
   test('its error where nobody was limited is known', () => {
     expect(same.placebo).toMatchObject({ windows: expect.any(Number), lengthS: expect.any(Number), chargers: 40 })
