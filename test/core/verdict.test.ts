@@ -5,10 +5,12 @@ import type { Input, Programme, Readings } from '../../src/core/model.ts'
 import { fromBytes, stateDigest, toBytes } from '../../src/core/snapshot.ts'
 import type { EventState } from '../../src/core/state.ts'
 import { dayText, parseDay } from '../../src/core/verify/calendar.ts'
+import { floored, totalWh } from '../../src/core/verify/floors.ts'
 import { dayReasons } from '../../src/core/verify/historic.ts'
 import { pinnedFor } from '../../src/core/verify/pinned.ts'
 import type { History, Metered, Verified } from '../../src/core/verify/record.ts'
 import { recomputed } from '../../src/core/verify/revision.ts'
+import { loadOf } from '../../src/core/verify/settlement.ts'
 import { at, bed, during, fleetOfN, one } from './bed.ts'
 
 /** A verdict by a ruleset with history, within what the meters can tell. Days and figures of VERIFICATION.md 1.8 (a), in Wh. */
@@ -127,6 +129,21 @@ describe('a verdict by a ruleset with history', () => {
     const { v } = verified({ ruleset: 'elexon-bl01' }, { history: historyOf(2, { '2024-02-14': 1_000, '2024-02-15': eventDay() }) })
     expect(v).toMatchObject({ deliveredWh: 0, unsettleable: 'baseline', baseline: { insufficient: 2 } })
     expect(v.baselineWh).toBe(v.actualWh)
+  })
+  test('of whom there is no baseline nothing is said: what it drew is no delivery, and what was settled is what the verdict says', () => {
+    const h = historyOf(2, { ...flat, '2024-02-15': eventDay() })
+    const own = h.who.map((charger, k) => (charger === 1 && dayText(h.day[k]!) < '2024-02-14' ? 0 : 1))
+    const kept = Array.from(h.who.keys()).filter(k => own[k] === 1)
+    const history = {
+      who: Uint32Array.from(kept, k => h.who[k]!),
+      day: Int32Array.from(kept, k => h.day[k]!),
+      slots: 48,
+      milliWh: Int32Array.from(kept.flatMap(k => [...h.milliWh.subarray(k * 48, k * 48 + 48)])),
+    }
+    const { v, fact } = verified({ ruleset: 'mid-8-in-10' }, { history })
+    expect(v).toMatchObject({ deliveredWh: expect.closeTo(2 * 775), actualWh: expect.closeTo(4 * 300), baseline: { insufficient: 1 } })
+    const load = loadOf(fact)!
+    expect(totalWh(floored(load, new Uint8Array(2), 1).none)).toBeCloseTo(v.deliveredWh)
   })
   test('a published profile stands for the fleet where the buyer says so', () => {
     const { v } = verified({ ruleset: 'fixed-reference', profileWh: new Array(48).fill(415) }, {})

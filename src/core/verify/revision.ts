@@ -39,7 +39,7 @@ export function keptOf({ who, terms, energy, marks, verification }: Verified, sa
 function deliveredOf({ baselineWh, actualWh }: NonNullable<Verified['energy']>, row: number, periods: number): number {
   let wh = 0
   for (let cell = row * periods; cell < (row + 1) * periods; cell++)
-    if (!Number.isNaN(actualWh[cell]!)) wh += (Number.isNaN(baselineWh[cell]!) ? 0 : baselineWh[cell]!) - actualWh[cell]!
+    if (!Number.isNaN(actualWh[cell]! - baselineWh[cell]!)) wh += baselineWh[cell]! - actualWh[cell]!
   return wh
 }
 

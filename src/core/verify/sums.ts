@@ -62,6 +62,7 @@ export function periodColumns(terms: VerdictTerms, periods: Periods, energy: Ene
   const rows = energy.meanW.length
   const column = () => new Float64Array(count)
   const out = { askedWh: column(), baselineWh: column(), actualWh: column(), deliveredWh: column(), ratio: column() }
+  const unpairedWh = column()
   const ofAll = terms.asks.kind.some(kind => kind !== askCode.each)
   for (let r = 0; r < rows; r++) {
     const limits = ofAll ? [] : limitsAt(terms, r)
@@ -69,12 +70,14 @@ export function periodColumns(terms: VerdictTerms, periods: Periods, energy: Ene
       const [b, a] = [energy.baselineWh[r * count + t]!, energy.actualWh[r * count + t]!]
       if (!Number.isNaN(b) && !Number.isNaN(a)) out.baselineWh[t]! += b
       if (!Number.isNaN(a)) out.actualWh[t]! += a
+      // drawn by somebody of whom there is no baseline: under a cap it counts, but it is no delivery, of either sign
+      if (Number.isNaN(b) && !Number.isNaN(a)) unpairedWh[t]! += a
       if (!Number.isNaN(b)) out.askedWh[t]! += askedOfOneWh(limits, b / periods.hours[t]!, stretchOf(periods, t))
     }
   }
   for (let t = 0; t < count; t++) {
     if (ofAll) out.askedWh[t] = askedOfAllWh(terms.asks, stretchOf(periods, t), out.baselineWh[t]! / periods.hours[t]!)
-    out.deliveredWh[t] = out.baselineWh[t]! - out.actualWh[t]!
+    out.deliveredWh[t] = out.baselineWh[t]! - (out.actualWh[t]! - unpairedWh[t]!)
     out.ratio[t] = out.askedWh[t]! > 0 ? out.deliveredWh[t]! / out.askedWh[t]! : Number.NaN
   }
   return { startS: periods.startS, endS: periods.endS, ...out }
@@ -101,9 +104,10 @@ export function sumsOf({
   askedWh,
   baselineWh,
   actualWh,
+  deliveredWh,
 }: PeriodColumns): Pick<Verification, 'askedWh' | 'baselineWh' | 'actualWh' | 'deliveredWh'> {
-  const [baseline, actual] = [sumBy(baselineWh, x => x), sumBy(actualWh, x => x)]
-  return { askedWh: sumBy(askedWh, x => x), baselineWh: baseline, actualWh: actual, deliveredWh: baseline - actual }
+  const sum = (column: Float64Array): number => sumBy(column, x => x)
+  return { askedWh: sum(askedWh), baselineWh: sum(baselineWh), actualWh: sum(actualWh), deliveredWh: sum(deliveredWh) }
 }
 
 /** Of those who drew, or had to come down. */
