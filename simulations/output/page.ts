@@ -1,21 +1,19 @@
-import { type Chart, ended, gapped, type Line } from '../../src/report/chart.ts'
+import type { Chart } from '../../src/report/chart.ts'
 import { type Html, html } from '../../src/report/escape.ts'
 import { figure } from '../../src/report/sections.ts'
 import { type ChartLibrary, pageOf } from '../../src/report/shell.ts'
 import { facts, table } from '../../src/report/table.ts'
-import { createTimes, durationText, type Times } from '../../src/report/times.ts'
+import { durationText, type Times } from '../../src/report/times.ts'
 import { percent, wattHours, watts } from '../../src/report/words.ts'
-import { nodeIndex, placeOf } from '../scenario/places.ts'
 import { quantile } from '../scenario/statistics.ts'
+import { chartOf, columnLine, isLong, key, tableOf, timesOf } from './charts.ts'
 import { figureText } from './junit.ts'
 import type { Run } from './run.ts'
-import { eventSteps } from './series.ts'
 import { stripFigure, stripScript, stripStyle } from './strip.ts'
+import { viewChart, viewSection, viewsOf } from './views.ts'
 
 /** Rows of the table of drivers; all of them are in sessions.parquet. */
 const MOST_DRIVERS = 50
-/** Rows of a chart's table. */
-const TABLE_STEP = 15
 
 /** A run on one page that needs nothing else. Nothing of the machine or of the day on which it was made is in it: the same run is the same page. */
 export function runPage(run: Run, library: ChartLibrary): string {
@@ -48,13 +46,6 @@ export function runPage(run: Run, library: ChartLibrary): string {
   })
 }
 
-/** With the date where a run has more than one. */
-function timesOf({ built }: Run['played']): Times {
-  const times = createTimes(built.zone)
-  return isLong(built) ? { ...times, clock: times.full } : times
-}
-const isLong = ({ startS, endS }: Run['played']['built']): boolean => endS - startS > 86_400
-
 function headline({ manifest, figures: f, thresholds, played }: Run, times: Times): Html {
   const { scenario, built } = played
   const failed = thresholds.filter(t => !t.holds)
@@ -80,42 +71,6 @@ ${facts([
 }
 const orNull = (x: number | undefined): number | null => (x === undefined || !Number.isFinite(x) ? null : x)
 
-const columnLine = (label: string, color: string, values: ArrayLike<number>, more: Partial<Line> = {}): Line => ({
-  label,
-  color,
-  values: ended(gapped(values)),
-  ...more,
-})
-function chartOf({ played }: Run, unit: Chart['unit'], lines: readonly Line[]): Chart {
-  const { startS, stepS, loadW } = played.recorded
-  const atS = Array.from({ length: loadW.length + 1 }, (_, k) => startS + k * stepS)
-  return { unit, atS, lines, band: null, shades: shadesOf(played.events), zone: played.built.zone }
-}
-const shadesOf = (events: Run['played']['events']): Chart['shades'] =>
-  events.filter(e => e.toS > e.fromS).map(e => [e.fromS, e.toS] as const)
-
-const key = (entries: readonly (readonly [text: string, color: string, kind?: 'dash' | 'dot'])[]): Html =>
-  html`<ul class="key">${entries.map(([text, color, kind]) => html`<li><span${kind ? html` class="${kind}"` : null} style="color:var(--${color})"></span>${text}</li>`)}<li><span class="band" style="background:var(--shade)"></span>an event</li></ul>`
-type Shown = readonly [title: string, values: ArrayLike<number>, said: (x: number) => string]
-/** @param span minutes of the run */
-function tableOf(
-  { played }: Run,
-  times: Times,
-  caption: string,
-  columns: readonly Shown[],
-  span?: { readonly from: number; readonly to: number },
-): Html {
-  const { startS, stepS, loadW } = played.recorded
-  const { from, to } = span ?? { from: 0, to: loadW.length }
-  const every = TABLE_STEP * Math.ceil((to - from) / (TABLE_STEP * 200))
-  const rows = []
-  for (let k = from; k < to; k += every)
-    rows.push([
-      times.clock((startS + stepS * k) * 1000),
-      ...columns.map(([, values, said]) => (Number.isFinite(values[k]) ? said(values[k]!) : '–')),
-    ])
-  return table(`${caption}, a minute of every ${every}`, [['Time'], ...columns.map(([title]) => [title, 'n'] as const)], rows)
-}
 const at = (times: Times, { startS, stepS }: Run['played']['recorded'], k: number): Html => times.clock((startS + stepS * k) * 1000)
 const indexOfMost = (values: ArrayLike<number>): number => {
   let most = 0
@@ -145,100 +100,6 @@ ${figure(
     ['Load', recorded.loadW, watts],
     ['Without limits', freeW, watts],
   ]),
-)}</section>`
-}
-
-/** What is looked at closely: each place where something is asked, in a run of days each event by itself. Minutes [from, to) of the run. */
-type View = {
-  readonly id: string
-  readonly place: string
-  readonly events: Run['played']['events']
-  readonly from: number
-  readonly to: number
-}
-const MOST_VIEWS = 8
-/** Before and after an event, minutes. */
-const [BEFORE, AFTER] = [120, 240]
-function viewsOf(played: Run['played']): View[] {
-  const { recorded, built, scenario } = played
-  const minutes = recorded.loadW.length
-  const seen = played.events.filter(e => e.toS > e.fromS && nodeIndex(played, placeOf(scenario, e.id)) >= 0)
-  const of = (k: number, events: typeof seen, from: number, to: number): View => ({
-    ...{ id: `place${k}`, place: placeOf(scenario, events[0]!.id), events },
-    ...{ from: Math.max(0, from), to: Math.min(minutes, to) },
-  })
-  const minute = (s: number) => Math.floor((s - recorded.startS) / recorded.stepS)
-  if (isLong(built)) return seen.slice(0, MOST_VIEWS).map((e, k) => of(k, [e], minute(e.fromS) - BEFORE, minute(e.toS) + AFTER))
-  const places = [...new Set(seen.map(e => placeOf(scenario, e.id)))].slice(0, MOST_VIEWS)
-  return places.map((place, k) =>
-    of(
-      k,
-      seen.filter(e => placeOf(scenario, e.id) === place),
-      0,
-      minutes,
-    ),
-  )
-}
-
-/** The first two lines are the ends of the band in which the meters see the load. */
-function viewChart(run: Run, { place, events, from, to }: View): Chart {
-  const { played } = run
-  const k = nodeIndex(played, place)
-  const { targetW, baselineW, lowW, highW } = eventSteps(run, place)
-  const ratingW = played.scenario.overloads.find(o => o.place === place)?.ratingW
-  const node = played.recorded.nodes[k]!
-  const line = (label: string, color: string, values: readonly number[] | Float64Array, more: Partial<Line> = {}): Line =>
-    columnLine(label, color, values.slice(from, to), more)
-  const chart = chartOf(run, 'W', [
-    line('Upper end of the error', 'none', highW, { width: 0 }),
-    line('Lower end of the error', 'none', lowW, { width: 0 }),
-    line('Without limits', 'soft', played.freeNodeW[k]!, { dash: [2, 3], width: 1 }),
-    line('Baseline', 'baseline', baselineW, { dash: [8, 5] }),
-    line('Target', 'target', targetW, { dash: [2, 4] }),
-    ...(ratingW === undefined
-      ? []
-      : [
-          line(
-            'Rating, less other load',
-            'bad',
-            node.backgroundW.map(w => ratingW - w),
-            { width: 1 },
-          ),
-        ]),
-    line('Load', 'actual', node.loadW),
-  ])
-  return { ...chart, atS: chart.atS.slice(from, to + 1), shades: shadesOf(events), band: [0, 1] }
-}
-function viewSection(run: Run, { id, place, events, from, to }: View, times: Times): Html {
-  const { played } = run
-  const k = nodeIndex(played, place)
-  const { targetW, baselineW } = eventSteps(run, place)
-  const { loadW } = played.recorded.nodes[k]!
-  const names = events.map(e => e.id).join(', ')
-  const summary = html`${place === 'all' ? 'All chargers' : `The chargers of ${place}`} in ${names}. The baseline is that of the verdict's ruleset, by the meters; what would have been without limits only a simulation knows. The band is where the meters see the load, within their accuracy.`
-  return html`<section><h2>${names}: load against target and baseline</h2>
-${figure(
-  id,
-  summary,
-  key([
-    ['load', 'actual'],
-    ['target', 'target', 'dot'],
-    ['baseline', 'baseline', 'dash'],
-    ['the same cars limited by nobody', 'soft', 'dot'],
-  ]),
-  tableOf(
-    run,
-    times,
-    `Load of ${place}`,
-    [
-      ['Load', loadW, watts],
-      ['Target', targetW, watts],
-      ['Baseline', baselineW, watts],
-      ['Without limits', played.freeNodeW[k]!, watts],
-    ],
-    { from, to },
-  ),
-  { isBanded: true },
 )}</section>`
 }
 
