@@ -127,7 +127,7 @@ function loadFigures({ grid, fromS, toS, modelFromS, freeW }: Measures, w: Float
     if (!Number.isNaN(w[k]!) && !Number.isNaN(freeW[k]!)) cutWh += ((freeW[k]! - w[k]!) * grid.stepS) / 3600
   const steps = Math.max(1, Math.round(60 / grid.stepS))
   let rampW = 0
-  for (let k = at(modelFromS); k < w.length; k++) rampW = Math.max(rampW, Math.abs(w[k]! - w[k - steps]!) || 0)
+  for (let k = at(modelFromS) + steps; k < w.length; k++) rampW = Math.max(rampW, Math.abs(w[k]! - w[k - steps]!) || 0)
   return {
     beforeW: meanW(known(w, at(modelFromS - 300), at(modelFromS))),
     duringW: meanW(during),
