@@ -88,8 +88,8 @@ export const script = `
   const all = () => boxes.forEach(draw)
   all()
   const widths = new Map(boxes.map(b => [b, b.clientWidth]))
-  // later: drawing here would be another change of size within the same one
-  const seen = new ResizeObserver(entries => setTimeout(() => {
+  // in the next frame: drawing here would be another change of size within the same one
+  const seen = new ResizeObserver(entries => requestAnimationFrame(() => {
     for (const { target } of entries) if (widths.get(target) !== target.clientWidth) { widths.set(target, target.clientWidth); draw(target) }
   }))
   boxes.forEach(b => seen.observe(b))
