@@ -4,11 +4,11 @@ import type { EventNo, Fact, Input, Instant, Readings } from '../core/model.ts'
 import { type EventState, ownLastS, type State } from '../core/state.ts'
 import { accuracyOf, UNKNOWN_ACCURACY } from '../core/verify/accuracy.ts'
 import { isInEvent, rulesetOf } from '../core/verify/eventDays.ts'
-import { looksAfterS } from '../core/verify/historic.ts'
+import { looksAfterS, looksBeforeS } from '../core/verify/historic.ts'
 import { readingsTree } from '../core/verify/readingsRoot.ts'
 import { METER_BEFORE, type MeterErrors, type VerdictTerms } from '../core/verify/record.ts'
 import { rulesOf } from '../core/verify/terms.ts'
-import { askedWindow, baselineWindow, settledWindow } from '../core/verify/window.ts'
+import { askedWindow, baselineWindow, settledWindow, type Window } from '../core/verify/window.ts'
 import type { Meters, Registry, Runtime } from '../ports.ts'
 import { createHistoryReader, eventDayIn } from './verifyingHistory.ts'
 
@@ -61,8 +61,8 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
     const before = late.size
     for (const e of state().events.values()) {
       if (!e.kept || late.has(e.no) || e.kept.untilS * 1000 <= runtime.now()) continue
-      const { window } = e.kept.terms
-      const [a, z] = [Math.min(window.fromS, window.baselineFromS) * 1000, window.toS * 1000]
+      const { fromS, toS } = looksAt(e.kept.terms)
+      const [a, z] = [fromS * 1000, toS * 1000]
       for (let k = 0; k < charger.length && !late.has(e.no); k++)
         if (fromMs[k]! < z && toMs[k]! > a && isOf(e.kept.who, charger[k]!)) late.set(e.no, runtime.now() + options.reviseAfterMs)
     }
@@ -76,7 +76,7 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
   }
   function limit(): void {
     untilMs = 0
-    for (const e of state().events.values()) if (e.kept) untilMs = Math.max(untilMs, e.kept.terms.window.toS * 1000)
+    for (const e of state().events.values()) if (e.kept) untilMs = Math.max(untilMs, looksAt(e.kept.terms).toS * 1000)
   }
 
   async function inputs(nowMs: Instant): Promise<Input[]> {
@@ -176,6 +176,12 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
       for (const no of late.keys()) if (!state().events.get(no)?.kept) late.delete(no)
     },
   }
+}
+/** Readings of this time bear on a verdict: the event's own, and what moves its baseline on its day. Of the days before it the last look tells. */
+function looksAt({ window: w, ruleset: ref, rules }: VerdictTerms): Window {
+  const ruleset = ref.id === METER_BEFORE.id ? undefined : rulesetOf(ref)
+  const fromS = Math.min(w.fromS, w.baselineFromS)
+  return ruleset ? { fromS: fromS - looksBeforeS(ruleset) - rules.periodS, toS: w.toS + looksAfterS(ruleset) } : { fromS, toS: w.toS }
 }
 const withSome = (meters: MeterErrors): { meters?: MeterErrors } => (meters.who.length > 0 ? { meters } : {})
 

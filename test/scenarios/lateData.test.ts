@@ -94,6 +94,18 @@ describe('readings that come a day late', () => {
       if (charger !== 3) expect(deliveredOf(all[1]!.verified, charger)).toBe(deliveredOf(all[0]!.verified, charger))
     await s.transcript()
   })
+  test('and that are of the hours before the event, by which its ruleset moves the baseline, make one as well', async () => {
+    const s = await untilLate({ verification: { ruleset: 'elexon-bl01' } })
+    const slot = Math.floor((from - 3 * 3_600) / 1_800) * 1_800
+    s.engine().sink.readings(
+      columns(
+        minutes(3, slot, slot + 1_800, () => ({ powerW: 7_000 })),
+        quality.late,
+      ),
+    )
+    await s.until(to + DAY_S + 7_200)
+    expect(s.engine().state().events.get(0)!.verification).toMatchObject({ verdictRevision: 2, changed: { chargers: 1 } })
+  })
   test('are found after a crash, and after a restart in between', async () => {
     const s = await untilLate()
     s.engine().sink.readings(columns(lateOnes, quality.late))

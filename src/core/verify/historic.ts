@@ -46,6 +46,9 @@ export const ownSlots = (ruleset: Ruleset, event: EventSlots, perDay: number): R
 export const looksAfterS = (ruleset: Ruleset): number =>
   Math.max(0, ...windowsOf(ruleset).map(w => (w.from === 'end' ? 60 * (w.offsetMin + w.minutes) : 0)))
 
+/** How long before the event's first slot that begins, S. */
+export const looksBeforeS = (ruleset: Ruleset): number => Math.max(0, ...windowsOf(ruleset).map(w => -60 * w.offsetMin))
+
 /** Baselines by a ruleset of `baseline/`, from the days before; a ruleset that nobody knows any more has none. */
 export function historicBaselines(who: Uint32Array, terms: VerdictTerms, periods: Periods, history: History | undefined): Baselines {
   const count = periods.hours.length
