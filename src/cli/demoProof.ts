@@ -48,6 +48,6 @@ export const proofText = ({ checkpoint, log, command, report, evidence }: Proof)
   `  ${command}`,
   'A report of the event, to open in a browser:',
   `  ${report}`,
-  'Its evidence as one file, for somebody who does not trust you:',
+  'Its evidence as one file, for somebody who does not trust you, once its announced end is past:',
   `  ${evidence}`,
 ]

@@ -1,8 +1,15 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createMemoryJournal, createMemoryStore } from '../../adapters/stores/memory/index.ts'
 import { atOnce } from '../../src/audit/crypto.ts'
 import { type Cosigner, cosignerOf, signerOf } from '../../src/audit/note.ts'
 import { policyOf } from '../../src/audit/policy.ts'
+import { verify } from '../../src/cli/audit.ts'
+import { exportEvidence } from '../../src/cli/auditExport.ts'
+import { createClient } from '../../src/cli/client.ts'
 import { blobsOf, decode, encode, SALT } from '../../src/core/codec.ts'
 import type { Fact, HashHex } from '../../src/core/model.ts'
 import { type EvidenceOptions, evidenceFiles, evidenceZip } from '../../src/operations/evidence.ts'
@@ -11,7 +18,7 @@ import { type Files, names, type SeedFile, sha256Hex, textOf } from '../../src/o
 import type { CheckLine } from '../../src/operations/evidencePack.ts'
 import { sourceOf } from '../../src/operations/evidencePacks.ts'
 import type { Journal } from '../../src/ports.ts'
-import { gridEvent as apiEvent, eve, startBridge } from '../api/bridge.ts'
+import { gridEvent as apiEvent, eve, startBridge, tokens } from '../api/bridge.ts'
 import { cancelled, gridEvent, type Stage, stage, start } from '../scenarios/stage.ts'
 
 /** The evidence of one event as a file: it convinces somebody who has it and the log's public key, and nothing in it can be changed unseen. */
@@ -312,6 +319,27 @@ describe('asked of a running bridge', () => {
     const bare = unpacked((await b.get(`${url}?raw=false`)).rawPayload) as Files
     expect(Object.keys(bare).some(name => name.startsWith('signal/'))).toBe(false)
     expect((await b.get('/v1/events/nobody/evidence')).statusCode).toBe(404)
+
+    const cwd = mkdtempSync(join(tmpdir(), 'gridbridge-'))
+    const said: string[] = []
+    await b.api.listen({ port: 0, host: '127.0.0.1' })
+    const { port } = b.api.server.address() as AddressInfo
+    const context = (options: object) =>
+      ({
+        cwd,
+        options,
+        env: {},
+        out: { result: (_: unknown, text: string) => said.push(text) },
+        client: async () => createClient({ url: `http://127.0.0.1:${port}`, token: tokens[0]!.token, from: 'a test' }),
+      }) as unknown as Parameters<typeof exportEvidence>[0]
+    writeFileSync(join(cwd, 'audit.pub'), `${signer.verifier.vkey}\n`)
+    await exportEvidence(context({}), event.id)
+    expect(await verify(context({ key: 'audit.pub' }), 'evidence-0.zip')).toBe(0)
+    expect(said.at(-1)).toMatch(/^verdict: ok: /m)
+    writeFileSync(join(cwd, 'half.zip'), readFileSync(join(cwd, 'evidence-0.zip')).subarray(0, 9_000))
+    expect(await verify(context({ key: 'audit.pub' }), 'half.zip')).toBe(3)
+    expect(said.at(-1)).toMatch(/^pack: FAILED: this is not a whole zip file/)
+    rmSync(cwd, { recursive: true })
     await b.api.close()
   })
 })

@@ -68,7 +68,7 @@ Verify it yourself:
   gridbridge audit verify db --key key
 A report of the event, to open in a browser:
   gridbridge report 0 --db db --out report
-Its evidence as one file, for somebody who does not trust you:
+Its evidence as one file, for somebody who does not trust you, once its announced end is past:
   gridbridge audit export 0 --db db --out evidence.zip
 `)
   })
