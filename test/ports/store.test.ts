@@ -78,6 +78,12 @@ describe('refuses to start on doubt', () => {
     rmSync(join(dir, name))
     expect(await refusal()).toMatchObject({ code: 'key-missing', path: join(dir, name) })
   })
+  it('a log that is gone while its key is there: it is restored, never begun a second time', async () => {
+    await written()
+    rmSync(join(dir, databaseName))
+    expect(await refusal()).toMatchObject({ code: 'db-missing', path: join(dir, databaseName) })
+    expect(existsSync(join(dir, databaseName))).toBe(false)
+  })
   it('a key that is no key, or one of another log', async () => {
     await written()
     const path = join(dir, signingKeyName)

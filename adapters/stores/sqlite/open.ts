@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Signer } from '../../../src/audit/note.ts'
 import type { Journal, Registry, Runtime, Witnesses } from '../../../src/ports.ts'
-import { type Db, openDatabase } from './db.ts'
+import { StoreError } from '../error.ts'
+import { type Db, databaseName, openDatabase } from './db.ts'
 import { type Scrubbed, scrubTexts } from './erase.ts'
 import { openJournal } from './journal.ts'
-import { type GivenSecrets, openKeys } from './key.ts'
+import { type GivenSecrets, openKeys, publicKeyName } from './key.ts'
 import { openMeters, type SqliteMeters } from './meters.ts'
 import { openRegistry } from './registry.ts'
 import { settleRotation } from './rotate.ts'
@@ -34,6 +37,7 @@ export function openStore(options: {
   readonly runtime: Pick<Runtime, 'now' | 'at'>
   readonly secrets?: GivenSecrets | undefined
 }): SqliteStore {
+  refuseLost(options.dir)
   const db = openDatabase(options.dir)
   try {
     if (options.secrets?.signing === undefined) settleRotation(db, options.dir)
@@ -69,6 +73,17 @@ function ratedW(registry: Registry, charger: number): number {
   return capabilities ? capabilities.maxA * capabilities.phases * capabilities.voltageV : MOST_W
 }
 const MOST_W = 1_000_000
+
+/**
+ * Where the public key is, there was a log: the database comes first. One that is gone is restored, never begun anew, or the same key would sign
+ * other checkpoints of the same sizes.
+ */
+function refuseLost(dir: string): void {
+  const path = join(dir, databaseName)
+  if (existsSync(path) || !existsSync(join(dir, publicKeyName))) return
+  const why = `${dir} has the key of a log, but no ${databaseName}: restore it; a new log needs a folder of its own`
+  throw new StoreError('db-missing', why, path)
+}
 
 /** Only a log without entries may get a new key. */
 const isNew = (db: Db): boolean => db.prepare('SELECT 1 FROM entry LIMIT 1').get([]) === undefined
