@@ -61,7 +61,6 @@ export async function eraseSubject(
     return done({ ...nothing, applied: apply, subject: 'token', names: 1, isGone, hint: hintOf(apply, isGone) })
   }
   const box: Box = { ...found.value, names: [...found.value.names, ...also] }
-  const { blobs, reviews } = await evidenceAbout(engine, box, breathe)
   const settings = settingsOf(engine, box)
   const counts = {
     subject: 'box',
@@ -71,16 +70,21 @@ export async function eraseSubject(
     settings: settings.length,
   } as const
   const readings = (await engine.meters.range(Uint32Array.from(box.chargers), 0, engine.now() + 86_400_000)).charger.length
-  if (!apply) return done({ ...nothing, ...counts, blobs: blobs.length, readings, hint: hintOf(false, true) })
-
+  if (!apply) {
+    const { blobs } = await evidenceAbout(engine, box, breathe)
+    return done({ ...nothing, ...counts, blobs: blobs.length, readings, hint: hintOf(false, true) })
+  }
   const released = await release(registry.station(box.station)!.identity, by)
   const notUndone = released.ok ? released.value.failed : []
   engine.chargers.forget?.(box.station)
+  // only now, so that what it said until its end is found too
+  const { blobs, reviews } = await evidenceAbout(engine, box, breathe)
   await record(engine, box, blobs, reviews, by)
   await engine.journal.forget(blobs, reviews.length > 0)
   await engine.meters.erase(Uint32Array.from(box.chargers))
   await forgetNames(engine, box)
-  // what was still on its way when the link ended
+  // where it has come back meanwhile under its old name; and what was still on its way when the link ended
+  engine.chargers.forget?.(box.station)
   await engine.meters.erase(Uint32Array.from(box.chargers))
   const { isGone } = await scrub(searchable(box.names, engine))
   return done({ ...nothing, ...counts, applied: true, blobs: blobs.length, readings, isGone, notUndone, hint: hintOf(true, isGone) })

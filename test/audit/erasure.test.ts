@@ -168,6 +168,20 @@ describe('a person is erased', () => {
     expect((await b.engine.meters.range(Uint32Array.of(no), 0, startMs * 2)).charger).toHaveLength(0)
     expect((await b.engine.meters.range(Uint32Array.of(no + 1), 0, startMs * 2)).charger.length).toBeGreaterThan(0)
   })
+  it('what the box says until its end is found too, and it is cut off a second time where it came back under its old name', async () => {
+    const forgotten: (string | undefined)[] = []
+    const station = b.engine.registry.stationByIdentity(home.identity)!.no
+    b.link.forget = no => void forgotten.push(b.engine.registry.station(no)?.identity)
+    const { release } = b.link
+    b.link.release = async no => {
+      await b.engine.bridge.note('ocpp', { station, detail: `goodbye of ${home.identity}` })
+      return release(no)
+    }
+    const answer = await b.send('POST', `/v1/subjects/${home.id}/erasure`, { apply: true })
+    expect(answer.json()).toMatchObject({ applied: true, isGone: true })
+    expect(found('goodbye of')).toEqual([])
+    expect(forgotten).toEqual([home.identity, `erased-${station}`])
+  })
   it('the bridge recovers from what is left: the same state, the numbers still taken, and the box is let in no more', async () => {
     await aDay()
     await b.send('POST', `/v1/subjects/${home.id}/erasure`, { apply: true, also: ['Jane Smith'] })
