@@ -18,7 +18,7 @@ const ALWAYS_BLOB = new Set(['seed', 'raw', 'powerW', 'registerWh', 'readings', 
 const SECRET = new Set(['startRank', 'endRank', 'fromS', 'toS'])
 
 /** What people and boxes say in their own words, in the `about` of a note: it may name somebody. Words that we choose (codes, numbers) stay in the leaf. */
-const FREE_TEXT = new Set(['note', 'text', 'detail', 'why', 'error', 'message', 'reviewer'])
+export const FREE_TEXT = new Set(['note', 'text', 'detail', 'why', 'error', 'message', 'reviewer'])
 const TEXT = 'text'
 
 /** What lies within evidence is evidence as a whole: readings expire with all their columns. */

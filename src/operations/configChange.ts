@@ -14,8 +14,9 @@ const NAMED = 20
 export async function recordConfig(engine: Engine, settings: readonly Setting[], secretsDigest: string): Promise<void> {
   const now = new Map([...settings.map(s => [s.path, JSON.stringify(s.value)] as const), ['(secrets)', secretsDigest] as const])
   const text = JSON.stringify([...now])
-  const before = new Map(read(engine.registry.get(KEY)))
-  if (text === engine.registry.get(KEY)) return
+  const kept = engine.registry.get(KEY)
+  if (text === kept) return
+  const before = new Map(read(kept))
   const names = [...new Set([...before.keys(), ...now.keys()])].filter(path => before.get(path) !== now.get(path)).sort()
   const raw = Buffer.from(
     JSON.stringify(names.map(path => ({ path, before: before.get(path) ?? null, now: now.get(path) ?? null }))),

@@ -154,8 +154,10 @@ export function createCosigning({ engine, policy, fetch, wait, missingMs }: Cosi
     const current = round
     const free = witnesses.filter(w => !w.busy && w.againAtMs <= engine.now() && !current.lines.has(w.name))
     const visits = free.map(w => visit(w, current))
-    const withQuorum = visits.map(v => v.then(() => (cosignedSize >= size ? undefined : never)))
-    await Promise.race([Promise.all(visits), ...withQuorum])
+    await new Promise<void>(resolve => {
+      void Promise.all(visits).then(() => resolve())
+      for (const v of visits) void v.then(() => cosignedSize >= size && resolve())
+    })
   }
   function tellAlarm(): void {
     const isMissing = waitingSinceMs !== null && engine.now() - waitingSinceMs > missingMs && !isQuorum(policy, [])
@@ -203,7 +205,6 @@ export function createCosigning({ engine, policy, fetch, wait, missingMs }: Cosi
 }
 export type Cosigning = ReturnType<typeof createCosigning>
 
-const never = new Promise<undefined>(() => {})
 function newRound(note: string, size: number): Round {
   const parts = splitNote(note)
   return { note, size, text: typeof parts === 'string' ? '' : parts.text, lines: new Map() }

@@ -1,3 +1,4 @@
+import { FREE_TEXT } from '../core/codec.ts'
 import type { Fact, Instant } from '../core/model.ts'
 import { sourceKey } from '../core/silence.ts'
 import type { State } from '../core/state.ts'
@@ -140,6 +141,5 @@ function aboutOf(fact: Fact): Readonly<Record<string, unknown>> | undefined {
       return undefined
   }
 }
-const texts = ['note', 'text', 'detail', 'why', 'error', 'message', 'reviewer', 'statement']
 const withoutText = (about: Readonly<Record<string, unknown>>) =>
-  Object.fromEntries(Object.entries(about).filter(([key]) => !texts.includes(key)))
+  Object.fromEntries(Object.entries(about).filter(([key]) => !FREE_TEXT.has(key) && key !== 'statement'))
