@@ -30,17 +30,13 @@ export async function rotate(context: Context<{ to?: string }>): Promise<undefin
       'the key comes from outside the data folder',
       'name a file for the new one: --to FILE; then give that one to the bridge',
     )
+  if (secrets.signing === undefined && options.to !== undefined)
+    throw new Fault(2, 'GB-1291', 'the key is a file of the data folder, and the next one will be', 'leave --to out')
   const { holdFolder, rotateKey } = await maintenance()
   const release = holdFolder(dir)
   try {
     const to = options.to && resolve(cwd, options.to)
-    const done = await rotateKey({
-      dir,
-      origin: config.origin,
-      nowMs: Date.now(),
-      secrets,
-      to: secrets.signing === undefined ? undefined : to,
-    })
+    const done = await rotateKey({ dir, origin: config.origin, nowMs: Date.now(), secrets, to })
     out.result(
       done,
       [

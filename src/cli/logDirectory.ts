@@ -4,6 +4,7 @@ import { checkpointIn, type Log, logFile } from '../audit/log.ts'
 import { hashLength, leafHash } from '../audit/merkle.ts'
 import { parseBundle, type TileName, tilePath, tilesOfTree, tileWidth, widthOf } from '../audit/tiles.ts'
 import type { Entry, LogReader } from '../audit/verify.ts'
+import { Fault } from './exit.ts'
 
 /** A log as files: `checkpoint`, `tile/...` (C2SP tlog-tiles). A folder that a web server can hand out as it is. */
 export const isLogDirectory = (path: string): boolean => existsSync(join(path, 'checkpoint')) && statSync(path).isDirectory()
@@ -11,9 +12,13 @@ export const isLogDirectory = (path: string): boolean => existsSync(join(path, '
 /**
  * Writes the tree under `note` (a signed checkpoint of `log`). Full tiles and bundles that are there stay as they are, so that a folder is brought up to
  * date by what is new alone; the checkpoint comes last, when all that it speaks of is there. Gives the number of files written.
+ * @throws Fault where the folder has another log, or more of this one: old and new tiles would not make one tree
  */
 export async function exportLog(log: Log, note: string, dir: string): Promise<{ readonly size: number; readonly files: number }> {
-  const size = checkpointIn(note)?.size ?? 0
+  const { origin, size } = checkpointIn(note) ?? { origin: '', size: 0 }
+  const before = existsSync(join(dir, 'checkpoint')) ? checkpointIn(readFileSync(join(dir, 'checkpoint'), 'utf8')) : undefined
+  if (before !== undefined && before.origin !== origin) throw other(`the log ${before.origin}`, origin)
+  if (before !== undefined && before.size > size) throw other(`${before.size} entries of this log`, `of ${size} entries`)
   let files = 0
   const put = async (name: TileName) => {
     const path = tilePath(name)
@@ -32,6 +37,8 @@ export async function exportLog(log: Log, note: string, dir: string): Promise<{ 
   writeWhole(join(dir, 'checkpoint'), Buffer.from(note))
   return { size, files: files + 1 }
 }
+const other = (there: string, here: string) =>
+  new Fault(5, 'GB-1214', `the folder has ${there}, this is ${here}: their tiles do not make one tree`, 'name a folder of its own')
 function writeWhole(path: string, bytes: Uint8Array): void {
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(`${path}.new`, bytes)

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -55,6 +55,7 @@ it('a log ends and the next begins: each names the other, the bridge goes on whe
   expect(readFileSync(join(root, 'closed', 'audit.pub'), 'utf8')).toBe(kept)
   expect(readFileSync(join(root, 'closed', 'checkpoint'), 'utf8')).toBe(done.final.checkpoint)
   expect(await verify(dir)).toMatchObject({ exitCode: 0, json: { origin: next, size: 1 } })
+  for (const folder of [dir, join(root, 'closed')]) expect(statSync(join(folder, databaseName)).mode & 0o777, folder).toBe(0o600)
   // who a charger is stays with the bridge, and only there
   expect(await findsAny(join(root, 'closed', databaseName), ['BATH-11', '"identity"'])).toBe(false)
 

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { openStore } from '../../adapters/stores/sqlite/open.ts'
 import { openReader } from '../../adapters/stores/sqlite/reader.ts'
+import { signCheckpoint } from '../../src/audit/checkpoint.ts'
 import { logOf } from '../../src/audit/log.ts'
 import { leafHash } from '../../src/audit/merkle.ts'
 import { proveInclusion } from '../../src/audit/prove.ts'
@@ -159,6 +160,19 @@ describe('an exported folder', () => {
     await store.close()
     expect(readFileSync(join(folder, 'tile/0/000'))).toEqual(before)
     expect((await verifyFolder(checkpoint))[0]).toMatch(/^ok: 800 entries/)
+  })
+  it('of another log, or of more of this one, is not written over: their tiles would not make one tree', async () => {
+    const store = openStore({ dir: join(folder, '..', 'other'), origin: 'grid.example/next', runtime })
+    await store.journal.append(0, leaves(0, 300), [])
+    await expect(exportLog(logOf(store.journal), store.journal.checkpoint(), folder)).rejects.toThrow(
+      'the folder has the log grid.example/log',
+    )
+    const own = join(folder, '..', 'own')
+    await exportLog(logOf(store.journal), store.journal.checkpoint(), own)
+    const older = signCheckpoint(200, new Uint8Array(32), store.signer)
+    await expect(exportLog(logOf(store.journal), older, own)).rejects.toThrow('the folder has 300 entries')
+    await store.close()
+    expect((await verifyFolder(checkpoint))[0]).toMatch(/^ok: 600 entries/)
   })
   it.each<[string, (path: (name: string) => string) => void, RegExp]>([
     ['a changed tile', p => flip(p('tile/0/001'), 44 * 32), /^entry-changed: entry 300 /],

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatSkey, generateSeed } from '../../../src/audit/note.ts'
 import type { Blob, Journal } from '../../../src/ports.ts'
@@ -68,6 +68,7 @@ export async function closeAndBegin(options: {
   const source = openReadOnly(join(dir, databaseName))
   source.prepare('VACUUM INTO ?').run([join(draft, databaseName)])
   source.close()
+  chmodSync(join(draft, databaseName), 0o600)
   keepOnly(draft, table => table === 'migration' || !(logTables.includes(table) || table === 'snapshot'))
   const begun = openDatabase(draft)
   try {
