@@ -113,12 +113,15 @@ export function pick(of: Candidates, goal: Goal): Pick {
   const table = tabled(of, of.cutW)
   return filled(of, table, goal, goal.confidence > 0 ? chosen(of, table, goal) : everyGroup(table))
 }
+/**
+ * How good a choice is, is judged by the ask alone and as if nobody had been lost: what is lacking for a while then changes how far the order is gone,
+ * but not who is relied on, unless that choice cannot reach the goal any more.
+ */
 function chosen(of: Candidates, table: Table, goal: Goal): Choice {
   const usual = of.usualW === undefined || of.usualW === of.cutW ? table : tabled(of, of.usualW)
   const atFirst = { ...goal, neededW: goal.askedW ?? goal.neededW }
-  const first = cheapest(usual, of.common, { ...atFirst, meanW: Math.min(goal.meanW, atFirst.neededW) })
-  if (first && meanNeeded(table, of.common, goal, first) < Infinity) return first
-  return cheapest(table, of.common, goal) ?? everyGroup(table)
+  const choices = cheapestFirst(usual, of.common, { ...atFirst, meanW: Math.min(goal.meanW, atFirst.neededW) })
+  return choices.find(choice => meanNeeded(table, of.common, goal, choice) < Infinity) ?? everyGroup(table)
 }
 
 /** Sums over the order, by group and bin: `upTo[3 * (g * (bins + 1) + b)]` and the two after it are mean, own and root of group g in the bins below b. */
@@ -156,22 +159,19 @@ const everyGroup = (t: Table): Choice => ({ relied: new Uint8Array(t.groups).fil
 /** Share of what is needed that a group which is not relied on may bear. */
 const CAPS = [0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.4, 0.5]
 
-function cheapest(t: Table, common: Common, goal: Goal): Choice | undefined {
+/** Those that reach the goal by what they need for it, then those that do not, as they come. */
+function cheapestFirst(t: Table, common: Common, goal: Goal): Choice[] {
   const byTrust = trusted(common, goal.seed)
-  let best: Choice | undefined
-  let leastW = Infinity
+  const costs = new Map<Choice, number>()
   for (const count of counts(t.groups)) {
     const relied = new Uint8Array(t.groups)
     for (const g of byTrust.slice(0, count)) relied[g] = 1
     for (const cap of count === t.groups ? [Infinity] : CAPS) {
       const choice = { relied, capW: cap * goal.neededW }
-      const meanW = meanNeeded(t, common, goal, choice)
-      if (meanW >= leastW) continue
-      leastW = meanW
-      best = choice
+      costs.set(choice, meanNeeded(t, common, goal, choice))
     }
   }
-  return best
+  return [...costs.keys()].sort((a, b) => (costs.get(a) === costs.get(b) ? 0 : costs.get(a)! - costs.get(b)!))
 }
 /** Fewest outages first, in steps of a doubling; drawn within a step. */
 function trusted({ outage }: Common, seed: Uint8Array): number[] {

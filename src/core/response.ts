@@ -3,7 +3,7 @@ import { escalates, limitedSinceS, SETTLE_S } from './effect.ts'
 import { membersOf } from './members.ts'
 import type { Decision, Input, Interval, Second } from './model.ts'
 import { becauseAt, limitAt, NONE } from './rows.ts'
-import { type EventState, firstEndS, firstS, isUp, ownLastS, type State, termsOf } from './state.ts'
+import { type EventState, firstEndS, firstS, isUp, linkLossOf, ownLastS, type State, termsOf } from './state.ts'
 import { waitsToS } from './waits.ts'
 
 /** Observations in a row that must show no effect before a charger counts as unmoved. */
@@ -120,8 +120,12 @@ function unseenSdW(s: State, e: EventState, seen: Observed): number {
 }
 const basisOf = (e: EventState, i: number): number => (i < e.basisW.length ? e.basisW[i]! : -1)
 const isUnmoved = (e: EventState, i: number): boolean => i < e.unmoved.length && e.unmoved[i] === 1
-/** The limit that a charger counts as holding, W; -1 for none. Out of reach it counts by what it was sent last, answered or not, as in a plan. */
+/**
+ * The limit that a charger counts as holding, W; -1 for none. Out of reach it counts by what it was sent last, answered or not, as in a plan; one that
+ * does as it likes without its link holds nothing then.
+ */
 function heldW(s: State, i: number): number {
+  if (!isUp(s, i) && linkLossOf(s.fleet, i) !== 'holds') return -1
   const sent = isUp(s, i) || s.pending[i] === NONE ? s.holds[i]! : s.pending[i]!
   return limitAt(s.rows, sent, Math.floor(s.nowMs / 1000))
 }

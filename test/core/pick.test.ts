@@ -104,6 +104,22 @@ describe('with a confidence', () => {
     }
     expect(new Set(Array.from({ length: 20 }, (_, k) => most(`event ${k}`))).size).toBe(4)
   })
+  test('who is relied on stays while what is lacking comes and goes, also when many are lost: the order is gone further or less far', () => {
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) {
+      const all = candidates(180, name, { outage: [0.06, 0.02] })
+      const isLost = (m: number) => all.group[m] === 0 && m % 3 > 0
+      const of = { ...all, usualW: all.cutW, cutW: all.cutW.map((w, m) => (isLost(m) ? 0 : w)) }
+      const askedW = 0.4 * total(all)
+      let last: number[] | undefined
+      for (const part of [1.1, 1.09, 1.11, 1.085, 1.12, 1.1, 1.09, 1.08]) {
+        const now = taken(pick(of, { ...goal(askedW * part, 0.9, name), askedW, meanW: askedW }).takes)
+        const gone = last?.filter(m => !now.includes(m)).length ?? 0
+        const come = last === undefined ? 0 : now.filter(m => !last!.includes(m)).length
+        expect(Math.min(gone, come), `${name} at ${part}: ${gone} are let go for ${come} others`).toBeLessThanOrEqual(1)
+        last = now
+      }
+    }
+  })
   test('scatter beyond chance, which no number of chargers evens out, takes more of them', () => {
     const count = (rho: number) => {
       const of = candidates(2_000, 'x', { outage: [0, 0], rho })

@@ -36,6 +36,24 @@ describe('a shortfall', () => {
     expect(one(b.seenAt(60, [-1, -1, -1, -1]), 'shortfall')).toBeUndefined()
   })
   test.each([
+    ['holds', undefined],
+    ['resumes', 14_000],
+    ['dropsProfile', 14_000],
+  ] as const)('of those lost with their link who then %s: missing %s W', (onLinkLoss, missingW) => {
+    const b = bed(fleetOfN(4, { onLinkLoss }), { confidence: 0 })
+    b.turn(
+      { kind: 'signal', event: { ...eventBase, ...during(T, T + 3600, asked) }, seed: new Uint8Array(32), raw: new Uint8Array(0) },
+      { kind: 'observed', event: 0, who: Uint32Array.from(b.everyone), powerW: Int32Array.from([7_000, 7_000, 7_000, 7_000]) },
+    )
+    b.answer('accepted')
+    const told = b.everyone.filter(i => b.wants(T + 1)[i] !== null)
+    b.until(T + 30)
+    b.link(false, told)
+    b.until(T + 60)
+    const facts = b.observed(b.everyone.map(i => (told.includes(i) ? -1 : 7_000)))
+    expect(one(facts, 'shortfall')?.missingW).toBe(missingW)
+  })
+  test.each([
     { what: 'a tenth that lacks is a shortfall where all are metered', unseen: 0, lackW: 7_000, declared: true },
     { what: 'where nobody knows of eight others it may be chance', unseen: 8, lackW: 5_000, declared: false },
     { what: 'where it is more than their chance it is none', unseen: 8, lackW: 12_000, declared: true },
