@@ -13,7 +13,8 @@ export function createEventNumbers() {
       const before = known.get(event.id)
       const isNew = before === undefined || before.endS + REMEMBERED_S < atMs / 1000
       const no = isNew ? next++ : before.no
-      known.set(event.id, { no, endS: Math.max(isNew ? 0 : before.endS, event.intervals.at(-1)?.toS ?? 0) })
+      // one that is news of nothing, because it is called off or past as it comes, is remembered from then on
+      known.set(event.id, { no, endS: Math.max(isNew ? Math.floor(atMs / 1000) : before.endS, event.intervals.at(-1)?.toS ?? 0) })
       return { no, isNew }
     },
     /** The log begins with these events, from one before it. */

@@ -54,7 +54,7 @@ export function createPicker(wanted: string) {
     if (fact.kind === 'keyCommitted') commitments.push({ picked: { ...picked, own: true }, fact })
     else if (fact.kind === 'fleet') fleets.push({ ...picked, own: true })
     else if (fact.kind === 'opened') {
-      numbers.own(fromBytes(fact.state).nextEventNo - 1)
+      numbers.begun(fromBytes(fact.state))
       always.push(picked)
     } else if (fact.kind === 'programme') programmes.set(fact.programme.id, { ...picked, own: true })
     else if (fact.kind === 'noted' && fact.what === 'keyRotated') always.push(picked)
