@@ -7,6 +7,7 @@ import { givingOrder, servingOrder } from './order.ts'
 import { isAbovePhases, type Outside, withinPhases } from './phases.ts'
 import { drawnShare, pick } from './pick.ts'
 import { commonOf } from './reliability.ts'
+import { pauseW } from './resume.ts'
 import { limitThrough, NONE, UNKNOWN } from './rows.ts'
 import { type Sharing, share } from './share.ts'
 import { type EventState, type Fleet, linkLossOf, type State, termsOf } from './state.ts'
@@ -53,30 +54,31 @@ function byAsk(
     case 'shed':
       return shed(s, e, ask.totalW, members, takes, p)
     case 'keep':
-      return each(f, members, takes, i => withFloor(f, i, Math.floor(f.maxW[i]! * ask.fraction), p?.floorW ?? 0))
+      return each(f, e, members, takes, i => withFloor(f, e, i, Math.floor(f.maxW[i]! * ask.fraction), p?.floorW ?? 0))
     case 'limitEach':
-      return each(f, members, takes, i => ('limitW' in ask ? ask.limitW : Math.floor(ask.limitA * f.phases[i]! * f.voltageV[i]!)))
+      return each(f, e, members, takes, i => ('limitW' in ask ? ask.limitW : Math.floor(ask.limitA * f.phases[i]! * f.voltageV[i]!)))
     case 'off':
-      return each(f, members, takes, () => 0)
+      return each(f, e, members, takes, () => 0)
   }
 }
 
-function each(f: Fleet, members: Uint32Array, takes: Uint8Array, limitW: (charger: number) => number): Allocation {
+function each(f: Fleet, e: EventState, members: Uint32Array, takes: Uint8Array, limitW: (charger: number) => number): Allocation {
   const watts = new Int32Array(members.length).fill(UNLIMITED)
-  for (let m = 0; m < members.length; m++) if (takes[m] === 1) watts[m] = signalled(f, members[m]!, limitW(members[m]!))
+  for (let m = 0; m < members.length; m++) if (takes[m] === 1) watts[m] = signalled(f, e, members[m]!, limitW(members[m]!))
   return { watts, missingW: 0 }
 }
 
 /** What can be signalled: a pause, or at least the charger's least power in its own steps; at its maximum it is no limit. */
-function signalled(f: Fleet, i: number, w: number): number {
+function signalled(f: Fleet, e: EventState, i: number, w: number): number {
   if (w >= f.maxW[i]!) return UNLIMITED
-  if (w < f.minW[i]!) return f.leastW[i]!
+  if (w < f.minW[i]!) return pauseW(f, e, i)
   return downW(f, i, w)
 }
-const withFloor = (f: Fleet, i: number, w: number, floorW: number): number => (floorW === 0 ? w : Math.max(w, flooredW(f, i, floorW)))
+const withFloor = (f: Fleet, e: EventState, i: number, w: number, floorW: number): number =>
+  floorW === 0 ? w : Math.max(w, flooredW(f, e, i, floorW))
 /** The least that a programme leaves a charger: a pause or what stands for one, or its floor, in steps rounded up to the driver's good. */
-function flooredW(f: Fleet, i: number, floorW: number): number {
-  if (floorW === 0) return f.leastW[i]!
+function flooredW(f: Fleet, e: EventState, i: number, floorW: number): number {
+  if (floorW === 0) return pauseW(f, e, i)
   return floorW <= f.minW[i]! ? Math.min(f.minW[i]!, f.maxW[i]!) : upW(f, i, floorW)
 }
 
@@ -111,7 +113,7 @@ function cap(
   for (let m = 0; m < n; m++) {
     if (part.kind[m] !== STEERED) continue
     const i = members[m]!
-    sharers.pauseW[m] = f.leastW[i]!
+    sharers.pauseW[m] = pauseW(f, e, i)
     sharers.minW[m] = f.minW[i]!
     sharers.maxW[m] = bounds ? Math.min(f.maxW[i]!, bounds[m]!) : f.maxW[i]!
     sharers.stepW[m] = f.stepW[i]!
@@ -128,7 +130,7 @@ function cap(
     // who has all that others leave it is limited by them, and must be said to be
     if (kind === OUTSIDE || (kind === STEERED && watts[m]! >= sharers.maxW[m]!)) watts[m] = UNLIMITED
     else if (kind === HOLDING) watts[m] = part.heldW!.get(m)!
-    else if (kind === IGNORING) watts[m] = f.leastW[i]!
+    else if (kind === IGNORING) watts[m] = pauseW(f, e, i)
   }
   const kept = keep(s, e, interval, members, asked, watts, availableW, sharers.maxW)
   const isAbove = phaseA !== undefined && isAbovePhases(f, members, kept, sharers.maxW, phaseA, outside)
@@ -243,7 +245,7 @@ function givesOf({ fleet: f }: State, e: EventState, members: Uint32Array, takes
   const usualW = new Float64Array(n)
   for (let m = 0; m < n; m++) {
     const i = members[m]!
-    leastW[m] = flooredW(f, i, floorW)
+    leastW[m] = flooredW(f, e, i, floorW)
     const drawsW = knownW(e, i) ?? 0
     if (drawsW < f.minW[i]! / 2 || f.reliability[i] === 0 || (i < e.excluded.length && e.excluded[i] !== 0)) continue
     // a meter may show more than the rated power; no limit takes that away

@@ -14,6 +14,7 @@ import { withDefaults } from './programme.ts'
 import { applyPaced, applyPassed } from './ramp.ts'
 import { register } from './register.ts'
 import { afterFleet, learn, scored } from './reliability.ts'
+import { applyResumed, rememberPaused, stayers } from './resume.ts'
 import { appendRows, compact, grown } from './rows.ts'
 import { applySession, laxityS, phaseOf } from './sessions.ts'
 import { applyHeardAgain, applySilent } from './silence.ts'
@@ -92,6 +93,7 @@ function dropColumns(e: EventState): void {
   e.excluded = e.unmoved = e.strikes = e.answer = e.resort = new Uint8Array(0)
   e.startRank = e.endRank = new Uint16Array(0)
   e.basisW = new Int32Array(0)
+  e.stays = new Uint8Array(0)
   e.told = []
   e.turnS = new Float64Array(0)
   e.restore = null
@@ -191,6 +193,8 @@ function remember(s: State, fact: Fact, nowS: Second): void {
       if (e && fact.salt) e.salt = fact.salt
       return
     }
+    case 'resumed':
+      return applyResumed(s, fact)
     case 'session':
       applySession(s, fact, nowS)
       return carsChanged(s, fact.who)
@@ -339,6 +343,7 @@ const newEvent = (no: EventNo, event: GridEvent, seed: Uint8Array, nowS: Second)
   turnS: new Float64Array(0),
   told: [],
   waits: new Map(),
+  stays: new Uint8Array(0),
   unmoved: new Uint8Array(0),
   resort: new Uint8Array(0),
   lastShortfallS: 0,
@@ -377,6 +382,7 @@ function applyAccepted(s: State, fact: Of<'accepted'>): void {
   if (fact.startRank.length > 0) e.startRank = fact.startRank
   if (fact.endRank.length > 0) e.endRank = fact.endRank
   if (e.ownDelayS.length === 0) e.ownDelayS = ownDelays(s.fleet)
+  if (e.stays.length === 0 && e.event.class !== 'emergency') e.stays = stayers(s)
   if (e.turnS.length === 0) e.turnS = turnsOf(s, e)
   startTold(s, e, Math.floor(s.nowMs / 1000))
 }
@@ -430,6 +436,7 @@ function applyVerified(s: State, fact: Of<'verified'>): void {
   // a later revision of the verdict is no second event: what was learned and counted from the first stands
   if ((fact.verification.verdictRevision ?? 1) > 1) return
   if (e && e.event.class !== 'emergency') applyGiven(s, fact)
+  if (e) rememberPaused(s, e, fact)
   rememberEventDays(s, fact)
   learn(s.learned, s.fleet, fact)
   if (fact.verification.forecast) scored(s.learned, fact.verification.forecast.inside)

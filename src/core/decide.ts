@@ -162,6 +162,7 @@ function changesPlan(s: State, input: Input): boolean {
     // what it means is decided apart
     case 'booted':
     case 'metered':
+    case 'resumed':
     case 'forced':
     case 'noted':
     case 'erased':

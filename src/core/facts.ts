@@ -87,6 +87,8 @@ export type Input =
       readonly again?: Uint8Array
     }
   | Metered
+  /** What the meters showed of these some minutes after they were let go of a pause: 1, the car charges again; 0, it does not, though it is there. */
+  | { readonly kind: 'resumed'; readonly who: Uint32Array; readonly did: Uint8Array }
   /** A source has not been heard for longer than it may be quiet; `silentMs`: for how long. */
   | { readonly kind: 'silent'; readonly adapter: string; readonly peer: string; readonly silentMs: number }
   | { readonly kind: 'heardAgain'; readonly adapter: string; readonly peer: string }

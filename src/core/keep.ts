@@ -1,5 +1,6 @@
 import { spanFromS, spanToS } from './edges.ts'
 import type { EventNo, Interval, Second } from './model.ts'
+import { pauseW } from './resume.ts'
 import { isMentioned, type Rows, rowEnd, rowStart } from './rows.ts'
 import { STEPS } from './share.ts'
 import type { EventState, Fleet, State } from './state.ts'
@@ -43,7 +44,7 @@ export function keep(
     if (part[m] === TOLD) {
       // what a box that takes one limit was told is the sum of its chargers
       const told = f.limitsAtStation[i] === 1 ? -1 : shareIn(s.rows, s.want[i]!, e.no, fromS, toS)
-      if (told <= mostW[m]! && (told === f.leastW[i]! || (told >= f.minW[i]! && told < maxW && isOneOf(f, i, told)))) out[m] = told
+      if (told <= mostW[m]! && (told === pauseW(f, e, i) || (told >= f.minW[i]! && told < maxW && isOneOf(f, i, told)))) out[m] = told
       isOther ||= out[m] !== fresh[m]
       idleW -= out[m]! < 0 ? maxW : out[m]!
     }

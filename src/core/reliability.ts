@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { chargerVerdicts, linkLossTraits, nonResponses } from './model.ts'
+import type { Resumes } from './resume.ts'
 import { grown } from './rows.ts'
 import type { Fleet } from './state.ts'
 
@@ -8,7 +9,7 @@ import type { Fleet } from './state.ts'
  * chance is the mean of a Beta posterior over its own trials, which fade by half in 20 of them. Chargers of one maker or backend (`fleet.group`)
  * also fail together; that is two numbers per group: how often all of it is out, and how much more than chance its events scatter otherwise.
  */
-export type Learned = {
+export type Learned = Resumes & {
   /** Chance as told at import, 1/1000, for want of trials. */
   prior: Uint16Array
   /** By charger number, faded counts in 1/`COUNT`: obeyed; did not, though linked; lost its limit with its link. */
@@ -64,6 +65,8 @@ export const emptyLearned = (): Learned => ({
   obeyed: new Uint16Array(0),
   failed: new Uint16Array(0),
   dropped: new Uint16Array(0),
+  resumed: new Uint16Array(0),
+  stuck: new Uint16Array(0),
   groups: new Map(),
   width: 1.2,
 })

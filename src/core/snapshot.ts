@@ -68,6 +68,9 @@ export function fromBytes(bytes: Uint8Array): State {
   s.fleet.gridPhases ??= new Uint8Array(s.fleet.chargers)
   s.fleet.ownDelayS ??= new Uint16Array(s.fleet.chargers)
   s.learned ??= { ...emptyLearned(), prior: s.fleet.reliability.slice() }
+  s.learned.resumed ??= new Uint16Array(0)
+  s.learned.stuck ??= new Uint16Array(0)
+  s.pausedS ??= new Uint32Array(0)
   s.silences ??= new Map()
   s.enabling ??= new Map()
   s.noSession ??= new Map()
@@ -86,6 +89,7 @@ export function fromBytes(bytes: Uint8Array): State {
     e.asked ??= ''
     e.told ??= []
     e.waits ??= new Map()
+    e.stays ??= new Uint8Array(0)
     e.turnS ??= new Float64Array(0)
     e.terms ??= null
     e.ruleset ??= null

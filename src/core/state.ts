@@ -88,6 +88,8 @@ export type EventState = {
   endRank: Uint16Array
   /** By charger number, as known when the event was accepted: what is left of the spread for our own draw hangs on it. Empty where nobody has one. */
   ownDelayS: Uint16Array
+  /** By charger number, 1: it is told its least power for a pause, because its car hardly comes back from 0; empty where nobody is. */
+  stays: Uint8Array
   /** Instant of cancellation, NEVER_S while it runs. Intervals of the last revision that had any are kept. */
   cancelledS: Second
   /** Power by charger number as the plan uses it, -1 unknown; empty until observed. Frozen before the start so that plans stay stable. */
@@ -205,6 +207,8 @@ export type State = {
   attempt: Uint8Array
   /** By charger number: how long verified events, emergencies apart, have limited it, S. Rotation takes who has the least. */
   gaveS: Uint32Array
+  /** When each was let go of a pause that it kept, until its meter was looked at; 0: nothing to look for. Empty until there was one. See `resume.ts`. */
+  pausedS: Uint32Array
   /** The car at each charger: 0 nothing known, else 1 + index in `sessionPhases`; what it said (0 and -1: nothing); since when it is there or gone. */
   phase: Uint8Array
   departS: Uint32Array
@@ -298,6 +302,7 @@ export const emptyState = (): State => ({
   seq: new Uint16Array(0),
   attempt: new Uint8Array(0),
   gaveS: new Uint32Array(0),
+  pausedS: new Uint32Array(0),
   phase: new Uint8Array(0),
   departS: new Uint32Array(0),
   needWh: new Int32Array(0),

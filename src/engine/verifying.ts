@@ -10,6 +10,7 @@ import { METER_BEFORE, type MeterErrors, type VerdictTerms } from '../core/verif
 import { rulesOf } from '../core/verify/terms.ts'
 import { askedWindow, baselineWindow, settledWindow, type Window } from '../core/verify/window.ts'
 import type { Meters, Registry, Runtime } from '../ports.ts'
+import { createResumes } from './resumes.ts'
 import { createHistoryReader, eventDayIn } from './verifyingHistory.ts'
 
 export type VerifyingOptions = {
@@ -34,6 +35,7 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
   const taken = new Map<EventNo, Instant>()
   const lookedLast = new Set<EventNo>()
   const historyOf = createHistoryReader(meters)
+  const resumes = createResumes(runtime, meters, state)
   let untilMs = 0
   const whoOf = new WeakMap<Uint32Array, ReadonlySet<number>>()
   const isOf = (who: Uint32Array, charger: number): boolean => {
@@ -88,7 +90,7 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
       const input = e.kept && e.verification ? await corrected(e, nowMs) : await first(e)
       if (input) out.push(input)
     }
-    return out
+    return [...out, ...(await resumes.inputs(nowMs))]
   }
   async function first(e: EventState): Promise<Input> {
     const s = state()
@@ -154,7 +156,7 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
         meters.put(readings)
       },
     } satisfies Meters,
-    dueAt,
+    dueAt: (e: EventState): Instant => Math.min(dueAt(e), resumes.dueAt()),
     /** What is to be verified, or verified anew, now. */
     inputs,
     /** To be called after each turn and after a start. */
@@ -164,9 +166,11 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
         mark()
       }
       if (facts.some(fact => fact.kind === 'verified')) limit()
+      resumes.afterTurn(facts)
     },
     recovered(): void {
       limit()
+      resumes.recovered()
       try {
         for (const [no, at] of Object.entries(JSON.parse(registry.get(LATE_KEY) ?? '{}') as Record<string, number>))
           late.set(Number(no), at)
