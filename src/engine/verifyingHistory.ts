@@ -1,4 +1,4 @@
-import { candidateDays, historyOf } from '../core/verify/baseline/index.ts'
+import { candidateDays, historyOf, prepare } from '../core/verify/baseline/index.ts'
 import type { Ruleset } from '../core/verify/baseline/ruleset.ts'
 import { type Day, localDay, midnightS } from '../core/verify/calendar.ts'
 import { rulesetOf } from '../core/verify/eventDays.ts'
@@ -42,28 +42,37 @@ export function createHistoryReader(meters: Meters) {
     const isOf = (day: Day, slot: number): boolean => day < today || own.has((day - today) * perDay + slot)
     const days = gathered(who.length, isOf)
     for (let day = today - 1; day <= last; day++) await days.add(meters, ruleset, day, who, allOf(who), stepS)
-    let open = allOf(who)
-    const enough = enoughOf(ruleset)
-    const found = new Uint16Array(who.length)
-    for (const day of candidateDays(ruleset, today)) {
-      if (open.length === 0) break
-      const complete = await days.add(meters, ruleset, day, who, open, stepS)
-      open.forEach((row, k) => {
-        if (complete[k] && !isEventDay(row, day)) found[row]!++
-      })
-      open = open.filter(row => found[row]! < enough)
+    for (const { from, enough } of searchesIn(ruleset, today, last, perDay)) {
+      let open = allOf(who)
+      const found = new Uint16Array(who.length)
+      for (const day of candidateDays(ruleset, from, candidate => candidate >= today)) {
+        if (open.length === 0) break
+        const complete = await days.add(meters, ruleset, day, who, open, stepS)
+        open.forEach((row, k) => {
+          if (complete[k] && !isEventDay(row, day)) found[row]!++
+        })
+        open = open.filter(row => found[row]! < enough)
+      }
     }
     return days.history(who, perDay)
   }
 }
 const allOf = (who: Uint32Array): Uint32Array => Uint32Array.from(who, (_, row) => row)
 
-/** How many complete days end the search; a rule that passes over days of little use, or looks for days alike, is given all there are. */
-function enoughOf({ method: m }: Ruleset): number {
-  if (m.kind !== 'likeDays') return 0
-  const pools = Object.values(m.pools)
-  const takesAny = m.lowUsage !== undefined || pools.some(pool => pool.keep.by === 'nearest')
-  return takesAny ? Number.POSITIVE_INFINITY : Math.max(...pools.map(pool => pool.target))
+/**
+ * Past midnight an event may go on on a day of another kind, which has like days of its own. `enough`: how many complete days end the search; a rule that
+ * passes over days of little use, or looks for days alike, is given all there are.
+ */
+function searchesIn(ruleset: Ruleset, today: Day, last: Day, perDay: number): readonly { readonly from: Day; readonly enough: number }[] {
+  const { method: m } = ruleset
+  const byKind = new Map<string, { from: Day; enough: number }>()
+  for (let from = today; from <= last; from++) {
+    const { kindOfDay, pool } = prepare(ruleset, { day: from, startSlot: 0, slots: 1 }, perDay)
+    if (m.kind !== 'likeDays' || !pool || byKind.has(kindOfDay)) continue
+    const takesAny = m.lowUsage !== undefined || pool.keep.by === 'nearest'
+    byKind.set(kindOfDay, { from, enough: takesAny ? Number.POSITIVE_INFINITY : pool.target })
+  }
+  return [...byKind.values()]
 }
 
 type OneDay = { readonly day: Day; readonly milliWh: Int32Array }
