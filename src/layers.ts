@@ -97,14 +97,19 @@ export const isSecret = (path: Path): boolean => {
   const name = [...path].reverse().find((p): p is string => typeof p === 'string')
   return name !== undefined && SECRET.test(name)
 }
-/** A value as it may be shown: secrets anywhere within it, and user names and passwords in addresses, are left out. */
+/** A value as it may be shown: secrets anywhere within it, user names, passwords and queries of addresses, and `--token=...` of a command are left out. */
 export const redacted = (path: Path, value: unknown): unknown => {
   if (Array.isArray(value)) return value.map((v, i) => redacted([...path, i], v))
   if (isRecord(value)) return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, redacted([...path, key], v)]))
   if (value === undefined || value === null) return value
   if (isSecret(path)) return '(redacted)'
-  return typeof value === 'string' ? value.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1(redacted)@') : value
+  return typeof value === 'string' ? shown(value) : value
 }
+const shown = (text: string): string =>
+  text
+    .replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1(redacted)@')
+    .replace(/^([a-z][a-z0-9+.-]*:\/\/[^?]*\?).*/i, '$1(redacted)')
+    .replace(/^(--?[\w-]*(?:token|password|secret|passphrase|key)=).*/i, '$1(redacted)')
 /** `tokenFile` -> `token`: a secret given by the file that holds it. Undefined for files that are no secrets, as certificates. */
 export const secretOfFile = (key: string): string | undefined =>
   key.endsWith('File') && SECRET.test(key.slice(0, -4)) ? key.slice(0, -4) : undefined

@@ -35,4 +35,17 @@ describe('a secret is in no message, whatever is wrong around it', () => {
     const shown = describeConfig(loaded).find(l => l.path === 'signals[0].peers[0].url')
     expect(shown?.value).toBe('https://(redacted)@vtn.example/x')
   })
+  test('nor what stands in the query of one, or in an argument of the command of a key store', () => {
+    const loaded = load(
+      `signals: [{ kind: webhook, peers: [{ name: dno, secrets: [], url: 'https://vtn.example/x?sig=${secret}' }] }]\nkeys: { signingCommand: [vault, read, '--token=${secret}', '-field=key'] }`,
+    )
+    const lines = describeConfig(loaded)
+    expect(JSON.stringify(lines)).not.toContain(secret)
+    expect(lines.filter(l => l.path.startsWith('keys.signingCommand')).map(l => l.value)).toEqual([
+      'vault',
+      'read',
+      '--token=(redacted)',
+      '-field=key',
+    ])
+  })
 })

@@ -1,7 +1,7 @@
-import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Incident } from '../operations/incident.ts'
 import type { Context } from './context.ts'
+import { writePrivate } from './output.ts'
 
 /** JSON for the notice, to stdout or to a file that only its owner may read. */
 export async function exportPeriod(context: Context<{ from: string; to?: string; out?: string }>): Promise<undefined> {
@@ -12,7 +12,7 @@ export async function exportPeriod(context: Context<{ from: string; to?: string;
   const incident = body as Incident
   const text = JSON.stringify(incident, null, 2)
   if (options.out === undefined) return void out.result(incident, text)
-  writeFileSync(resolve(cwd, options.out), `${text}\n`, { mode: 0o600 })
+  writePrivate(resolve(cwd, options.out), `${text}\n`)
   out.result(
     { file: options.out },
     `written: ${options.out}, ${incident.timeline.length} entries; the early warning is due 24 h after you became aware, the full notice 72 h`,

@@ -1,7 +1,14 @@
+import { chmodSync, writeFileSync } from 'node:fs'
 import pc from 'picocolors'
 import type { Colors } from 'picocolors/types.js'
 
 export { percent, wattHours, watts } from '../report/words.ts'
+
+/** A file that only its owner may read, also where it was there already. */
+export function writePrivate(path: string, content: string | Uint8Array): void {
+  writeFileSync(path, content, { mode: 0o600 })
+  chmodSync(path, 0o600)
+}
 
 /** How a command speaks: data on stdout, everything else on stderr. */
 export type Output = {

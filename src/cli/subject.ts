@@ -1,8 +1,8 @@
-import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Erasure } from '../operations/erasure.ts'
 import type { Context } from './context.ts'
 import type { ExitCode } from './exit.ts'
+import { writePrivate } from './output.ts'
 
 /** The person's data as JSON, to stdout or to a file that only its owner may read. */
 export async function exportOne(context: Context<{ out?: string }>, id: string): Promise<undefined> {
@@ -10,7 +10,7 @@ export async function exportOne(context: Context<{ out?: string }>, id: string):
   const { body } = await (await context.client())(`/v1/subjects/${encodeURIComponent(id)}`, { timeoutMs: 600_000 })
   const text = JSON.stringify(body, null, 2)
   if (options.out === undefined) return void out.result(body, text)
-  writeFileSync(resolve(cwd, options.out), `${text}\n`, { mode: 0o600 })
+  writePrivate(resolve(cwd, options.out), `${text}\n`)
   out.note(`written: ${options.out}`)
 }
 

@@ -86,6 +86,11 @@ describe('gridbridge keys', () => {
     writeFileSync(file('old.pub'), before.inForce)
     expect((await run('audit', 'verify', '--key', 'old.pub')).code).toBe(0)
   })
+  it('a file for the new one is refused where it would be passed over', async () => {
+    await grow(1)
+    expect(await run('keys', 'rotate', '--to', 'new.key')).toMatchObject({ code: 2, error: 'GB-1291' })
+    expect(JSON.parse((await run('keys', 'show')).out).former).toEqual([])
+  })
   it('that come from a command or the environment are used and never shown', () => {
     const { config } = readConfig({ env: { GRIDBRIDGE_KEYS__SIGNING_SECRET: 'abc' }, cwd: dir })
     expect(secretsOf(config)).toEqual({ signing: 'abc', seed: undefined })

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { clock, createOutput, type GlobalOptions, percent, table, wattHours, watts } from '../../src/cli/output.ts'
+import { clock, createOutput, type GlobalOptions, percent, table, wattHours, watts, writePrivate } from '../../src/cli/output.ts'
 import { durationS, limit, share } from '../../src/cli/program.ts'
 
 function spoken(
@@ -21,6 +24,15 @@ const columns = [
   { key: 'id', title: 'ID' },
   { key: 'w', title: 'W', right: true },
 ]
+
+test("a file with what is kept of a person is its owner's alone, also where there was one before", () => {
+  const dir = mkdtempSync(join(tmpdir(), 'gridbridge-'))
+  const path = join(dir, 'person.json')
+  writeFileSync(path, '', { mode: 0o644 })
+  writePrivate(path, '{}')
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+  rmSync(dir, { recursive: true })
+})
 
 describe('data on stdout, everything else on stderr', () => {
   test.each<[string, GlobalOptions, string]>([
