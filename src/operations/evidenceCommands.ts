@@ -64,7 +64,7 @@ type Tally = {
   answers: Record<string, number>
   open: number
   wrong: string[]
-  twice: string[]
+  otherwise: string[]
 }
 /** From plan to command to answer. */
 function follow(pack: Pack, story: Story): Tally & { gone: Read | undefined; noFleet: string | undefined } {
@@ -72,9 +72,9 @@ function follow(pack: Pack, story: Story): Tally & { gone: Read | undefined; noF
   const members = createMembers(story)
   const acts = new Set<ChargerNo>()
   const letGo = new Set<ChargerNo>()
-  /** By `commandOf`; an answer may come when the next command is out already. */
-  const pending = new Map<number, { answered: boolean }>()
-  const tally: Tally = { commands: 0, releases: 0, plans: 0, answers: {}, open: 0, wrong: [], twice: [] }
+  /** By `commandOf`: the kind of its answer, which may come when the next command is out already; undefined: none yet. */
+  const pending = new Map<number, string | undefined>()
+  const tally: Tally = { commands: 0, releases: 0, plans: 0, answers: {}, open: 0, wrong: [], otherwise: [] }
   let gone: Read | undefined
   let mayUse = new Set<ChargerNo>()
   for (const entry of pack.entries) {
@@ -88,7 +88,7 @@ function follow(pack: Pack, story: Story): Tally & { gone: Read | undefined; noF
     // who moves when may be withheld: nothing here needs it
     if (entry.missing.some(hash => pack.manifest.absent[hash] !== 'secret')) gone ??= entry
   }
-  for (const { answered } of pending.values()) if (!answered) tally.open++
+  for (const kind of pending.values()) if (kind === undefined) tally.open++
   return { ...tally, gone, noFleet }
 
   /** A box that takes one limit for all its chargers is limited through its first, for any of them. */
@@ -120,8 +120,8 @@ function follow(pack: Pack, story: Story): Tally & { gone: Read | undefined; noF
         letGo.delete(charger)
       }
       const command = commandOf(charger, seq[k]!)
-      if (pending.get(command)?.answered === false) tally.open++
-      pending.set(command, { answered: false })
+      if (pending.has(command) && pending.get(command) === undefined) tally.open++
+      pending.set(command, undefined)
     })
     fitted.who.forEach((charger, k) => {
       const isOwn = fitted.because.subarray(k === 0 ? 0 : fitted.ends[k - 1]!, fitted.ends[k]!).includes(story.no)
@@ -131,11 +131,15 @@ function follow(pack: Pack, story: Story): Tally & { gone: Read | undefined; noF
   }
   function outcome(leaf: number, { who, seq, what }: Of<'outcome'>) {
     who.forEach((charger, k) => {
-      const command = pending.get(commandOf(charger, seq[k]!))
-      if (command === undefined) return
-      if (command.answered) tally.twice.push(`entry ${leaf} answers command ${seq[k]} of charger ${charger} again`)
-      command.answered = true
+      const command = commandOf(charger, seq[k]!)
       const kind = outcomeKinds[what[k]!] ?? 'unknown'
+      const before = pending.get(command)
+      if (!pending.has(command)) return
+      // what was stored although it seemed to fail is recorded again
+      if (before !== undefined && before !== kind)
+        tally.otherwise.push(`entry ${leaf} answers command ${seq[k]} of charger ${charger} otherwise than before`)
+      if (before !== undefined) return
+      pending.set(command, kind)
       tally.answers[kind] = (tally.answers[kind] ?? 0) + 1
     })
   }
@@ -150,8 +154,8 @@ export function commandsLine(pack: Pack, story: Story): CheckLine {
   return okUnless(what, wrong, `${why}, each to a charger that is under it and may be used`)
 }
 export function answersLine(pack: Pack, story: Story): CheckLine {
-  const { answers, open, twice, gone } = follow(pack, story)
+  const { answers, open, otherwise, gone } = follow(pack, story)
   if (gone) return notPossible('answers', whyMissing(pack, gone))
   const kinds = Object.entries(answers).map(([kind, n]) => `${n} ${kind}`)
-  return okUnless('answers', twice, `${kinds.join(', ') || 'none'}${open > 0 ? `; ${open} commands without one` : ''}`)
+  return okUnless('answers', otherwise, `${kinds.join(', ') || 'none'}${open > 0 ? `; ${open} commands without one` : ''}`)
 }

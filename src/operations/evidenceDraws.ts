@@ -93,32 +93,38 @@ function createRedraw(story: Story, seed: Uint8Array) {
 const differing = (own: Uint16Array, recorded: Uint16Array, who: Uint32Array): number[] =>
   Array.from(who).filter(i => (own[i] ?? 0) !== (recorded[i] ?? 0))
 
-const HELD_OUT = exclusions.indexOf('heldOut')
 /** Was the control group drawn, or picked by hand? */
 export function controlLine(pack: Pack, story: Story): readonly CheckLine[] {
   const what = 'control group'
+  const why = whyNot(pack, story)
   const members = createMembers(story)
   const wrong: string[] = []
   let programme: Programme | undefined
-  let [groups, size] = [0, 0]
-  const why = whyNot(pack, story)
+  let [isAny, size] = [false, 0]
   for (const { leaf, fact } of pack.entries) {
     if (fact.kind === 'programme' && fact.programme.id === story.event.programme) programme = withDefaults(fact.programme)
     if (!why) members.take(fact)
-    if (fact.kind !== 'accepted' || fact.event !== story.no) continue
+    if ((fact.kind !== 'accepted' && fact.kind !== 'joined') || fact.event !== story.no) continue
     const event = members.event()
     const share = event.class === 'emergency' || isStanding(event) ? 0 : (programme?.holdOut ?? 0)
-    const heldOut = new Set(Array.from(fact.excluded).filter((_, k) => fact.why[k] === HELD_OUT))
+    const heldOut = heldOutBy(fact)
     if (share === 0 && heldOut.size === 0) continue
-    groups++
+    isAny = true
     if (why) return [notPossible(what, why)]
-    const all = members.all()
-    const control = drawnShare(all, share, seedIn(story)!, 'holdout')
-    all.forEach((i, m) => {
-      if (control[m] === 1 && !members.excluded.has(i)) wrong.push(`entry ${leaf} uses charger ${i}, which was drawn for the control group`)
+    const who = fact.kind === 'accepted' ? members.all() : fact.who
+    const control = drawnShare(who, share, seedIn(story)!, 'holdout')
+    who.forEach((i, m) => {
       if (control[m] === 0 && heldOut.has(i)) wrong.push(`entry ${leaf} holds charger ${i} out, which was not drawn`)
+      // an earlier release drew nobody of those who came late
+      const isUsed = fact.kind === 'accepted' && !members.excluded.has(i)
+      if (control[m] === 1 && isUsed) wrong.push(`entry ${leaf} uses charger ${i}, which was drawn for the control group`)
     })
-    size = heldOut.size
+    size = heldOut.size + (fact.kind === 'joined' ? size : 0)
   }
-  return groups === 0 ? [] : [okUnless(what, wrong, `${size} chargers, drawn again from the seed`)]
+  return isAny ? [okUnless(what, wrong, `${size} chargers, drawn again from the seed`)] : []
+}
+const HELD_OUT = exclusions.indexOf('heldOut')
+function heldOutBy(fact: Of<'accepted'> | Of<'joined'>): ReadonlySet<number> {
+  const [who, code] = fact.kind === 'accepted' ? [fact.excluded, HELD_OUT] : [fact.who, 1 + HELD_OUT]
+  return new Set(Array.from(who).filter((_, k) => fact.why[k] === code))
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createMemoryJournal, createMemoryStore } from '../../adapters/stores/memory/index.ts'
+import { everyoneEnrolled, fleetOf } from '../../simulations/virtual/fleet.ts'
 import { atOnce } from '../../src/audit/crypto.ts'
 import { type Cosigner, cosignerOf, signerOf } from '../../src/audit/note.ts'
 import { policyOf } from '../../src/audit/policy.ts'
@@ -278,6 +279,19 @@ describe('packs of other events', () => {
     const { [names.entry(leafOf(files, 'verified'))]: _, ...withoutFirst } = files
     expect(wrong(resealed(withoutFirst))).toEqual(['verdict, revision 2'])
   })
+  it('with homes that came while it ran: their delays are drawn again too', async () => {
+    const j = await stage({ specs: Array.from({ length: 6 }, () => ({ maxA: 32 })), programme: { startSpreadS: 300, endSpreadS: 300 } })
+    await j.submit(shed)
+    await j.until(from + 30)
+    await j.engine().handle(fleetOf(Array.from({ length: 8 }, () => ({ maxA: 32 }))), everyoneEnrolled(8))
+    await j.until(to + 7_200)
+    const files = await packOf(j.journal, j.now())
+    expect(leafOf(files, 'joined')).toBeGreaterThan(0)
+    expect(wrong(files)).toEqual([])
+    expect(line(files, 'random delays')!.why).toBe('drawn again from the seed, 16 of 16 as recorded')
+    const late = await lying(j.journal, 'joined', (f: Of<'joined'>) => ({ ...f, startRank: f.startRank.map(rank => rank ^ 1) }))
+    expect(wrong(await packOf(late, j.now()))).toEqual(['random delays'])
+  })
   it('while another event runs: who moves when in that one is not told, and what is told is still checked', async () => {
     const o = await evening()
     await o.submit(shed)
@@ -331,7 +345,7 @@ describe('asked of a running bridge', () => {
         env: {},
         out: { result: (_: unknown, text: string) => said.push(text) },
         client: async () => createClient({ url: `http://127.0.0.1:${port}`, token: tokens[0]!.token, from: 'a test' }),
-      }) as unknown as Parameters<typeof exportEvidence>[0]
+      }) as never
     writeFileSync(join(cwd, 'audit.pub'), `${signer.verifier.vkey}\n`)
     await exportEvidence(context({}), event.id)
     expect(await verify(context({ key: 'audit.pub' }), 'evidence-0.zip')).toBe(0)
