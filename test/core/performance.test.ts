@@ -1,15 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { floored, floors, totalWh } from '../../src/core/verify/floors.ts'
-import { coverageOf, deliveredWh, type Grid, inPeriodsOf, type Load, pairUp, rowOf, sumAll, sumBy } from '../../src/core/verify/load.ts'
-import {
-  askedByPeriod,
-  availabilityFactor,
-  freeRiders,
-  groupingOf,
-  performanceOf,
-  persistenceSlope,
-} from '../../src/core/verify/performance.ts'
+import { coverageOf, deliveredWh, type Grid, type Load, NO_GROUP, pairUp, rowOf, sumAll, sumBy } from '../../src/core/verify/load.ts'
+import { askedByPeriod, availabilityFactor, freeRiders, performanceOf, persistenceSlope } from '../../src/core/verify/performance.ts'
 import { reboundOf } from '../../src/core/verify/rebound.ts'
 import { responseTime, worstRamp } from '../../src/core/verify/responseTime.ts'
 import { type EnergySeries, flaw } from '../../src/core/verify/series.ts'
@@ -101,19 +94,13 @@ describe('one shape at all levels', () => {
     ],
   ])
   test('site, group and event are sums of the rows below', () => {
-    const bySite = groupingOf(['BATH', 'BATH', 'WELLS'])
-    const sites = sumBy(chargers, bySite.of, bySite.names.length)
+    const sites = sumBy(chargers, [0, 0, 1], 2)
     expect([...deliveredWh(sites)]).toEqual([700, 500, 0, 500])
     expect([...deliveredWh(sumAll(sites))]).toEqual([...deliveredWh(sumAll(chargers))])
     expect([...rowOf(sites, 1).actualWh]).toEqual([500, 0])
   })
   test('who is in no group is in no sum', () => {
-    expect([...deliveredWh(sumBy(chargers, groupingOf([undefined, 'B', 'B']).of, 1))]).toEqual([100, 300])
-  })
-  test('minutes make half hours', () => {
-    const minutes = one(Array(30).fill(100), [...Array(15).fill(0), ...Array(15).fill(100)], 60)
-    expect([...deliveredWh(inPeriodsOf(minutes, SP))]).toEqual([1500])
-    expect(() => inPeriodsOf(minutes, 7 * 60)).toThrow(/whole number/)
+    expect([...deliveredWh(sumBy(chargers, [NO_GROUP, 0, 0], 1))]).toEqual([100, 300])
   })
   test('turn-up is the other way round', () => {
     expect([...deliveredWh(one([500], [800]), 'up')]).toEqual([300])

@@ -86,20 +86,6 @@ export function sumBy(load: Load, group: ArrayLike<number>, groups: number): Loa
 /** Everybody, as one row. */
 export const sumAll = (load: Load): Load => sumBy(load, new Uint8Array(load.rows), 1)
 
-/**
- * The same in periods `factor` times as long, such as half hours of minutes. A long period sums the short ones that are known; where some are not
- * it is flawed `partial`, and what is missing counts as no delivery.
- * @throws RangeError where the periods do not divide
- */
-export function inPeriodsOf(load: Load, stepS: number): Load {
-  const factor = stepS / load.stepS
-  if (!Number.isInteger(factor) || load.periods % factor !== 0)
-    throw new RangeError(`${load.periods} periods of ${load.stepS} s are no whole number of ${stepS} s`)
-  const out = emptyLoad({ fromS: load.fromS, stepS, periods: load.periods / factor }, load.rows)
-  for (let cell = 0; cell < load.wanted.length; cell++) addTo(out, Math.floor(cell / factor), load, cell)
-  return withGaps(out)
-}
-
 function addTo(out: Load, cell: number, load: Load, from: number): void {
   out.wanted[cell]! += load.wanted[from]!
   out.known[cell]! += load.known[from]!

@@ -1,5 +1,5 @@
 import type { Second } from '../model.ts'
-import { type Grid, NO_GROUP } from './load.ts'
+import type { Grid } from './load.ts'
 
 /** What happened in one settlement period, minute, or any other period. */
 export type PeriodResult = {
@@ -113,17 +113,4 @@ export function persistenceSlope(perEvent: ArrayLike<number>): number | null {
   const meanY = at.reduce((sum, k) => sum + perEvent[k]!, 0) / at.length
   const xy = at.reduce((sum, k) => sum + (k - meanX) * (perEvent[k]! - meanY), 0)
   return xy / at.reduce((sum, k) => sum + (k - meanX) ** 2, 0)
-}
-
-/** Rows numbered by the name of their group, in order of first appearance; a row without a name is in none. */
-export function groupingOf(names: readonly (string | undefined)[]): { readonly of: Int32Array; readonly names: readonly string[] } {
-  const numbers = new Map<string, number>()
-  const of = Int32Array.from(names, name => {
-    if (name === undefined) return NO_GROUP
-    const known = numbers.get(name)
-    if (known !== undefined) return known
-    numbers.set(name, numbers.size)
-    return numbers.size - 1
-  })
-  return { of, names: [...numbers.keys()] }
 }

@@ -93,8 +93,6 @@ export const ercot = ({ squaredBelow = 0.85 } = {}): Scheme => ({
   },
   floor: 'none',
 })
-/** A portfolio passes in availability and in performance each at this (ERCOT Nodal 8). */
-export const ERCOT_PASSES_FROM = 0.95
 
 /** What is delivered is paid, no more than what was asked, nothing held against it. */
 export const proportional: Scheme = {
