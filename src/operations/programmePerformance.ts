@@ -1,5 +1,6 @@
-import { decode } from '../core/codec.ts'
+import { blobsOf, decode } from '../core/codec.ts'
 import type { EventNo, Fact, GridEvent, Instant, Second } from '../core/model.ts'
+import { fromBytes } from '../core/snapshot.ts'
 import { payFactorAt } from '../core/verify/payFactor.ts'
 import { type Acceptance, type Deregistration, deregistrationOf } from '../core/verify/payment.ts'
 import { performanceOf, persistenceSlope } from '../core/verify/performance.ts'
@@ -44,10 +45,11 @@ type Found = { readonly event: GridEvent; readonly fact: VerifiedFact }
 
 /**
  * A programme over all of its verified events: what was asked and delivered, whether the response tires, whether the buyer might take it off the register.
- * Reads the journal once, and of it only signals and verdicts; no blob is needed. @returns `bad-scheme`, `no-events`
+ * Reads the journal once, and of it only signals and verdicts; no blob is needed, but for the state that a log which follows another begins with. Verdicts of the log before
+ * are in that one. @returns `bad-scheme`, `no-events`
  */
 export async function programmePerformance(
-  journal: Pick<Journal, 'read'>,
+  journal: Pick<Journal, 'read' | 'blob'>,
   programme: string,
   schemeId: string,
 ): Promise<Result<ProgrammeFigures>> {
@@ -68,14 +70,19 @@ export async function programmePerformance(
   })
 }
 
-const concern = /"kind":"(?:signal|outage|verified)"/
+const concern = /"kind":"(?:opened|signal|outage|verified)"/
+const isOpening = /"kind":"opened"/
 /** The newest verdict of each event, by the beginning of what was settled. */
-async function verdictsIn(journal: Pick<Journal, 'read'>): Promise<Found[]> {
+async function verdictsIn(journal: Pick<Journal, 'read' | 'blob'>): Promise<Found[]> {
   const numbers = createEventNumbers()
   const events = new Map<EventNo, GridEvent>()
   const verdicts = new Map<EventNo, VerifiedFact>()
   const take = (fact: Fact, atMs: Instant): void => {
-    if (fact.kind === 'outage') numbers.own(fact.event)
+    if (fact.kind === 'opened') {
+      const state = fromBytes(fact.state)
+      numbers.begun(state)
+      for (const e of state.events.values()) events.set(e.no, e.event)
+    } else if (fact.kind === 'outage') numbers.own(fact.event)
     else if (fact.kind === 'verified') verdicts.set(fact.verification.event, fact)
     else if (fact.kind === 'signal') {
       const { no } = numbers.signal(fact.event, atMs)
@@ -86,7 +93,9 @@ async function verdictsIn(journal: Pick<Journal, 'read'>): Promise<Found[]> {
   for await (const leaves of journal.read(0))
     for (const leaf of leaves) {
       if (!concern.test(Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength).toString('latin1'))) continue
-      const { fact, at } = decode(leaf, () => new Uint8Array(0))
+      const opened = isOpening.test(Buffer.from(leaf).toString('latin1')) ? blobsOf(leaf)[0] : undefined
+      const state = opened && (await journal.blob(opened))
+      const { fact, at } = decode(leaf, () => state ?? new Uint8Array(0))
       take(fact, at)
     }
   return [...verdicts]

@@ -15,6 +15,7 @@ import { scheduleOf } from '../../src/core/rows.ts'
 import { stateDigest } from '../../src/core/snapshot.ts'
 import { entries, recover } from '../../src/engine/recover.ts'
 import { checkNothingUnderWay, firstOfNext } from '../../src/operations/nextLog.ts'
+import { programmePerformance } from '../../src/operations/programmePerformance.ts'
 import { factsOf } from '../../src/operations/reportFacts.ts'
 import { gridEvent, startBridge, startMs } from '../api/bridge.ts'
 
@@ -44,6 +45,13 @@ it('a log ends and the next begins: each names the other, the bridge goes on whe
   let store = openStore({ dir, origin, runtime })
   let b = await startBridge({ store: { ...store, runtime } })
   await b.send('POST', '/v1/opt-outs', { chargers: ['c1'] })
+  const feeder = b.engine.registry.resolve('feeder', 'BATH-11')![0]!
+  const node = feeder.kind === 'node' ? feeder.node : -1
+  const old = gridEvent(node, b.engine.now(), { id: 'x:y:old', upstreamRef: 'old' }, 600)
+  await b.engine.bridge.submit(old.event, old.raw)
+  const off = gridEvent(node, b.engine.now(), { id: 'x:y:old', upstreamRef: 'old', revision: 1, intervals: [] })
+  await b.engine.bridge.submit(off.event, off.raw)
+  await b.seconds(3600)
   const before = stateDigest(b.engine.state())
   for (const key of [cosignedKey, 'audit.witness.0123abcd', 'ocpp.clock:1']) await b.engine.registry.set(key, 'of the old log')
   await b.api.close()
@@ -74,28 +82,37 @@ it('a log ends and the next begins: each names the other, the bridge goes on whe
   expect(b.engine.registry.get('ocpp.clock:1')).toBe('of the old log')
   expect(b.engine.registry.chargerByExternalId('c3')).toBe(3)
   // it plans as before, over the same fleet and consents
-  const feeder = b.engine.registry.resolve('feeder', 'BATH-11')![0]!
   for (const c of ['c0', 'c2']) b.engine.sink.link(b.engine.registry.stationByIdentity(c)!.no, true)
   b.meter({ c0: 5000, c2: 5000 })
-  const { event, raw } = gridEvent(feeder.kind === 'node' ? feeder.node : -1, b.engine.now(), { id: 'x:y:new', upstreamRef: 'new' })
+  const fromS = Math.floor(b.engine.now() / 1000) + 60
+  const { event, raw } = gridEvent(node, b.engine.now(), {
+    id: 'x:y:new',
+    upstreamRef: 'new',
+    intervals: [{ fromS, toS: fromS + 300, ask: { kind: 'off' } }],
+  })
   expect(await b.engine.bridge.submit(event, raw)).toMatchObject({ kind: 'accepted' })
   await b.seconds(5)
   expect(scheduleOf(b.engine.state().rows, b.engine.state().want[0]!)).toHaveLength(1)
+  await b.seconds(3600)
   await b.api.close()
   await store.close()
   // the new log alone tells of its events: the fleet, the terms, what was committed before the draw; and it is decided again from its record
   store = openStore({ dir, origin: next, runtime })
   const facts = await factsOf(store.journal, 'x:y:new')
-  expect(facts).toMatchObject({ no: 0, fleet: { chargers: 10 }, programme: { id: 'evenings' }, members: { length: 6 } })
+  expect(facts).toMatchObject({ no: 1, fleet: { chargers: 10 }, programme: { id: 'evenings' }, members: { length: 6 } })
   const kinds: string[] = []
   for await (const { fact } of entries(store.journal, 0)) kinds.push(fact.kind)
   expect(kinds.indexOf('keyCommitted')).toBeGreaterThan(0)
   expect(kinds.indexOf('keyCommitted')).toBeLessThan(kinds.indexOf('signal'))
+  expect(await programmePerformance(store.journal, 'evenings', 'dfs')).toMatchObject({
+    ok: true,
+    value: { events: [{ event: 'x:y:new' }] },
+  })
   expect(await asItWas(store.journal)).toMatchObject({ differing: 0, differences: [] })
   await store.close()
   // a start in between, from the log alone
   store = openStore({ dir, origin: next, runtime })
-  expect((await recover(store.journal)).events.size).toBe(1)
+  expect((await recover(store.journal)).events.size).toBe(2)
   await store.close()
 })
 it('not while an event is under way: its verdict belongs into the log that it began in', async () => {
