@@ -4,6 +4,7 @@ import { standings } from '../core/views.ts'
 import { reasonCodes } from '../operations/emergency.ts'
 import { hindrances } from '../operations/fleet.ts'
 import { optOutReasons } from '../operations/optOuts.ts'
+import { importedLimit } from './importedLimit.ts'
 import { named, range } from './named.ts'
 import { verification } from './verificationSchema.ts'
 
@@ -387,6 +388,7 @@ export const importReport = named(
     rejected: count,
     newNodes: count,
     withoutConsent: count,
+    nodeLimits: z.array(importedLimit).describe('limits of nodes that differ from what stands'),
     errors: z.array(
       z.object({ line: count, column: z.string(), value: z.string(), code: z.string(), message: z.string(), hint: z.string() }),
     ),
@@ -395,96 +397,18 @@ export const importReport = named(
   }),
 )
 
-export const controllable = named(
-  'Controllable',
-  z.object({
-    chargers: count,
-    controllableW: z.number().describe('rated power of all enrolled chargers'),
-    thresholdW: z.number().describe('300 MW: from there on an essential service'),
-    share: z.number(),
-  }),
-)
-export const incident = named(
-  'Incident',
-  z.object({
-    from: instant,
-    to: instant,
-    exportedAt: instant,
-    exportedBy: z.string(),
-    deadlines: z.object({ earlyWarningH: z.literal(24), fullNoticeH: z.literal(72) }),
-    log: z.object({ size: count, checkpoint: z.string() }),
-    controllable,
-    impact: z.object({ events: count, emergencies: count, commands: count, chargersCommanded: count, refusedRequests: count }),
-    counts: z.record(z.string(), count),
-    timeline: z.array(z.object({ entry: count, at: instant, what: z.string(), about: z.record(z.string(), z.unknown()) })),
-    timelineCut: count.describe('entries beyond the 5,000 that are listed'),
-  }),
-)
-export const subjectExport = named(
-  'SubjectExport',
-  z.looseObject({ subject: z.enum(['box', 'token']) }).describe('all that is kept of a person, by where it is kept'),
-)
-export const erasureBody = named(
-  'ErasureRequest',
-  z.strictObject({
-    apply: z.boolean().default(false),
-    also: z
-      .array(z.string().min(4).max(200))
-      .max(20)
-      .default([])
-      .describe('what else people may have called the person in texts, such as a name'),
-  }),
-)
-export const erasure = named(
-  'Erasure',
-  z.object({
-    applied: z.boolean(),
-    subject: z.enum(['box', 'token']),
-    station: count.nullable(),
-    chargers: z.array(count),
-    names: count,
-    settings: count,
-    blobs: count.describe('messages, texts and power columns of the log'),
-    readings: count,
-    isGone: z.boolean().describe('false: a text can still be read in a file; see `hint`'),
-    notUndone: z.array(z.string()),
-    hint: z.string(),
-  }),
-)
+export {
+  auditPage,
+  checkpoint,
+  consistency,
+  controllable,
+  entryProof,
+  erasure,
+  erasureBody,
+  incident,
+  subjectExport,
+} from './recordSchemas.ts'
 
-export const auditPage = named(
-  'AuditPage',
-  z.object({
-    size: count,
-    from: count,
-    entries: z.array(
-      z.object({
-        index: count,
-        hash: z.string().describe('RFC 6962 leaf hash, hex'),
-        leaf: z.string().describe('the bytes that are hashed, base64'),
-        entry: z.unknown(),
-      }),
-    ),
-    next: count.nullable(),
-  }),
-)
-export const checkpoint = named(
-  'Checkpoint',
-  z.object({ size: count, root: z.string().describe('base64'), note: z.string().describe('C2SP signed note; empty for an empty log') }),
-)
-export const entryProof = named(
-  'EntryProof',
-  z.object({
-    index: count,
-    size: count.describe('of the tree that it is proven against'),
-    leaf: z.string().describe('the entry, base64'),
-    proof: z.string().describe('C2SP tlog-proof'),
-  }),
-)
-export const consistency = named(
-  'ConsistencyProof',
-  z.object({ from: count, to: count, fromRoot: z.string(), toRoot: z.string(), proof: z.array(z.string()).describe('base64, RFC 9162') }),
-)
 const check = z.object({ ok: z.boolean(), detail: z.string() })
 export const ready = named(
   'Readiness',
