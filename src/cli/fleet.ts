@@ -39,6 +39,11 @@ export function importText(r: Report, rejectedFile: string | null): string {
     ),
     `${r.rows} rows: ${r.created} created, ${r.updated} updated, ${r.unchanged} unchanged, ${r.rejected} rejected; ${r.newNodes} new nodes`,
     ...(r.withoutConsent > 0 ? [`${r.withoutConsent} without consent: they will not be dispatched`] : []),
+    ...r.nodeLimits.map(l => {
+      const amps = l.limitA === null ? '' : `${l.limitW === null ? '' : ', '}${l.limitA.L1}, ${l.limitA.L2}, ${l.limitA.L3} A on L1, L2, L3`
+      const most = `${l.limitW === null ? '' : `${l.limitW / 1000} kW`}${amps}`
+      return `limit of ${l.node}: ${most}${l.error === null ? '' : `; NOT set: ${l.error}`}`
+    }),
     ...(r.ignoredColumns.length > 0 ? [`ignored columns: ${r.ignoredColumns.join(', ')}`] : []),
     ...(rejectedFile === null ? [] : [`rejected rows: ${rejectedFile}`]),
     r.applied ? 'applied' : 'dry run: nothing was changed (--apply does it)',

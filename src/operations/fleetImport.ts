@@ -15,6 +15,7 @@ import {
   type Passwords,
 } from './fleetPlan.ts'
 import { type FleetRow, type RowError, readRow } from './fleetRows.ts'
+import { createNodeLimits, type PhaseLimits } from './nodeLimits.ts'
 import { type By, done, type Result, refuse, seconds } from './result.ts'
 
 export type ImportOptions = {
@@ -34,11 +35,19 @@ export type ImportReport = {
   readonly newNodes: number
   /** Enrolled rows that will not be dispatched for want of a consent. */
   readonly withoutConsent: number
+  /** Limits of nodes that differ from what stands; `error`: why one could not be set. */
+  readonly nodeLimits: readonly ImportedLimit[]
   /** The first of them; `rejectedCsv` has all. */
   readonly errors: readonly RowError[]
   /** The rejected rows as they were, with a column `error`: mend it and import it again. Empty where none was rejected. */
   readonly rejectedCsv: string
   readonly ignoredColumns: readonly string[]
+}
+export type ImportedLimit = {
+  readonly node: string
+  readonly limitW: number | null
+  readonly limitA: PhaseLimits | null
+  readonly error: string | null
 }
 export type FleetImport = { run(source: Source, options: ImportOptions, by: By): Promise<Result<ImportReport>> }
 export type ImportSetup = { readonly passwords: Passwords; readonly assumed?: Capabilities | undefined }
@@ -51,6 +60,7 @@ const SHOWN_ERRORS = 1000
  */
 export function createFleetImport(engine: Engine, { passwords, assumed = assumedCapabilities }: ImportSetup): FleetImport {
   let last: Promise<unknown> = Promise.resolve()
+  const standing = createNodeLimits(engine)
   return {
     run(source, options, by) {
       const mine = last.then(() => importFleet(source, options, by))
@@ -95,15 +105,34 @@ export function createFleetImport(engine: Engine, { passwords, assumed = assumed
     const stopped = options.badRows === 'stop' && counts.rejected > 0
     const applied = options.apply && !stopped
     if (applied) await applyChange(change, { ...counts, by: by.name, sha256: digest.digest('hex') })
+    const nodeLimits = await limitsOf(change, applied, by)
     return done({
       applied,
       ...counts,
       newNodes,
       withoutConsent: change.withoutConsent,
+      nodeLimits,
       errors,
       rejectedCsv: rejected.length === 0 ? '' : rejectedHeader(header!) + rejected.join(''),
       ignoredColumns: header?.names.filter((name, k) => header?.columns[k] === undefined && name !== '' && name !== 'error') ?? [],
     })
+  }
+
+  /** After the chargers are there: a limit is under the rules of the programme that they have consented to. */
+  async function limitsOf({ limits }: FleetChange, applied: boolean, by: By): Promise<ImportedLimit[]> {
+    const out: ImportedLimit[] = []
+    for (const { node, path, limitW, limitA } of limits) {
+      // what the file does not say of a node stays as it is
+      const known = standing.find(String(node))
+      const asked = {
+        limitW: limitW ?? (known.ok ? known.value.limitW : undefined),
+        limitA: limitA ?? (known.ok ? (known.value.limitA ?? undefined) : undefined),
+      }
+      const set = applied ? await standing.set(String(node), asked, by) : undefined
+      const error = set && !set.ok ? `${set.refusal.message}${set.refusal.hint ? ` (${set.refusal.hint})` : ''}` : null
+      out.push({ node: path, limitW: limitW ?? null, limitA: limitA ?? null, error })
+    }
+    return out
   }
 
   async function applyChange(change: FleetChange, about: Record<string, string | number>): Promise<void> {

@@ -2,7 +2,8 @@ import type { ChargerNo, NodeKind, NodeNo, Target } from '../core/model.ts'
 import type { State } from '../core/state.ts'
 import type { Capabilities, NodeRecord, Registry, RegistryChange, Station } from '../ports.ts'
 import type { Column } from './fleetCsv.ts'
-import type { FleetRow, RowError } from './fleetRows.ts'
+import { type FleetRow, isOfNode, type RowError } from './fleetRows.ts'
+import { type PhaseLimits, saysOtherwise } from './nodeLimits.ts'
 
 /** How stations' passwords are kept; the hash is the charger adapter's affair. */
 export type Passwords = { hash(password: string): Promise<string>; matches(hash: string, password: string): Promise<boolean> }
@@ -14,6 +15,8 @@ export type ConsentRecord = {
   readonly at: string | null
   readonly text: string | null
 }
+/** What is to stand at a node; what is not said stays as it is. */
+export type PlannedLimit = { readonly node: NodeNo; readonly path: string; readonly limitW?: number; readonly limitA?: PhaseLimits }
 /** Everything an import would change, so far as rows have been taken. */
 export type FleetChange = {
   readonly nodes: ReadonlyMap<NodeNo, NodeRecord>
@@ -24,6 +27,7 @@ export type FleetChange = {
   readonly consents: readonly ConsentRecord[]
   readonly withdrawn: readonly ChargerNo[]
   readonly withoutConsent: number
+  readonly limits: readonly PlannedLimit[]
 }
 export type FleetPlan = {
   /** All of the row or nothing of it. */
@@ -66,6 +70,7 @@ export function createFleetPlan(
   const enrolments: Enrolment[] = []
   const consents: ConsentRecord[] = []
   const withdrawn: ChargerNo[] = []
+  const limits = new Map<string, { row: FleetRow; planned: PlannedLimit }>()
   const firstOf = new Map<NodeNo, FleetRow>()
   const children = childIndex(registry)
   let nextNode = Math.max(registry.nodeCount(), state().fleet.nodes)
@@ -81,6 +86,13 @@ export function createFleetPlan(
   }
 
   async function take(row: FleetRow): Promise<RowFate | RowError> {
+    const twice = limitFault(row)
+    if (twice) return twice
+    if (isOfNode(row)) {
+      const before = nodes.size
+      const isNew = limit(row, parentOf(row.path))
+      return nodes.size > before ? 'created' : isNew ? 'updated' : 'unchanged'
+    }
     const twin = byId.get(row.externalId)
     if (twin) return fault(row, 'external_id', row.externalId, 'duplicate', `is on line ${twin.line} already`, 'one row per charger')
     const charger = registry.chargerByExternalId(row.externalId)
@@ -98,6 +110,7 @@ export function createFleetPlan(
 
   async function settle(row: FleetRow, charger: ChargerNo | undefined, former: Station | undefined): Promise<RowFate> {
     const parent = parentOf(row.path)
+    const limitIsNew = limit(row, parent)
     const no = former?.no ?? nextNode++
     const passwordHash = row.password === undefined ? former?.auth.passwordHash : await hashOf(row.password, former?.auth.passwordHash)
     const who = charger ?? nextCharger++
@@ -125,8 +138,40 @@ export function createFleetPlan(
     if (!firstOf.has(no)) firstOf.set(no, row)
     if (charger === undefined) newIds.push({ charger: who, externalId: row.externalId })
     for (const alias of row.aliases) if (addAlias(alias.scheme, alias.value, { kind: 'charger', charger: who })) changed = true
-    if (enrol(row, who)) changed = true
+    if (enrol(row, who) || limitIsNew) changed = true
     return charger === undefined ? 'created' : changed ? 'updated' : 'unchanged'
+  }
+
+  /** Remembers what is to stand at the row's node. Is that news? */
+  function limit(row: FleetRow, node: NodeNo | undefined): boolean {
+    if (node === undefined || (row.limitW === undefined && row.limitA === undefined)) return false
+    const planned = {
+      node,
+      path: pathText(row) ?? '',
+      ...(row.limitW === undefined ? {} : { limitW: row.limitW }),
+      ...(row.limitA === undefined ? {} : { limitA: row.limitA }),
+    }
+    if (!saysOtherwise(state(), node, planned)) return false
+    limits.set(planned.path, { row, planned })
+    return true
+  }
+  function limitFault(row: FleetRow): RowError | undefined {
+    const first = limits.get(pathText(row) ?? '')?.row
+    if (!first) return undefined
+    for (const [column, value, before] of [
+      ['limit_kw', row.limitW === undefined ? undefined : row.limitW / 1000, first.limitW === undefined ? undefined : first.limitW / 1000],
+      ['limit_a', row.limitA && Object.values(row.limitA).join('|'), first.limitA && Object.values(first.limitA).join('|')],
+    ] as const)
+      if (value !== undefined && value !== before)
+        return fault(
+          row,
+          column,
+          String(value),
+          'node-conflict',
+          `line ${first.line} says something else of ${pathText(row)}`,
+          'say the limit of a node once',
+        )
+    return undefined
   }
 
   /** The lowest node of a row's path, made where it is new; undefined where the row names none. */
@@ -279,6 +324,7 @@ export function createFleetPlan(
       consents,
       withdrawn,
       withoutConsent,
+      limits: [...limits.values()].map(l => l.planned),
     }),
   }
 }

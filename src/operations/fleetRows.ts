@@ -1,5 +1,6 @@
 import { linkLossTraits, type NodeKind, type OnLinkLoss } from '../core/model.ts'
 import type { Column, RawRow } from './fleetCsv.ts'
+import type { PhaseLimits } from './nodeLimits.ts'
 
 /** One wrong cell. `code` is stable; a password's value is never repeated. */
 export type RowError = {
@@ -18,6 +19,9 @@ export type FleetRow = {
   readonly evseId: number | undefined
   /** Levels above the station, from the top. Empty: not said. */
   readonly path: readonly { readonly kind: NodeKind; readonly name: string }[]
+  /** What may flow at the lowest node of `path`: in all, W; on each of L1, L2, L3, A. */
+  readonly limitW: number | undefined
+  readonly limitA: PhaseLimits | undefined
   readonly profile: 0 | 1 | 2 | 3 | undefined
   readonly password: string | undefined
   /** DC: `maxW` says what it gives; AC: phases, voltage and amps do. */
@@ -140,6 +144,20 @@ const stepList: Read<readonly number[]> = text => {
   return fault ?? [...new Set(read as number[])].filter(a => a > 0).sort((a, b) => a - b)
 }
 
+/** One number for each phase, or three: `100|100|80`. */
+const phaseLimits: Read<PhaseLimits> = text => {
+  const read = text.split(/[|;/\s]+/).map(part => number(0, 100_000)(part))
+  const fault = read.find(isFault)
+  if (fault) return fault
+  const [L1, L2 = L1, L3 = L1] = read as number[]
+  return read.length === 1 || read.length === 3
+    ? { L1: L1!, L2: L2!, L3: L3! }
+    : { code: 'other-count', message: `${shown(text)} is not one number or three`, hint: 'write 100, or 100|100|80 for L1, L2 and L3' }
+}
+
+/** Does the row say something of a node, and of no charger? */
+export const isOfNode = (row: FleetRow): boolean => row.externalId === ''
+
 /** A row by itself: every wrong cell of it, or what it says. What the fleet makes of it is decided later. */
 export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
   const errors: RowError[] = []
@@ -158,7 +176,11 @@ export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
     return undefined
   }
   const externalId = cell('external_id', name(200))
-  if (externalId === undefined && errors.length === 0)
+  const limitKw = cell('limit_kw', number(0, 2_000_000))
+  const limitA = cell('limit_a', phaseLimits)
+  const hasLimit = Boolean(cells.limit_kw || cells.limit_a)
+  const isNode = hasLimit && !cells.external_id && !cells.identity
+  if (externalId === undefined && errors.length === 0 && !isNode)
     fail('external_id', { code: 'missing', message: 'is empty', hint: 'every charger needs an id of your own' })
   const identity = cell('identity', identityName) ?? (raw.cells.identity ? undefined : externalId)
   if (!raw.cells.identity && externalId !== undefined && isFault(identityName(externalId)))
@@ -167,6 +189,12 @@ export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
     const found = cell(column, nodeName)
     return found === undefined ? [] : [{ kind, name: found }]
   })
+  if (hasLimit && path.length === 0)
+    fail(cells.limit_kw ? 'limit_kw' : 'limit_a', {
+      code: 'limit-of-nothing',
+      message: 'the row names no node of the network',
+      hint: 'fill in the node that has the limit, and all above it',
+    })
   const consent = cell('consent', yesNo)
   const takesZero = cell('takes_zero', yesNo)
   const row: FleetRow = {
@@ -175,6 +203,8 @@ export function readRow(raw: RawRow): FleetRow | readonly RowError[] {
     identity: identity ?? '',
     evseId: cell('evse_id', number(1, 1000, true)),
     path,
+    limitW: limitKw === undefined ? undefined : Math.round(limitKw * 1000),
+    limitA,
     profile: cell('security_profile', profile),
     password: cell('password', name(64)),
     current: cell('current', current),

@@ -128,6 +128,16 @@ export function standingLimitW(s: State, node: NodeNo): number | null {
   return e && isInForce(e) ? capOf(e).totalW : null
 }
 
+/** Is a limit asked for that is not in force at the node? What is not said stays. */
+export function saysOtherwise(s: State, node: NodeNo, { limitW, limitA }: NodeLimitRequest): boolean {
+  const e = eventAt(s, node)
+  if (!e || !isInForce(e)) return true
+  const { totalW, phaseA } = capOf(e)
+  return (
+    (limitW !== undefined && limitW !== totalW) || (limitA !== undefined && !isDeepStrictEqual(phaseA, [limitA.L1, limitA.L2, limitA.L3]))
+  )
+}
+
 const idOf = (node: NodeNo): string => `${OPERATOR}:limit:${node}`
 const eventAt = (s: State, node: NodeNo): EventState | undefined => s.events.get(s.eventNoById.get(idOf(node)) ?? -1)
 const isInForce = (e: EventState): boolean => e.status === 'accepted' && e.cancelledS === NEVER_S && isStanding(e.event)

@@ -206,6 +206,41 @@ describe('applying', () => {
     expect(b.engine.state().fleet.ownDelayS[0]).toBe(0)
   })
 
+  test('limits of nodes stand after the import, a dry run shows them, and a second import changes nothing', async () => {
+    const file =
+      'external_id,feeder,site,limit_kw,limit_a,programme,consent\na,F,S,44,,evenings,yes\nb,F,S,44,,evenings,yes\nc,F,,,,evenings,yes\n,F,,100.5,160|160|80,,'
+    const wanted = [
+      { node: 'F/S', limitW: 44_000, limitA: null, error: null },
+      { node: 'F', limitW: 100_500, limitA: { L1: 160, L2: 160, L3: 80 }, error: null },
+    ]
+    expect((await post(file)).json()).toMatchObject({ applied: false, rejected: 0, nodeLimits: wanted })
+    expect(b.engine.state().events.size).toBe(0)
+    expect(await apply(file)).toMatchObject({ applied: true, created: 3, nodeLimits: wanted })
+    const standing = (await b.api.inject({ url: '/v1/limits', headers: ana })).json().items
+    expect(standing.map((l: { limitW: number; node: { path: string } }) => [l.node.path, l.limitW])).toEqual([
+      ['F', 100_500],
+      ['F/S', 44_000],
+    ])
+    expect(await apply(file)).toMatchObject({ unchanged: 4, nodeLimits: [] })
+    // an empty cell leaves what stands
+    expect(await apply('external_id,feeder,limit_kw\n,F,90')).toMatchObject({ nodeLimits: [{ node: 'F', limitW: 90_000, limitA: null }] })
+    const [feeder] = (await b.api.inject({ url: '/v1/limits', headers: ana })).json().items
+    expect(feeder).toMatchObject({ limitW: 90_000, limitA: { L1: 160, L2: 160, L3: 80 } })
+  })
+
+  test('a limit that is wrong is told by row, one that nobody may be used for by node', async () => {
+    const head = 'external_id,feeder,limit_kw,limit_a'
+    const wrong = await apply(`${head}\na,F,50,\nb,F,60,\nc,,5,\nd,F,x,\ne,F,,1|2\n,F,50,`)
+    expect(wrong.errors).toMatchObject([
+      { line: 3, column: 'limit_kw', value: '60', code: 'node-conflict' },
+      { line: 4, column: 'limit_kw', code: 'limit-of-nothing' },
+      { line: 5, column: 'limit_kw', code: 'not-a-number' },
+      { line: 6, column: 'limit_a', code: 'other-count' },
+    ])
+    expect(wrong.nodeLimits).toMatchObject([{ node: 'F', error: expect.stringContaining('consented') }])
+    expect(b.engine.registry.chargerByExternalId('a')).toBeDefined()
+  })
+
   test('what is reached through one backend fails together, whatever its maker', async () => {
     await apply('external_id,feeder,backend\na,F,Acme Cloud\nb,F,acme cloud\nc,F,')
     const [a, other, none] = b.engine.state().fleet.group
