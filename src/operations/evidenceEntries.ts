@@ -20,11 +20,10 @@ export type Concerned = {
   readonly gone: ReadonlyMap<HashHex, 'erased' | 'expired'>
 }
 
-/** Leaves with none of these are of no concern; looking at their text is cheaper than decoding it. */
+/** Leaves with none of these are of no concern; looking at their text is cheaper than decoding it. Whatever names an event may be of this one. */
 const concern =
-  /"kind":"(?:keyCommitted|opened|fleet|programme|signal|outage|accepted|declined|paced|joined|planned|sent|outcome|refused|forced|optOut|optIn|observed|forecast|shortfall|lastResort|alarm|restoring|admitted|restored|metered|verified|erased|expired)"/
-const note = /"event":|"charger":|"keyRotated"/
-export const isOfConcern = (text: string): boolean => concern.test(text) || (text.includes('"kind":"noted"') && note.test(text))
+  /"event":|"keyRotated"|"kind":"(?:keyCommitted|opened|fleet|programme|planned|sent|outcome|refused|forced|optOut|optIn|erased|expired)"/
+export const isOfConcern = (text: string): boolean => concern.test(text) || (text.includes('"kind":"noted"') && text.includes('"charger":'))
 
 /**
  * Picks the entries that the evidence of one event consists of, while the log is read once. `wanted` is the event's id or number; the newest event of an
