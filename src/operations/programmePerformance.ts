@@ -94,7 +94,7 @@ async function verdictsIn(journal: Pick<Journal, 'read' | 'blob'>): Promise<Foun
     for (const leaf of leaves) {
       if (!concern.test(Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength).toString('latin1'))) continue
       const opened = isOpening.test(Buffer.from(leaf).toString('latin1')) ? blobsOf(leaf)[0] : undefined
-      const state = opened && (await journal.blob(opened))
+      const state = opened === undefined ? undefined : await journal.blob(opened)
       const { fact, at } = decode(leaf, () => state ?? new Uint8Array(0))
       take(fact, at)
     }

@@ -50,6 +50,8 @@ beforeEach(() => {
   file = join(dir, databaseName)
 })
 afterEach(() => rmSync(dir, { recursive: true }))
+/** A bridge refuses where the public key says that there was a log; who forges one removes that too. */
+const begunAnew = () => [file, join(dir, publicKeyName)].forEach(path => rmSync(path))
 function copyOf(from: string): string {
   const to = mkdtempSync(join(tmpdir(), 'gridbridge-'))
   for (const name of [databaseName, signingKeyName, publicKeyName, 'seed.key']) copyFileSync(join(from, name), join(to, name))
@@ -91,7 +93,7 @@ describe('a log that nobody touched', () => {
     expect((await verify(undefined, readFileSync(join(original, signingKeyName), 'utf8'))).exitCode).toBe(0)
   })
   it('an empty log is verified, and proves nothing', async () => {
-    rmSync(file)
+    begunAnew()
     await openStore({ dir, origin, runtime }).close()
     expect((await verify()).lines[0]).toBe('ok: the log is empty')
     expect((await verify(checkpointAt21)).lines).toEqual([
@@ -261,7 +263,7 @@ describe('what only a kept checkpoint shows', () => {
     ])
   })
   it('a rewritten history that went on, signed with the real key', async () => {
-    rmSync(file)
+    begunAnew()
     const store = openStore({ dir, origin, runtime })
     await store.journal.append(
       0,
