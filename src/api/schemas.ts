@@ -5,7 +5,6 @@ import { reasonCodes } from '../operations/emergency.ts'
 import { hindrances } from '../operations/fleet.ts'
 import { optOutReasons } from '../operations/optOuts.ts'
 import { importedLimit } from './importedLimit.ts'
-import { importedLimit } from './importedLimit.ts'
 import { named, range } from './named.ts'
 import { verification } from './verificationSchema.ts'
 
@@ -389,7 +388,6 @@ export const importReport = named(
     rejected: count,
     newNodes: count,
     withoutConsent: count,
-    nodeLimits: z.array(importedLimit).describe('limits of nodes that differ from what stands'),
     nodeLimits: z.array(importedLimit).describe('limits of nodes that differ from what stands'),
     errors: z.array(
       z.object({ line: count, column: z.string(), value: z.string(), code: z.string(), message: z.string(), hint: z.string() }),
