@@ -118,7 +118,7 @@ describe('gridbridge witness', () => {
 
     // Another history under the same key, which carries what the witness cosigned of the first.
     mkdirSync(join(cwd, 'fork'))
-    for (const file of ['audit.key', 'audit.pub', 'seed.key']) copyFileSync(join(cwd, 'data', file), join(cwd, 'fork', file))
+    for (const file of ['audit.key', 'seed.key']) copyFileSync(join(cwd, 'data', file), join(cwd, 'fork', file))
     const fork = openStore({ dir: join(cwd, 'fork'), origin: 'grid.example/log', runtime: createVirtualRuntime(0) })
     await fork.journal.append(
       0,
