@@ -54,7 +54,6 @@ const inputKinds: Readonly<Record<Input['kind'], true>> = {
   resumed: true,
   silent: true,
   heardAgain: true,
-  resumed: true,
   forced: true,
   erased: true,
   expired: true,

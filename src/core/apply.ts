@@ -382,7 +382,8 @@ function applyAccepted(s: State, fact: Of<'accepted'>): void {
   if (fact.startRank.length > 0) e.startRank = fact.startRank
   if (fact.endRank.length > 0) e.endRank = fact.endRank
   if (e.ownDelayS.length === 0) e.ownDelayS = ownDelays(s.fleet)
-  if (e.stays.length === 0 && e.event.class !== 'emergency') e.stays = stayers(s)
+  if (e.event.class === 'emergency') e.stays = new Uint8Array(0)
+  else if (e.stays.length === 0) e.stays = stayers(s)
   if (e.turnS.length === 0) e.turnS = turnsOf(s, e)
   startTold(s, e, Math.floor(s.nowMs / 1000))
 }
