@@ -56,12 +56,16 @@ export function spanFromS(e: EventState, k: number, charger: number): Second {
   return failsafe ? fromS + likeEndS(e, charger) : startsS(e, charger, fromS)
 }
 export function spanToS(e: EventState, k: number, charger: number): Second {
+  const announced = announcedToS(e, k, charger)
+  if (e.cancelledS === NEVER_S) return announced
+  return spanFromS(e, k, charger) >= e.cancelledS ? 0 : Math.min(announced, releasedS(e, charger))
+}
+/** The same had the event not been cancelled. */
+export function announcedToS(e: EventState, k: number, charger: number): Second {
   const { intervals } = e.event
   const last = intervals.length - 1
   const endS = endsS(e, charger, intervals[last]!.toS)
   const isFollowed = k < last && intervals[k + 1]!.fromS === intervals[k]!.toS
   const edgeS = k === last ? endS : isFollowed ? spanFromS(e, k + 1, charger) : startsS(e, charger, intervals[k]!.toS)
-  const planned = Math.min(endS, edgeS)
-  if (e.cancelledS === NEVER_S) return planned
-  return spanFromS(e, k, charger) >= e.cancelledS ? 0 : Math.min(planned, releasedS(e, charger))
+  return Math.min(endS, edgeS)
 }

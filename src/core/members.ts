@@ -1,4 +1,4 @@
-import { spanFromS, spanToS } from './edges.ts'
+import { announcedToS, spanFromS } from './edges.ts'
 import { type Interval, NEVER_S, type Second, type Target } from './model.ts'
 import { type EventState, type Fleet, type State, termsOf } from './state.ts'
 
@@ -67,7 +67,8 @@ function freed(s: State, e: EventState, k: number): Uint8Array | undefined {
   if (!optOuts) return out
   for (const [i, list] of s.optOuts) {
     const fromS = isOpen ? nowS : spanFromS(e, k, i)
-    const toS = isOpen ? nowS + 1 : spanToS(e, k, i)
+    // whoever an opt-out kept out of what was announced is not limited for the rest of it because it was called off
+    const toS = isOpen ? nowS + 1 : announcedToS(e, k, i)
     if (list.some(o => o.fromS < toS && fromS < o.toS)) out[i] = 1
   }
   return out

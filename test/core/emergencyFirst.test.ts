@@ -116,3 +116,22 @@ describe('an emergency', () => {
     expect(check(b.s, T + 3_600)).toBe('charger 1: may draw more than emergency 0 allows')
   })
 })
+
+it.each([{ policy: 'uniform' as const }, { policy: 'levelCapped' as const, levelCap: 1.5, maxS: 3_600 }])(
+  'whom an opt-out kept out of what was announced is not limited because it is called off ($policy)',
+  restore => {
+    const b = bed(fleetOfN(12), { restore, endSpreadS: 600 })
+    for (const i of b.everyone) b.optOut(i, T + 3_700 + 60 * i, T + 7_200)
+    b.until(T + 10)
+    b.signal({ class: 'emergency', basis: 'order', ...during(T + 10, T + 3_600, { kind: 'limitEach', limitW: 0 }), spread: 'programme' })
+    b.answer('accepted')
+    const free = b.everyone.filter(i => b.want(i).length === 0)
+    expect(free.length).toBeGreaterThan(0)
+    expect(free.length).toBeLessThan(12)
+    b.until(T + 60)
+    b.signal({ class: 'emergency', basis: 'order', revision: 1, intervals: [] })
+    for (const i of free) expect(b.want(i)).toEqual([])
+    b.until(T + 7_200)
+    expect(b.wants(T + 7_200)).toEqual(Array(12).fill(null))
+  },
+)
