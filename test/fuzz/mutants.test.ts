@@ -13,7 +13,7 @@ const unknownOutcome = '      default:\n        s.holds[i] = UNKNOWN\n'
 const mutants = [
   {
     name: 'an unanswered command is never sent again',
-    breaks: [{ file: 'src/core/reconcile.ts', from: 'return s.sentS[i]! + retryAfterS(s.attempt[i]!)', to: 'return IDLE_S' }],
+    breaks: [{ file: 'src/core/reconcile.ts', from: 's.sentS[i]! + retryAfterS(s.attempt[i]!)', to: 'IDLE_S' }],
   },
   {
     name: 'an unanswered command leaves what was known before standing',
