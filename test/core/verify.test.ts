@@ -185,6 +185,20 @@ describe('each charger', () => {
       ]).of(0),
     ).toBe('noData noData')
   })
+  test('a register of whole Wh, read each second, makes nobody non-compliant: its own powers decide', () => {
+    const b = bed(fleetOfN(1))
+    b.signal({ ...during(from, to, { kind: 'limitEach', limitW: 1_840 }), spread: at })
+    b.observed([7_000])
+    b.until(from - 300)
+    b.answer('accepted')
+    b.until(to + 120)
+    let wh = 0
+    const list = Array.from({ length: 300 + 1_200 }, (_, k): Reading => [0, from - 300 + k, from - 300 + k + 1, k < 300 ? 7_000 : 1_840])
+    const of = readings(list)
+    const registerWh = of.powerW.map(w => Math.floor((wh += w / 3_600)))
+    const fact = one(b.turn({ kind: 'metered', event: 0, readings: { ...of, registerWh } }), 'verified')!
+    expect(chargerVerdicts[fact.verdict[0]!]).toBe('compliant')
+  })
   test("inside 10 % of the limit, or of a paused box's own use, nobody is called non-compliant", () => {
     const of = (ask: Ask, thenW: number) =>
       verified(

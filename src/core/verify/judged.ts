@@ -30,7 +30,10 @@ export function judgedBy(terms: VerdictTerms, row: number, kept: Compliance, hea
   return { verdict: kept, cause: whyNot(terms, row, kept) }
 }
 
-/** Did a charger keep its limits? Only what was metered wholly under one limit says something of it. */
+/**
+ * Did a charger keep its limits? Only what was metered wholly under one limit says something of it. Its own powers do where there are any: a register
+ * that counts whole Wh is right in sum, but jumps by 3.6 kW from one second to the next.
+ */
 export function keptTo(terms: VerdictTerms, row: number, segments: readonly Segment[]): Compliance {
   const limits = limitsAt(terms, row)
   const powerW: number[] = []
@@ -38,7 +41,7 @@ export function keptTo(terms: VerdictTerms, row: number, segments: readonly Segm
   for (const x of segments)
     for (const limit of limits) {
       if (x.isHole || x.fromMs < limit.fromS * 1000 || x.toMs > limit.toS * 1000) continue
-      powerW.push((x.wh * 3_600_000) / (x.toMs - x.fromMs))
+      powerW.push(((Number.isNaN(x.powerWh) ? x.wh : x.powerWh) * 3_600_000) / (x.toMs - x.fromMs))
       limitW.push(limit.limitW)
     }
   return complianceOf(powerW, limitW, terms.errorBp[row]! / 10_000)
