@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LineCounter, parse, parseDocument } from 'yaml'
 import { z } from 'zod'
-import type { Scope } from './api/auth.ts'
+import { scopes } from './api/scopes.ts'
 import { envPath, type Leaf, leavesOf, merge, nearest, type Origin, type Path, pathText, redacted, secretOfFile } from './layers.ts'
 import { meters, strangersIn } from './metersConfig.ts'
 import { name, ocpp, port, seconds } from './ocppConfig.ts'
@@ -16,17 +16,6 @@ const ENV_PREFIX = 'GRIDBRIDGE_'
 /** Settings of the command line itself, not of the bridge. */
 const NOT_CONFIG = new Set(['GRIDBRIDGE_URL', 'GRIDBRIDGE_TOKEN', 'GRIDBRIDGE_CONFIG'])
 
-/** What a token may do. The API refuses everything else. */
-export const tokenScopes = [
-  'event:read',
-  'event:write',
-  'dispatch',
-  'fleet:read',
-  'fleet:write',
-  'audit:read',
-  'optout:write',
-  'meter:write',
-] as const satisfies readonly Scope[]
 const api = z.strictObject({
   /** Beyond this machine only with `tls`, or with `allowPlain`. */
   host: z.string().default('127.0.0.1'),
@@ -37,7 +26,7 @@ const api = z.strictObject({
   allowPlain: z.boolean().default(false),
   /** Publishes the register of emergencies without a token: areas, times, counts and kW, no charger. */
   publicRegister: z.boolean().default(false),
-  tokens: z.array(z.strictObject({ name, token: z.string().min(24), scopes: z.array(z.enum(tokenScopes)).min(1) })).default([]),
+  tokens: z.array(z.strictObject({ name, token: z.string().min(24), scopes: z.array(z.enum(scopes)).min(1) })).default([]),
 })
 
 const keys = z

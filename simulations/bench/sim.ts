@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import type { GridEvent } from '../../src/core/model.ts'
-import { between, stream } from '../fleet/chance.ts'
+import { between, normal, stream } from '../fleet/chance.ts'
 import { carsOf } from '../model/cars.ts'
 import { drawnDay, dundeeDays } from '../model/real.ts'
 import { createWorld } from '../model/world.ts'
@@ -122,15 +122,10 @@ function event(totalW: number): GridEvent {
 /** Cars that come around six in the evening and stay the night (the layout of ../shared/data/acnsim-reference). */
 function synthetic(count: number): Sessions {
   const chance = stream('reference', 'sessions')
-  const normal = (mean: number, deviation: number) => {
-    let x = -6
-    for (let k = 0; k < 12; k++) x += chance()
-    return mean + deviation * x
-  }
   return sessionsOf(
     Array.from({ length: count }, () => {
-      const arrival = Math.max(0, Math.round(normal(18, 2) * 12))
-      const stay = Math.max(12, Math.round(normal(11, 2) * 12))
+      const arrival = Math.max(0, Math.round((18 + 2 * normal(chance)) * 12))
+      const stay = Math.max(12, Math.round((11 + 2 * normal(chance)) * 12))
       const energyWh = Math.min(between(chance, 5_000, 40_000), (0.9 * stay * 7_360) / 12)
       return { arrival, departure: arrival + stay, energyWh, maxW: 7_360 }
     }),

@@ -28,6 +28,13 @@ export const stream = (seed: number | string, label: string): Chance => {
 /** A number drawn from [from, to). */
 export const between = (chance: Chance, from: number, to: number): number => from + chance() * (to - from)
 
+/** About a normal draw of mean 0 and deviation 1, never beyond 6 (Irwin and Hall: the sum of twelve is near enough). */
+export const normal = (chance: Chance): number => {
+  let sum = -6
+  for (let k = 0; k < 12; k++) sum += chance()
+  return sum
+}
+
 /** One of `items`, drawn by weight; `weights` need not sum to one. */
 export const pick = <T>(chance: Chance, items: readonly (readonly [weight: number, item: T])[]): T => {
   let left = chance() * items.reduce((sum, [weight]) => sum + weight, 0)

@@ -1,6 +1,6 @@
 import type { ChargerNo, Command, NodeNo, OutcomeKind, Readings, Schedule } from '../../src/core/model.ts'
 import type { ChargerLink, ChargerSink, Runtime } from '../../src/ports.ts'
-import { between, type Chance, stream } from '../fleet/chance.ts'
+import { between, type Chance, normal, stream } from '../fleet/chance.ts'
 import type { Cars } from './cars.ts'
 import { type Box, createPhysics } from './physics.ts'
 
@@ -224,12 +224,6 @@ function arrived(cars: Cars, k: number) {
 }
 const delayed = (schedule: Schedule, byS: number): Schedule =>
   byS === 0 ? schedule : schedule.map(x => ({ ...x, fromS: x.fromS + byS, toS: x.toS + byS }))
-/** Irwin and Hall: the sum of twelve is near enough to normal for a meter's error, and bounded. */
-function normal(chance: Chance): number {
-  let sum = -6
-  for (let k = 0; k < 12; k++) sum += chance()
-  return sum
-}
 function lazily(make: (no: ChargerNo) => Chance): (no: ChargerNo) => Chance {
   const made: Chance[] = []
   return no => (made[no] ??= make(no))

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { type Input, type NodeKind, type NodeNo, nodeKinds, type Programme, type Second, type Target } from '../../src/core/model.ts'
 import type { Zone } from '../../src/core/verify/calendar.ts'
 import { localDay, midnightS } from '../../src/core/verify/calendar.ts'
-import { between, pick, stream } from '../fleet/chance.ts'
+import { between, normal, pick, stream } from '../fleet/chance.ts'
 import { type CarSession, carsOf } from '../model/cars.ts'
 import type { ModelCharger } from '../model/link.ts'
 import { drawnDay, dundeeDays, outletDays } from '../model/real.ts'
@@ -158,12 +158,10 @@ function drawnCar(
 ): CarSession[] {
   const chance = stream(seed, `cars ${no}`)
   if (chance() >= cars.share) return []
-  let normal = -6
-  for (let k = 0; k < 12; k++) normal += chance()
-  let other = -6
-  for (let k = 0; k < 12; k++) other += chance()
-  const arriveS = Math.round(instantOf(zone, cars.arrival.slice(-8).replace(/^.*T/, ''), midnight) + normal * cars.arrivalDeviationS)
-  const staysS = Math.max(600, Math.round(cars.stayS + other * cars.stayDeviationS))
+  const arriveS = Math.round(
+    instantOf(zone, cars.arrival.slice(-8).replace(/^.*T/, ''), midnight) + normal(chance) * cars.arrivalDeviationS,
+  )
+  const staysS = Math.max(600, Math.round(cars.stayS + normal(chance) * cars.stayDeviationS))
   const needWh = Math.min(between(chance, ...cars.energyWh), (0.9 * staysS * maxW) / 3_600)
   return [{ charger: no, arriveS, departS: arriveS + staysS, needWh, maxW, batteryWh: Math.max(cars.batteryWh, needWh) }]
 }

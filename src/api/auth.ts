@@ -1,17 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { ApiProblem } from './problem.ts'
-
-export const scopes = [
-  'event:read',
-  'event:write',
-  'dispatch',
-  'fleet:read',
-  'fleet:write',
-  'audit:read',
-  'optout:write',
-  'meter:write',
-] as const
-export type Scope = (typeof scopes)[number]
+import type { Scope } from './scopes.ts'
 /** `hash` is the lower-case hex SHA-256 of the token; one of `hash` and `token` is given. */
 export type TokenSetting = {
   readonly name: string

@@ -10,10 +10,11 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Engine } from '../engine.ts'
 import type { Operations } from '../operations/index.ts'
 import type { By } from '../operations/result.ts'
-import type { Principal, Scope } from './auth.ts'
+import type { Principal } from './auth.ts'
 import type { Awaited, Checks } from './health.ts'
 import type { Answer, Idempotent } from './idempotency.ts'
 import { ApiProblem } from './problem.ts'
+import type { Scope } from './scopes.ts'
 
 export type Api = FastifyInstance<
   RawServerDefault,

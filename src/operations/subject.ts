@@ -101,7 +101,7 @@ export const textOf = async (engine: Engine, hash: HashHex): Promise<string> =>
   Buffer.from((await engine.journal.blob(hash)) ?? new Uint8Array(0)).toString('utf8')
 
 /**
- * All that is kept of a person, for an answer under GDPR articles 15 and 20: registry, consent, enrolments, opt-outs, limits now, the car, every
+ * All that is kept of a person, for an answer under GDPR articles 15 and 20: registry, consent, what is kept for the box, enrolments, opt-outs, the car, every
  * reading, and what the log says of its numbers. Password hashes are left out. Reads the whole log. That somebody asked is recorded.
  */
 export async function exportSubject(engine: Engine, id: string, by: By, breathe: Breathe): Promise<Result<object>> {
@@ -114,6 +114,7 @@ export async function exportSubject(engine: Engine, id: string, by: By, breathe:
     subject: 'box',
     registry: registryOf(engine, box),
     chargers: box.chargers.map(c => chargerOf(engine, c)),
+    settings: Object.fromEntries(settingsOf(engine, box).map(key => [key, engine.registry.get(key) ?? null])),
     readings: await readingsOf(engine, box),
     ...(await outlivingOf(engine, box)),
     log: await logOf(engine, box, breathe),

@@ -121,6 +121,7 @@ describe('a person asks what is kept', () => {
       const answer = await b.get(`/v1/subjects/${encodeURIComponent(name)}`)
       expect(answer.statusCode, name).toBe(200)
       const data = answer.json()
+      expect(Object.keys(data.settings as object).length).toBeGreaterThan(0)
       expect(data.registry).toMatchObject({ identity: home.identity, externalIds: [{ charger: no, externalId: home.id }] })
       expect(data.chargers[0]).toMatchObject({
         no,

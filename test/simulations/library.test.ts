@@ -5,7 +5,7 @@ import { type Played, play } from '../../simulations/scenario/play.ts'
 import { figuresOf } from '../../simulations/scenario/summary.ts'
 import { thresholdsOf } from '../../simulations/scenario/thresholds.ts'
 
-/** Their transcripts are read by a person before they are kept. The long ones are played in CI, where GRIDBRIDGE_LONG or FUZZ_RUNS is set. */
+/** Their transcripts are read by a person before they are kept. The long ones are played in CI, or where FUZZ_RUNS is set. */
 const long = new Set(['dfs-winter', 'workplace-week', 'evening-peak'])
 const isLong = process.env.CI !== undefined || process.env.FUZZ_RUNS !== undefined
 

@@ -23,29 +23,24 @@ type Rules = {
 const monday = (nth: number, month: number): Rule => ({ nth, weekday: 0, month })
 const on = (month: number, day: number): Rule => ({ on: [month, day] })
 
+/** Moved and extra days of the whole of Great Britain. */
+const ofBritain: Rules['instead'] = {
+  2011: { not: [], but: ['04-29'] },
+  2012: { not: ['05-28'], but: ['06-04', '06-05'] },
+  2020: { not: ['05-04'], but: ['05-08'] },
+  2022: { not: ['05-30'], but: ['06-02', '06-03', '09-19'] },
+  2023: { not: [], but: ['05-08'] },
+}
 const sets: Readonly<Record<Exclude<HolidaySet, 'none'>, Rules>> = {
   englandAndWales: {
     rules: [on(1, 1), { easter: -2 }, { easter: 1 }, monday(1, 5), monday(-1, 5), monday(-1, 8), on(12, 25), on(12, 26)],
     moves: 'weekend',
-    instead: {
-      2011: { not: [], but: ['04-29'] },
-      2012: { not: ['05-28'], but: ['06-04', '06-05'] },
-      2020: { not: ['05-04'], but: ['05-08'] },
-      2022: { not: ['05-30'], but: ['06-02', '06-03', '09-19'] },
-      2023: { not: [], but: ['05-08'] },
-    },
+    instead: ofBritain,
   },
   scotland: {
     rules: [on(1, 1), on(1, 2), { easter: -2 }, monday(1, 5), monday(-1, 5), monday(1, 8), on(11, 30), on(12, 25), on(12, 26)],
     moves: 'weekend',
-    instead: {
-      2011: { not: [], but: ['04-29'] },
-      2012: { not: ['05-28'], but: ['06-04', '06-05'] },
-      2020: { not: ['05-04'], but: ['05-08'] },
-      2022: { not: ['05-30'], but: ['06-02', '06-03', '09-19'] },
-      2023: { not: [], but: ['05-08'] },
-      2026: { not: [], but: ['06-15'] },
-    },
+    instead: { ...ofBritain, 2026: { not: [], but: ['06-15'] } },
   },
   nerc: {
     rules: [on(1, 1), monday(-1, 5), on(7, 4), monday(1, 9), { nth: 4, weekday: 3, month: 11 }, on(12, 25)],
