@@ -28,7 +28,7 @@ export function sweepPage(
     title: `Sweep: ${manifest.scenario}`,
     header: html`<header><p class="soft">Sweep</p><h1>${manifest.scenario}</h1>
 <p>${settings.length} settings, ${manifest.seeds.length} seeds each; scenario ${manifest.scenarioSha256.slice(0, 12)}.</p>
-<p>${broken.length === 0 ? html`<span class="good">● No threshold is broken</span>` : html`<span class="bad">▲ Thresholds are broken</span>`}</p>
+<p>${settings.every(s => s.thresholds.length === 0) ? html`<span class="soft">No thresholds.</span>` : broken.length === 0 ? html`<span class="good">● No threshold is broken</span>` : html`<span class="bad">▲ Thresholds are broken</span>`}</p>
 ${facts([
   ['Settings', settings.length],
   ['Runs', results.length],

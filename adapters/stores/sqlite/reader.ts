@@ -14,9 +14,12 @@ const hashLength = 32
 export function openReader(path: string): LogReader {
   const db = openReadOnly(path)
   let view: ReturnType<typeof prepare> | undefined
+  let begun = false
   /** On first use, so that a file that is no database is an unreadable log, not a crash. The transaction holds the view. */
   function prepare() {
-    db.prepare('BEGIN').run([])
+    // once: what comes after it fails in a file that is no database, each time for that reason
+    if (!begun) db.prepare('BEGIN').run([])
+    begun = true
     return {
       head: db.prepare('SELECT size, note FROM head WHERE id = 1'),
       entries: chunkReader(db, 'hash || body'),
@@ -51,7 +54,7 @@ export function openReader(path: string): LogReader {
     close() {
       // Closing alone would leave the view open, and with it hold up the writer's log.
       try {
-        if (view !== undefined) db.prepare('ROLLBACK').run([])
+        if (begun) db.prepare('ROLLBACK').run([])
       } catch {
         // A broken file has ended it already.
       }
