@@ -11,7 +11,7 @@ import { applyJoined } from './late.ts'
 import { chargerVerdicts, type EventNo, type Fact, type GridEvent, type HashHex, NEVER_S, type Second, type Spread } from './model.ts'
 import { applyBooted, forgetBoots, isOutage, outageEvent, outageSeed, stoppedByOutage } from './outage.ts'
 import { withDefaults } from './programme.ts'
-import { applyPaced, applyPassed } from './ramp.ts'
+import { applyPaced, applyPassed, WINDOW_S } from './ramp.ts'
 import { register } from './register.ts'
 import { afterFleet, learn, scored } from './reliability.ts'
 import { applyResumed, rememberPaused, stayers } from './resume.ts'
@@ -71,11 +71,11 @@ function neededSince(s: State, nowS: Second): Second {
     if (e.status === 'accepted' && !isOver(e, nowS) && !isStanding(e.event)) since = Math.min(since, firstS(e))
   return since
 }
-/** Nothing of it can act any more, and it is verified or never will be. */
+/** Nothing of it can act any more, it is verified or never will be, and what it let go last is out of every minute that is bound. */
 function isOver(e: EventState, nowS: Second): boolean {
   if (e.resort.includes(DISABLED)) return false
   if (e.status === 'declined') return true
-  return lastS(e) + (awaitsVerification(e) ? ABANDON_S : 0) < nowS
+  return lastS(e) + (awaitsVerification(e) ? ABANDON_S : WINDOW_S) < nowS
 }
 /** Is it to be verified once it is over? Not if it never began, has no end, was a test, or what it stood on was never known or is dropped. */
 export const awaitsVerification = (e: EventState): boolean =>

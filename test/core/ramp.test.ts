@@ -140,6 +140,25 @@ describe('a bound per minute', () => {
     expect(b.wants(T + 7_000).every(w => w === null)).toBe(true)
     expect(moved.backW(-1)).toBeLessThanOrEqual(4 * SEVEN_W)
   })
+  it('what an event that is just over let go last still counts in the minute', () => {
+    const b = bed(fleetOfN(24, seven), { startSpreadS: 60, endSpreadS: 60, ramp: 'pre' }, shape)
+    bounded(b, { node: -1, wPerMinute: 4 * SEVEN_W })
+    const [, right] = nodesOfKind(b.fleet.nodes, 'primary')
+    const site = nodesOfKind(b.fleet.nodes, 'site')[2]!
+    const late = on('late', site, {}, T + 1_860, T + 3_060)
+    b.signal(on('first', right!, {}, T + 420, T + 1_800))
+    const endS = T + 1_800 + b.event().spread.endS
+    const moved = lived(
+      b,
+      T + 4_000,
+      new Map([
+        [T + 1_801, () => void b.signal(late)],
+        [endS + 1, () => void b.signal({ ...late, revision: 1, intervals: [] })],
+      ]),
+    )
+    expect(b.event().endRank.length).toBe(0)
+    expect(moved.backW(-1)).toBeLessThanOrEqual(4 * SEVEN_W)
+  })
   it('whom a level cap holds is let in within it as well', () => {
     const restore: RestoreRule = { policy: 'levelCapped', levelCap: 3, maxS: 7_200 }
     const b = bed(fleetOfN(24, seven), { ...quick, restore }, shape)
