@@ -10,6 +10,8 @@ export type Chart = {
   /** Shaded: when something was asked. */
   readonly shades: readonly (readonly [fromS: number, toS: number])[]
   readonly zone: string
+  /** The clocks change in it: its axis says which time a clock time is of. */
+  readonly isChanging: boolean
 }
 export type Line = {
   readonly label: string
@@ -46,12 +48,18 @@ export const script = `
     const [by, unit] = c.unit === 'W' ? scale(most) : [1, '']
     const span = c.atS[c.atS.length - 1] - c.atS[0]
     const fine = span > 2 * 86400 ? { day: '2-digit', month: 'short' } : span < 900 ? { second: '2-digit' } : {}
-    const clock = new Intl.DateTimeFormat('en-GB', { timeZone: c.zone, hourCycle: 'h23', hour: '2-digit', minute: '2-digit', ...fine })
-    const exact = new Intl.DateTimeFormat('en-GB', { timeZone: c.zone, hourCycle: 'h23', day: '2-digit', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' })
+    const named = { timeZoneName: 'short' }
+    const clock = new Intl.DateTimeFormat('en-GB', { timeZone: c.zone, hourCycle: 'h23', hour: '2-digit', minute: '2-digit', ...fine, ...(c.isChanging ? named : {}) })
+    const exact = new Intl.DateTimeFormat('en-GB', { timeZone: c.zone, hourCycle: 'h23', day: '2-digit', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit', ...(c.zone === 'UTC' ? {} : named) })
     const number = v => v === null || v === undefined ? '\\u2013' : (v / by).toLocaleString('en-GB', { maximumSignificantDigits: 4 }).replace('-', '\\u2212') + ' ' + unit
     const axis = { stroke: ink, font: '12px system-ui, sans-serif', grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } }
-    // a value is the mean of the step that begins there
-    const steps = uPlot.paths.stepped({ align: 1 })
+    // a value is the mean of the step that begins there: a gap begins where it is null, and not a step before
+    const steps = uPlot.paths.stepped({ align: 1, alignGaps: 1 })
+    // the last step before nothing but gaps ends where the first of them begins; the legend still says what is known there
+    const ended = values => {
+      const last = values.findLastIndex(v => v !== null)
+      return last < 0 || last + 1 >= values.length ? values : values.with(last + 1, values[last])
+    }
     const shade = u => {
       u.ctx.save()
       u.ctx.fillStyle = color('shade')
@@ -72,16 +80,16 @@ export const script = `
         return [lo < 0 ? lo - (hi - lo) * 0.05 : 0, hi + (hi - lo || 1) * 0.06]
       } } },
       axes: [
-        { ...axis, space: span > 2 * 86400 ? 110 : 70, values: (u, at) => at.map(s => clock.format(new Date(s * 1000))) },
+        { ...axis, space: span > 2 * 86400 || c.isChanging ? 110 : 70, values: (u, at) => at.map(s => clock.format(new Date(s * 1000))) },
         { ...axis, size: 84, values: (u, at) => at.map(v => (v / by).toLocaleString('en-GB', { maximumFractionDigits: 3 }).replace('-', '\\u2212') + (unit ? ' ' + unit : '')) },
       ],
       series: [{ label: 'Time (' + c.zone + ')', value: (u, s) => s === null || s === undefined ? '' : exact.format(new Date(s * 1000)) }].concat(c.lines.map(l => ({
         label: l.label, stroke: l.color === 'none' ? 'transparent' : color(l.color), width: l.width ?? 2, dash: l.dash, points: { show: false }, spanGaps: false,
-        paths: steps, value: (u, v) => number(v),
+        paths: steps, value: (u, v, s, k) => number(k === null || k === undefined ? null : l.values[k]),
       }))),
       bands: c.band ? [{ series: [c.band[0] + 1, c.band[1] + 1], fill: color('band') }] : [],
       hooks: { drawClear: [shade] },
-    }, [c.atS].concat(c.lines.map(l => l.values)), box)
+    }, [c.atS].concat(c.lines.map(l => ended(l.values))), box)
     drawn.set(box, plot)
   }
   const boxes = [...document.querySelectorAll('.plot')]

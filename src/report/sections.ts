@@ -20,7 +20,7 @@ export function headline({ r, times }: PageContext): Html {
 <p class="soft">Event report${e.test ? ' · test event' : ''}</p>
 <h1>${e.id}</h1>
 <p>${classTexts[e.class]}, programme ${e.programme}${e.programmeVersion === null ? '' : ` (version ${e.programmeVersion})`}, from ${e.adapter} ${e.peer}, revision ${e.revision}.
-${first && last ? html`${times.full(first.fromS * 1000)} to ${times.full(Math.min(last.toS, e.cancelledS ?? last.toS) * 1000)} ${times.zone}.` : null} Targets: ${e.targets.join(', ')}; ${e.members} chargers.</p>
+${first && last ? html`${times.full(first.fromS * 1000)} to ${times.full(Math.min(last.toS, e.cancelledS ?? last.toS) * 1000)}${times.zone === 'UTC' ? ' UTC' : ''}.` : null} Targets: ${e.targets.join(', ')}; ${e.members} chargers.</p>
 <p>${v ? html`<span class="${verdictClass[v.verdict]}">Verdict: ${verdictTexts[v.verdict]}</span>` : html`<span class="warn">▲ ${status}</span>`}${v?.unsettleable ? html` <span class="warn">▲ not settleable: ${unsettleableTexts[v.unsettleable]}</span>` : null}</p>
 ${
   v
@@ -68,7 +68,8 @@ export function chartsOf({ r, times }: PageContext): Readonly<Record<string, Cha
     line('Commanded', 'baseline', summed(series.commanded), { dash: [8, 5] }),
     line('Answered', 'actual', summed(series.answered)),
   ]
-  const common = { atS, shades, zone: times.zone }
+  const isChanging = times.isChanging(series.fromMs, atS.at(-1)! * 1000)
+  const common = { atS, shades, zone: times.zone, isChanging }
   return { power: { ...common, unit: 'W', lines: power, band: [0, 1] }, told: { ...common, unit: 'n', lines: told, band: null } }
 }
 const atOf = (s: PowerSeries): number[] => Array.from({ length: s.actualW.length }, (_, k) => (s.fromMs + k * s.stepMs) / 1000)

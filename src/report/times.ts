@@ -3,18 +3,26 @@ import { type Html, html } from './escape.ts'
 /** Instants in print: 24 h, in the zone of the page, machine-readable in UTC. */
 export type Times = {
   readonly zone: string
-  /** `22 Nov 2026, 17:00:00`, with UTC as its title. Dash where null. */
+  /** `22 Nov 2026, 17:00:00 GMT`, in UTC without a name of it, with UTC as its title. Dash where null. */
   full(ms: number | null): Html
+  /** `17:00:00`; on a day whose clocks change with which time that is, because one hour is there twice. */
   clock(ms: number): Html
-  /** Without mark-up. */
+  /** As `full`, without mark-up. */
   text(ms: number): string
+  /** Do the clocks change in it? */
+  isChanging(fromMs: number, toMs: number): boolean
 }
 /** @throws RangeError for a zone that does not exist */
 export function createTimes(zone: string): Times {
   const day = { day: 'numeric', month: 'short', year: 'numeric' } as const
   const clock = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' } as const
-  const whole = new Intl.DateTimeFormat('en-GB', { timeZone: zone, ...day, ...clock })
+  const named = zone === 'UTC' ? {} : ({ timeZoneName: 'short' } as const)
+  const whole = new Intl.DateTimeFormat('en-GB', { timeZone: zone, ...day, ...clock, ...named })
   const short = new Intl.DateTimeFormat('en-GB', { timeZone: zone, ...clock })
+  const shortNamed = new Intl.DateTimeFormat('en-GB', { timeZone: zone, ...clock, ...named })
+  const offset = new Intl.DateTimeFormat('en-GB', { timeZone: zone, timeZoneName: 'longOffset' })
+  const offsetOf = (ms: number): string | undefined => offset.formatToParts(ms).find(part => part.type === 'timeZoneName')?.value
+  const isChanging = (fromMs: number, toMs: number): boolean => isInstant(fromMs) && isInstant(toMs) && offsetOf(fromMs) !== offsetOf(toMs)
   const time = (ms: number, text: string): Html => {
     const iso = new Date(ms).toISOString()
     return html`<time datetime="${iso}" title="${iso}">${text}</time>`
@@ -22,10 +30,12 @@ export function createTimes(zone: string): Times {
   return {
     zone,
     full: ms => (ms === null || !isInstant(ms) ? html`–` : time(ms, whole.format(ms))),
-    clock: ms => (isInstant(ms) ? time(ms, short.format(ms)) : html`–`),
+    clock: ms => (isInstant(ms) ? time(ms, (isChanging(ms - DAY_MS, ms + DAY_MS) ? shortNamed : short).format(ms)) : html`–`),
     text: ms => (isInstant(ms) ? whole.format(ms) : '–'),
+    isChanging,
   }
 }
+const DAY_MS = 86_400_000
 const isInstant = (ms: number): boolean => Math.abs(ms) <= 8.64e15
 
 /** `45 s`, `12 min`, `1 h 5 min`. */

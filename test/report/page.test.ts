@@ -15,6 +15,51 @@ const shown = (text: string) =>
     .replaceAll(/<[^>]+>/g, ' ')
     .replaceAll(/\s+/g, ' ')
 
+type Drawn = {
+  readonly data: readonly (readonly (number | null)[])[]
+  readonly labels: readonly string[]
+  readonly steps: unknown
+  legend(label: string, k: number): string
+}
+/** What the page's own script gives the library to draw of its first chart. */
+function drawnBy(text: string): Drawn {
+  const script = [...text.matchAll(/<script>([\s\S]*?)<\/script>/g)].map(m => m[1]!).find(s => s.includes('uPlot.paths'))!
+  type Series = { label: string; value(u: unknown, v: number | null, s: number, k: number): string }
+  const made: { series: Series[]; data: (number | null)[][] }[] = []
+  let steps: unknown
+  class Plot {
+    constructor({ series }: { series: Series[] }, data: (number | null)[][]) {
+      made.push({ series, data })
+    }
+  }
+  const uPlot = Object.assign(Plot, { paths: { stepped: (options: unknown) => (steps = options) } })
+  const box = { dataset: { chart: 'power' }, clientWidth: 800, textContent: '' }
+  const globals = {
+    uPlot,
+    document: {
+      getElementById: () => ({ textContent: JSON.stringify(chartsIn(text)) }),
+      querySelectorAll: () => [box],
+      documentElement: {},
+    },
+    getComputedStyle: () => ({ getPropertyValue: () => '' }),
+    ResizeObserver: class {
+      observe() {}
+    },
+    matchMedia: () => ({ addEventListener: () => {} }),
+  }
+  new Function(...Object.keys(globals), script)(...Object.values(globals))
+  const { series, data } = made[0]!
+  const lines = series.slice(1)
+  const labels = lines.map(l => l.label)
+  return {
+    ...{ data, labels, steps },
+    legend(label, k) {
+      const at = labels.indexOf(label)
+      return lines[at]!.value(null, data[at + 1]![k]!, at + 1, k)
+    },
+  }
+}
+
 describe('the page of an event', () => {
   test('says what was asked, what came of it, by which rule, and how to check it', () => {
     const text = shown(page(reportOf()))
@@ -94,8 +139,39 @@ describe('the page of an event', () => {
   test('times are those of the zone that is asked for, UTC beside them', () => {
     const r = reportOf()
     const text = page(r, { zone: 'Europe/Berlin' })
-    expect(text).toContain('<time datetime="2026-11-22T17:00:00.000Z" title="2026-11-22T17:00:00.000Z">22 Nov 2026, 18:00:00</time>')
+    expect(text).toContain('<time datetime="2026-11-22T17:00:00.000Z" title="2026-11-22T17:00:00.000Z">22 Nov 2026, 18:00:00 CET</time>')
     expect(chartsIn(text).power.zone).toBe('Europe/Berlin')
+  })
+  test('on the day on which an hour comes twice, every time says which of the two it is', () => {
+    const r = reportOf()
+    const onS = (iso: string) => Date.parse(iso) / 1000
+    const periods = ['2026-10-25T00:00:00Z', '2026-10-25T00:30:00Z', '2026-10-25T01:00:00Z', '2026-10-25T01:30:00Z'].map(iso => ({
+      ...r.settlement[0]!,
+      fromS: onS(iso),
+      toS: onS(iso) + 1800,
+    }))
+    const night = { ...r, settlement: periods, series: { ...r.series, fromMs: periods[0]!.fromS * 1000, stepMs: 1_800_000 } }
+    const text = shown(page(night, { zone: 'Europe/London' }))
+    for (const said of ['25 Oct 2026, 01:00:00 BST', '25 Oct 2026, 01:30:00 BST', '25 Oct 2026, 01:00:00 GMT', '25 Oct 2026, 01:30:00 GMT'])
+      expect(text).toContain(said)
+    // by step as well, where the day is known from the page
+    expect(text.match(/ 01:00:00 (BST|GMT) /g)!.length).toBeGreaterThanOrEqual(4)
+    expect(chartsIn(page(night, { zone: 'Europe/London' })).power.isChanging).toBe(true)
+    expect(chartsIn(page(r, { zone: 'Europe/London' })).power.isChanging).toBe(false)
+    expect(shown(page(r, { zone: 'Europe/London' }))).toMatch(/ 17:00:00 (?!GMT)/)
+  })
+  test('a line ends where its last step ends, also where nothing is known after it', () => {
+    const r = reportOf()
+    const target = [8000, 8000, 8000, null, null, null]
+    const drawn = drawnBy(page({ ...r, series: { ...r.series, targetW: target } }))
+    const [atS, ...lines] = drawn.data
+    const line = lines[drawn.labels.indexOf('Target')]!
+    const [begins, last] = [line.findIndex(v => v !== null), line.findLastIndex(v => v !== null)]
+    expect(atS![last]! - atS![begins]!).toBe(3 * 60)
+    expect(drawn.legend('Target', 3)).toContain('–')
+    expect(drawn.legend('Target', 2)).toContain('8')
+    // within a line, a gap begins where it is null
+    expect(drawn.steps).toMatchObject({ align: 1, alignGaps: 1 })
   })
   test('an event without a verdict, or that was declined, says so and has no figures that it cannot have', () => {
     const r = reportOf({ verdicts: [], response: null, rebound: null, settlement: [], levels: [], flaws: { counts: [], examples: [] } })
