@@ -45,7 +45,7 @@ export function findNode(registry: Registry, name: string): Result<NodeNo> {
 const numberOf = (text: string): number | undefined => (/^\d{1,9}$/.test(text) ? Number(text) : undefined)
 
 /** Names from the root joined by `/`. */
-export function pathName(registry: Registry, node: NodeNo): string {
+export function pathName(registry: Pick<Registry, 'node'>, node: NodeNo): string {
   const names: string[] = []
   for (let n: number = node; n >= 0; ) {
     const record = registry.node(n)

@@ -70,15 +70,27 @@ export async function eventReport(from: Recorded, id: string, options: ReportOpt
   const facts = await factsOf(from.journal, id)
   if (facts === undefined) return undefined
   const verdict = facts.verdicts.at(-1)?.fact
+  const meters = await metered(facts, from.meters, verdict, spansOf(facts, verdict, options.nowMs), options.nowMs)
+  return reportOf(facts, meters, from.registry, { size: from.journal.size(), checkpoint: from.journal.checkpoint() }, options)
+}
+
+/** The same of what is read already: a function of its arguments. */
+export function reportOf(
+  facts: EventFacts,
+  meters: Metered,
+  registry: Pick<Registry, 'node' | 'charger'>,
+  log: { readonly size: number; readonly checkpoint: string },
+  options: ReportOptions,
+): EventReport {
+  const verdict = facts.verdicts.at(-1)?.fact
   const spans = spansOf(facts, verdict, options.nowMs)
-  const meters = await metered(facts, from.meters, verdict, spans, options.nowMs)
   const rows = chargerRows(facts, verdict, meters, spans.window)
   const series = seriesOf(facts, verdict, meters, spans)
   return {
     format: 'gridbridge-report-1',
     version: options.version,
     madeAtMs: options.nowMs,
-    event: reportedEvent(facts, from.registry, options.withNames ?? false),
+    event: reportedEvent(facts, registry, options.withNames ?? false),
     verdicts: facts.verdicts.map(
       ({ atMs, leaf, fact }): ReportedVerdict => ({
         atMs,
@@ -91,18 +103,13 @@ export async function eventReport(from: Recorded, id: string, options: ReportOpt
     response: responseOf(facts, verdict, meters, spans),
     rebound: reboundAfter(verdict, meters, spans),
     commands: commandsOf(facts),
-    levels: levelsOf(rows, levelsIn(facts, from.registry, options.withNames ?? false)),
+    levels: levelsOf(rows, levelsIn(facts, registry, options.withNames ?? false)),
     flaws: flawsOf(verdict, meters),
     settlement: settlementOf(verdict),
     witnesses: options.witnesses ?? null,
-    log: {
-      size: from.journal.size(),
-      checkpoint: from.journal.checkpoint(),
-      command: options.command,
-      signalLeaf: facts.signal.leaf,
-    },
+    log: { ...log, command: options.command, signalLeaf: facts.signal.leaf },
     chargers: rows,
-    names: options.withNames ? { chargers: namesOf(facts, from.registry) } : null,
+    names: options.withNames ? { chargers: namesOf(facts, registry) } : null,
   }
 }
 

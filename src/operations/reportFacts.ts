@@ -74,6 +74,30 @@ export async function factsOf(journal: Pick<Journal, 'read' | 'blob'>, wanted: s
   return scan.result()
 }
 
+/** What a pack of one event cannot know by itself: its number, and the fleet and programmes that a log began with. */
+export type Known = {
+  readonly no: EventNo
+  readonly id: string
+  readonly fleet: Fleet | undefined
+  readonly programme: Programme | undefined
+}
+/** The same from the entries of one event alone, in order. */
+export function factsIn(entries: Iterable<{ readonly fact: Fact; readonly at: Instant; readonly leaf: number }>, known: Known) {
+  let isNew = true
+  const numbers = {
+    signal({ id }: GridEvent) {
+      const answer = { no: id === known.id ? known.no : -1, isNew }
+      if (id === known.id) isNew = false
+      return answer
+    },
+    begun() {},
+    own() {},
+  }
+  const scan = createScan(known.id, numbers, known)
+  for (const { fact, at, leaf } of entries) if (fact.kind !== 'opened') scan.take(fact, at, leaf)
+  return scan.result()
+}
+
 type Found = {
   no: EventNo
   event: GridEvent
@@ -85,10 +109,10 @@ type Found = {
   excluded: Uint8Array
 }
 
-function createScan(wanted: string) {
-  let fleet: Fleet = emptyState().fleet
-  const programmes = new Map<string, Programme>()
-  const numbers = createEventNumbers()
+type Numbers = ReturnType<typeof createEventNumbers>
+function createScan(wanted: string, numbers: Numbers = createEventNumbers(), began: Partial<Known> = {}) {
+  let fleet: Fleet = began.fleet ?? emptyState().fleet
+  const programmes = new Map<string, Programme>(began.programme ? [[began.programme.id, began.programme]] : [])
   let found: Found | undefined
   let verdicts: Verdict[] = []
   let told = createTold()

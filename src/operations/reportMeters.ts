@@ -33,19 +33,31 @@ const MIN_COVERAGE = 0.5
 const CHUNK = 2_000
 const MOST_EXAMPLES = 1_000
 
+type Of = Pick<EventFacts, 'members' | 'fleet' | 'told'>
+type Times = { readonly steps: Steps; readonly window: Span; readonly before: Span }
+
 /**
  * Reads the meters of all members, some thousand at a time. A charger whose readings cannot be made sense of costs itself alone.
  * @param fact the verdict that counts, where there is one: its baselines and accuracies are taken, not worked out anew
  */
 export async function metered(
-  facts: Pick<EventFacts, 'members' | 'fleet' | 'told'>,
+  facts: Of,
   meters: Pick<Meters, 'range'>,
   fact: Verified | undefined,
-  spans: { readonly steps: Steps; readonly window: Span; readonly before: Span },
+  spans: Times,
   nowMs: Instant,
 ): Promise<Metered> {
-  const { members, fleet, told } = facts
-  const { steps, window, before } = spans
+  const { steps } = spans
+  const sum = createMetered(facts, fact, spans)
+  for (let from = 0; from < facts.members.length; from += CHUNK) {
+    const who = facts.members.slice(from, from + CHUNK)
+    sum.add(who, await meters.range(who, steps.fromS * 1000, Math.min(nowMs, steps.toS * 1000)))
+  }
+  return sum.result()
+}
+
+/** The same for whoever has the readings. `who`: the next members in their order, with all readings of theirs. */
+export function createMetered({ members, fleet, told }: Of, fact: Verified | undefined, { steps, window, before }: Times) {
   const count = Math.floor((steps.toS - steps.fromS) / steps.stepS)
   const sums = sumsOf(count, steps)
   const of = () => new Float64Array(members.length).fill(Number.NaN)
@@ -54,28 +66,32 @@ export async function metered(
   const looked = { fromS: Math.min(before.fromS, window.fromS), toS: Math.max(window.toS, before.fromS + 1) }
   const rowOf = rowsIn(fact)
   const found = newSummary()
-  for (let from = 0; from < members.length; from += CHUNK) {
-    const who = members.slice(from, from + CHUNK)
-    const readings = await meters.range(who, steps.fromS * 1000, Math.min(nowMs, steps.toS * 1000))
-    const own = new Map(readingsByCharger(finite(readings)))
-    who.forEach((charger, k) => {
-      const m = from + k
-      const curve = curveOf(own.get(charger) ?? noReadings, { maxW: fleet.maxW[charger]! })
-      const { series } = stepped(curve, steps)
-      const inBefore = meanOver(stepped(curve, { ...before, stepS: Math.max(1, before.toS - before.fromS) }), before)
-      const inWindow = stepped(curve, { ...window, stepS: Math.max(1, window.toS - window.fromS) })
-      const row = rowOf(charger)
-      each.baselineW[m] = fact?.energy && row >= 0 ? baselineIn(fact, row, window) : inBefore
-      each.windowWh[m] = inWindow.series.wh[0] ?? Number.NaN
-      const isCounted = !Number.isNaN(told.commandedMs[charger]!) || each.baselineW[m]! > 0 || curve.segments.length > 0
-      if (isCounted) sums.add(series.wh, coveredIn(curve, steps), each.baselineW[m]!, accuracyOfRow(fact, row))
-      each.windowCoverage[m] = coveredIn(curve, { ...window, stepS: Math.max(1, window.toS - window.fromS) })[0] ?? 0
-      each.flaws[m] = (inWindow.series.flaws[0] ?? flaw.gap) as number
-      found.add(charger, stepped(curve, { ...looked, stepS: looked.toS - looked.fromS }).findings)
-    })
+  let m = 0
+  function addOne(charger: number, readings: Readings): void {
+    const curve = curveOf(readings, { maxW: fleet.maxW[charger]! })
+    const { series } = stepped(curve, steps)
+    const inBefore = meanOver(stepped(curve, { ...before, stepS: Math.max(1, before.toS - before.fromS) }), before)
+    const inWindow = stepped(curve, { ...window, stepS: Math.max(1, window.toS - window.fromS) })
+    const row = rowOf(charger)
+    each.baselineW[m] = fact?.energy && row >= 0 ? baselineIn(fact, row, window) : inBefore
+    each.windowWh[m] = inWindow.series.wh[0] ?? Number.NaN
+    const isCounted = !Number.isNaN(told.commandedMs[charger]!) || each.baselineW[m]! > 0 || curve.segments.length > 0
+    if (isCounted) sums.add(series.wh, coveredIn(curve, steps), each.baselineW[m]!, accuracyOfRow(fact, row))
+    each.windowCoverage[m] = coveredIn(curve, { ...window, stepS: Math.max(1, window.toS - window.fromS) })[0] ?? 0
+    each.flaws[m] = (inWindow.series.flaws[0] ?? flaw.gap) as number
+    found.add(charger, stepped(curve, { ...looked, stepS: looked.toS - looked.fromS }).findings)
+    m++
   }
-  const baselineSumW = each.baselineW.reduce((sum, w) => sum + (Number.isNaN(w) ? 0 : w), 0)
-  return { steps, ...sums.result(), ...each, baselineSumW, summary: found.result() }
+  return {
+    add(who: Uint32Array, readings: Readings): void {
+      const own = new Map(readingsByCharger(finite(readings)))
+      for (const charger of who) addOne(charger, own.get(charger) ?? noReadings)
+    },
+    result: (): Metered => ({
+      ...{ steps, ...sums.result(), ...each },
+      ...{ baselineSumW: each.baselineW.reduce((sum, w) => sum + (Number.isNaN(w) ? 0 : w), 0), summary: found.result() },
+    }),
+  }
 }
 
 const noReadings: Readings = {

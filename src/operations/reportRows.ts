@@ -1,6 +1,6 @@
 import { NEVER_S, nodeKinds, type Target } from '../core/model.ts'
 import type { Verified } from '../core/verify/record.ts'
-import type { Registry } from '../ports.ts'
+import type { NodeRecord, Registry } from '../ports.ts'
 import type { Level } from '../report/levels.ts'
 import { type ChargerRows, levelKinds, NOT_JUDGED, type ReportedEvent } from '../report/model.ts'
 import { pathName } from './names.ts'
@@ -8,8 +8,10 @@ import type { EventFacts } from './reportFacts.ts'
 import type { Metered } from './reportMeters.ts'
 import type { Span } from './reportSeries.ts'
 
+type Nodes = Pick<Registry, 'node'>
+
 /** Who asked for what, of whom. */
-export function reportedEvent({ event, ...facts }: EventFacts, registry: Registry, withNames: boolean): ReportedEvent {
+export function reportedEvent({ event, ...facts }: EventFacts, registry: Nodes, withNames: boolean): ReportedEvent {
   return {
     ...{ no: facts.no, id: event.id, adapter: event.source.adapter, peer: event.source.peer, class: event.class },
     ...{ programme: event.programme, programmeVersion: facts.accepted?.programmeVersion ?? null, revision: event.revision },
@@ -23,14 +25,26 @@ export function reportedEvent({ event, ...facts }: EventFacts, registry: Registr
 }
 /** From a site on downwards a name may be somebody's address. */
 const PRIVATE_FROM = nodeKinds.indexOf('site')
-function targetText(t: Target, fleet: EventFacts['fleet'], registry: Registry, withNames: boolean): string {
+function targetText(t: Target, fleet: EventFacts['fleet'], registry: Nodes, withNames: boolean): string {
   if (t.kind === 'charger') return `charger ${t.charger}`
   return nodeText(t.node, fleet, registry, withNames)
 }
-function nodeText(node: number, fleet: EventFacts['fleet'], registry: Registry, withNames: boolean): string {
+function nodeText(node: number, fleet: EventFacts['fleet'], registry: Nodes, withNames: boolean): string {
   const kind = fleet.nodeKind[node] ?? PRIVATE_FROM
-  const isNamed = registry.node(node) !== undefined && (withNames || kind < PRIVATE_FROM)
+  const isNamed = (withNames || kind < PRIVATE_FROM) && registry.node(node) !== undefined
   return isNamed ? pathName(registry, node) : `${nodeKinds[kind] ?? 'node'} ${node}`
+}
+
+/** Nodes that a report names without being asked to: of the network, above the members and the targets. */
+export function namedNodes({ event, members, fleet }: EventFacts, registry: Nodes): NodeRecord[] {
+  const seen = new Set<number>()
+  const up = (from: number): void => {
+    for (let node = from; node >= 0 && !seen.has(node); node = fleet.parent[node] ?? -1) seen.add(node)
+  }
+  for (const charger of members) up(fleet.station[charger]!)
+  for (const target of event.targets) if (target.kind === 'node') up(target.node)
+  const isPublic = (node: number): boolean => (fleet.nodeKind[node] ?? PRIVATE_FROM) < PRIVATE_FROM
+  return [...seen].sort((a, b) => a - b).flatMap(node => (isPublic(node) ? (registry.node(node) ?? []) : []))
 }
 
 /** The node of a kind above a charger; -1: none. */
@@ -39,7 +53,7 @@ function above({ fleet }: EventFacts, charger: number, kind: number): number {
   return -1
 }
 /** The levels that a report has sums of. */
-export function levelsIn(facts: EventFacts, registry: Registry, withNames: boolean): Level[] {
+export function levelsIn(facts: EventFacts, registry: Nodes, withNames: boolean): Level[] {
   const { members, fleet, event } = facts
   const nodeLevel = (level: (typeof nodeKinds)[number]): Level => ({
     level: level as Level['level'],
@@ -93,7 +107,7 @@ function energyOfRow(verdict: Verified | undefined, row: number): number | undef
 }
 
 /** External ids by number: personal. */
-export function namesOf({ members }: EventFacts, registry: Registry): Record<number, string> {
+export function namesOf({ members }: EventFacts, registry: Pick<Registry, 'charger'>): Record<number, string> {
   const out: Record<number, string> = {}
   for (const charger of members) {
     const id = registry.charger(charger)?.externalId
