@@ -106,6 +106,9 @@ export const createDispatch = (ports: DispatchPorts) => {
 
   // --- setting ---
 
+  /** Whether there is still something to hold: it may have waited for the box's profiles, or for other rungs, until all of it was over. */
+  const isAhead = ({ schedule }: Command): boolean => schedule.some(({ toS }) => toS > Math.floor(central.nowMs() / 1000))
+
   const attempt = (errand: Errand): void => {
     const { link, command, evse } = errand
     const rung = link.rungs[link.rung]
@@ -131,7 +134,7 @@ export const createDispatch = (ports: DispatchPorts) => {
       ceilingW: foreign.limits.length === 0 ? nothing : (purpose, id, fromS, toS) => ceilingW(foreign, purpose, id, fromS, toS),
     })
     const [first] = profiles.requests
-    if (first === undefined) return climb(errand, 'noTransaction')
+    if (first === undefined) return isAhead(command) ? climb(errand, 'noTransaction') : clear(errand)
     if (profiles.floored !== null) central.note(link, 'floored', { station: link.no, to: profiles.floored })
     const single = profiles.requests.length === 1
     errand.ids = single ? [first.profileId] : profiles.requests.map(request => request.profileId)
@@ -350,8 +353,7 @@ export const createDispatch = (ports: DispatchPorts) => {
       waiting: null,
     }
     active.set(command.charger, errand)
-    const ahead = command.schedule.some(segment => segment.toS * 1000 > central.nowMs())
-    if (!ahead) return clear(errand)
+    if (!isAhead(command)) return clear(errand)
     if (link.foreign !== null) return attempt(errand)
     void withinMs(learnForeign(link), command.urgent ? urgentWaitMs : waitMs).then(() => {
       if (errand.waiting === null) attempt(errand)

@@ -107,6 +107,24 @@ describe.each(both)('what a %s box takes is learnt', protocol => {
     expect(b.seen.notes.filter(n => n.about['answer'] === 'unmoved')).toHaveLength(4)
   })
 
+  it('what is over by the time its profiles are read is not asked of it, and no rung is given up for that', async () => {
+    const b = await open()
+    const slowly = () => new Promise<object>(resolve => setTimeout(() => resolve({ status: 'Rejected' }), 1_300))
+    const point = await connect(b, protocol, 'A', p => {
+      for (const action of ['GetCompositeSchedule', 'GetChargingProfiles']) p.answer(action, slowly)
+    })
+    const short = command(1, [{ fromS: nowS() - 5, toS: nowS() + 1, limitW: 11_040 }])
+    b.link.send([short])
+    expect(await outcomeOf(b.seen, short)).toMatchObject({ kind: 'accepted' })
+    expect(sets(point)).toEqual([])
+    expect(b.seen.notes.filter(n => n.what === 'tried')).toEqual([])
+    const next = limit()
+    b.link.send([next])
+    await outcomeOf(b.seen, next)
+    // the first rung of one whose profiles cannot be read
+    expect(purposes(point)).toEqual(['TxDefaultProfile'])
+  })
+
   it('it cannot clear: a free profile under the same id that lapses', async () => {
     const b = await open()
     const point = await connect(b, protocol, 'A', p =>
