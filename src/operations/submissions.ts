@@ -14,6 +14,7 @@ import {
 } from '../core/verify/calendar.ts'
 import { type Cadence, cadences, daysOf, deadlineS, firstDayOf, type SubmissionState, submissionState } from '../core/verify/deadline.ts'
 import { available, type DayLoads, errorOfForecast, likeWeekday } from '../core/verify/forecast.ts'
+import { isWhole } from '../core/verify/series.ts'
 import { chargersUnder } from '../core/views.ts'
 import type { Engine } from '../engine.ts'
 import { csvText } from './csv.ts'
@@ -49,7 +50,7 @@ export type Submission = {
   /** What the forecast was wrong by in the last two weeks, made as this one was. */
   readonly error: { readonly days: number; readonly mpe: number | null; readonly maeW: number | null; readonly cvrmse: number | null }
   readonly chargers: number
-  /** Share of charger-time of the past that was metered: chargers without a meter are in no forecast. */
+  /** Share of charger-time of the past that was metered, by whole half hours: chargers without a meter are in no forecast. */
   readonly coverage: number
 }
 export type SubmissionView = Submission & { readonly state: SubmissionState }
@@ -186,34 +187,47 @@ const slotsOfDay = (day: Day, wh: Float64Array): Submission['slots'] =>
     return { fromS: midnightS(ZONE, day) + period * HALF_HOUR_S, w: Number.isNaN(own) ? null : Math.round(own * 2) }
   })
 
-/** Sum of the chargers' metered energy by day and clock half hour. A few hundred chargers at a time, so that memory does not hang on the fleet. */
+/** Below this share of whole half hours, of all in which somebody was heard, nothing is known of a half hour. */
+const MIN_WHOLE = 0.5
+/**
+ * Sum of the chargers' metered energy by day and clock half hour. Of a half hour that a charger was metered for in part its energy is not known: the mean of those
+ * that were metered for all of it stands in its place. A charger that was not heard at all counts for nothing. A few hundred chargers at a time, so that
+ * memory does not hang on the fleet.
+ */
 async function loadsOf(engine: Engine, who: Uint32Array, fromDay: Day, toDay: Day): Promise<{ loads: DayLoads; coverage: number }> {
   const days = toDay - fromDay + 1
-  const [sums, known] = [new Float64Array(days * SLOTS), new Float64Array(days * SLOTS)]
+  const [sums, whole, heard] = [new Float64Array(days * SLOTS), new Float64Array(days * SLOTS), new Float64Array(days * SLOTS)]
   const span = { fromS: midnightS(ZONE, fromDay), toS: midnightS(ZONE, toDay + 1), stepS: HALF_HOUR_S as 1800 }
   const steps = Array.from(sums, (_, cell) => (slotS(ZONE, fromDay + Math.floor(cell / SLOTS), cell % SLOTS) - span.fromS) / HALF_HOUR_S)
   const sorted = who.slice().sort()
-  for (let at = 0; at < sorted.length; at += CHUNK) {
-    const { wh, count, who: own } = await engine.meters.history(sorted.subarray(at, at + CHUNK), span)
+  for (let from = 0; from < sorted.length; from += CHUNK) {
+    const { wh, flaws, count, who: own } = await engine.meters.history(sorted.subarray(from, from + CHUNK), span)
     for (let row = 0; row < own.length; row++)
       for (let cell = 0; cell < sums.length; cell++) {
-        const x = wh[row * count + steps[cell]!]!
-        if (Number.isNaN(x)) continue
-        sums[cell]! += x
-        known[cell]!++
+        const at = row * count + steps[cell]!
+        if (Number.isNaN(wh[at]!)) continue
+        heard[cell]!++
+        if (!isWhole(flaws[at]!)) continue
+        sums[cell]! += wh[at]!
+        whole[cell]!++
       }
   }
-  const total = known.reduce((sum, n) => sum + n, 0)
+  const total = whole.reduce((sum, n) => sum + n, 0)
+  const known = (wh: number, cell: number): number =>
+    whole[cell] === 0 || whole[cell]! < heard[cell]! * MIN_WHOLE ? Number.NaN : (wh * heard[cell]!) / whole[cell]!
   return {
-    loads: { days, slots: SLOTS, wh: sums.map((wh, cell) => (known[cell] === 0 ? Number.NaN : wh)) },
+    loads: { days, slots: SLOTS, wh: sums.map(known) },
     coverage: who.length === 0 ? 0 : total / (who.length * sums.length),
   }
 }
 
-/** The file that is uploaded: a line per half hour, in UTC and by the clock, mean power in kW; empty where nothing is known. */
+/**
+ * The file that is uploaded: a line per half hour, in UTC and by the clock, with how far that is ahead of UTC (one hour comes twice in October), mean power in
+ * kW; empty where nothing is known.
+ */
 export const submissionCsv = ({ slots, zone }: Pick<Submission, 'slots' | 'zone'>): string =>
   csvText(
-    ['from_utc', 'to_utc', 'local_date', 'local_time', 'kw'],
+    ['from_utc', 'to_utc', 'local_date', 'local_time', 'kw', 'utc_offset_min'],
     slots.map(({ fromS, w }) => {
       const local = isoS(fromS + offsetS(zone, fromS))
       return {
@@ -222,6 +236,7 @@ export const submissionCsv = ({ slots, zone }: Pick<Submission, 'slots' | 'zone'
         local_date: local.slice(0, 10),
         local_time: local.slice(11, 16),
         kw: w === null ? null : (w / 1000).toFixed(3),
+        utc_offset_min: offsetS(zone, fromS) / 60,
       }
     }),
   )

@@ -11,7 +11,7 @@ export type Chart = {
   readonly shades: readonly (readonly [fromS: number, toS: number])[]
   readonly zone: string
   /** The clocks change in it: its axis says which time a clock time is of. */
-  readonly isChanging: boolean
+  readonly isChanging?: boolean
 }
 export type Line = {
   readonly label: string

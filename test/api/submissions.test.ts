@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { offsetS } from '../../src/core/verify/calendar.ts'
-import { createSubmissions } from '../../src/operations/submissions.ts'
+import { createSubmissions, submissionCsv } from '../../src/operations/submissions.ts'
 import { type Bridge, eve, startBridge, startMs } from './bridge.ts'
 
 /** The bridge stands on Tuesday 14 November 2023, 22:13 UTC. */
@@ -50,6 +50,35 @@ describe('a submission', () => {
     expect(b.notes.at(-1)).toMatchObject({ what: 'submissionDrafted', about: { submission: found.id, by: 'ana', revision: 1 } })
   })
 
+  test('does not take half hours that were metered in part for whole ones', async () => {
+    meterWeeks(8)
+    const atSix = (found: { slots: { from: string; w: number | null }[] }) => found.slots.find(x => x.from.endsWith('T18:00:00.000Z'))!.w
+    // another draws 4 kW as well, but is heard for 10 minutes of each half hour from 18:00 on
+    const no = b.engine.registry.chargerByExternalId('c2')!
+    const midnightMs = startMs - (startMs % (24 * HOUR_MS))
+    const evenings = Array.from({ length: 50 * 24 }, (_, k) => midnightMs - (k + 1) * HOUR_MS).filter(ms => hourOf(ms) === 18)
+    b.engine.meters.put({
+      charger: Uint32Array.from(evenings, () => no),
+      fromMs: Float64Array.from(evenings),
+      toMs: Float64Array.from(evenings, ms => ms + 600_000),
+      powerW: Float64Array.from(evenings, () => 4000),
+      registerWh: Float64Array.from(evenings, () => Number.NaN),
+      quality: new Uint8Array(evenings.length),
+    })
+    const found = (await draft()).json()
+    // three were heard, two of them for all of it: 4 kW and nothing, on average 2 kW each
+    expect(atSix(found)).toBe(6000)
+    expect(found.coverage).toBeCloseTo(2 / 6, 2)
+  })
+
+  test('names the hour that comes twice by its offset', async () => {
+    const slots = ['2023-10-29T00:00:00Z', '2023-10-29T01:00:00Z'].map(iso => ({ fromS: Date.parse(iso) / 1000, w: 1000 }))
+    expect(submissionCsv({ slots, zone: 'Europe/London' }).split('\r\n').slice(1, 3)).toEqual([
+      '2023-10-29T00:00:00.000Z,2023-10-29T00:30:00.000Z,2023-10-29,01:00,1.000,60',
+      '2023-10-29T01:00:00.000Z,2023-10-29T01:30:00.000Z,2023-10-29,01:00,1.000,0',
+    ])
+  })
+
   test('of availability promises no more than nine times of ten was there', async () => {
     meterWeeks(8)
     const { slots } = (await draft({ kind: 'availability', cadence: 'weekly' })).json()
@@ -69,8 +98,8 @@ describe('a submission', () => {
     expect((await b.get('/v1/submissions')).json().items).toMatchObject([{ id, state: 'due' }])
     const file = await b.get(`/v1/submissions/${id}`, { authorization: eve.authorization, accept: 'text/csv' })
     expect(file.body.split('\r\n').slice(0, 2)).toEqual([
-      'from_utc,to_utc,local_date,local_time,kw',
-      '2023-11-16T00:00:00.000Z,2023-11-16T00:30:00.000Z,2023-11-16,00:00,',
+      'from_utc,to_utc,local_date,local_time,kw,utc_offset_min',
+      '2023-11-16T00:00:00.000Z,2023-11-16T00:30:00.000Z,2023-11-16,00:00,,0',
     ])
     expect((await b.send('POST', `/v1/submissions/${id}/sent`, { revision: 1 })).json()).toMatchObject({
       state: 'sent',

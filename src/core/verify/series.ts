@@ -35,4 +35,6 @@ export const flaw = {
   /** Register and power of the same time contradict each other by more than 10 %. */
   contradicting: 4096,
 } as const
+/** Of an interval that lacks a part, what is there is not the energy of the interval. */
+export const isWhole = (flaws: number): boolean => (flaws & (flaw.partial | flaw.gap)) === 0
 export type Flaw = Exclude<keyof typeof flaw, 'none'>
