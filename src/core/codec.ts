@@ -87,8 +87,17 @@ export function decode(leaf: Uint8Array, blob: (hash: HashHex) => Uint8Array | u
 }
 /** Hashes of the blobs that a leaf refers to. */
 export function blobsOf(leaf: Uint8Array): HashHex[] {
-  const text = Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength).toString('utf8')
-  return text.includes('"$blob"') ? [...text.matchAll(/"\$blob":"([0-9a-f]{64})"/g)].map(m => m[1]!) : []
+  return blobsIn(Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength).toString('utf8'))
+}
+const blobsIn = (text: string): HashHex[] =>
+  text.includes('"$blob"') ? [...text.matchAll(/"\$blob":"([0-9a-f]{64})"/g)].map(m => m[1]!) : []
+
+/** Those that one member of its fact refers to: whoever needs no more reads no more. */
+export function blobsOfMember(leaf: Uint8Array, member: string): HashHex[] {
+  const { fact } = JSON.parse(Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength).toString('utf8')) as {
+    fact: Record<string, unknown>
+  }
+  return blobsIn(JSON.stringify(fact[member] ?? null))
 }
 
 /** A blob that may be erased or expire: nothing that the state is folded from needs it. `key` says what it is: `raw`, `text`, or a column of power. */

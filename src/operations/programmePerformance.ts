@@ -1,5 +1,5 @@
-import { blobsOf, decode } from '../core/codec.ts'
-import type { EventNo, Fact, GridEvent, Instant, Second } from '../core/model.ts'
+import { blobsOf, blobsOfMember, decode } from '../core/codec.ts'
+import type { EventNo, Fact, GridEvent, HashHex, Instant, Second } from '../core/model.ts'
 import { fromBytes } from '../core/snapshot.ts'
 import { payFactorAt } from '../core/verify/payFactor.ts'
 import { type Acceptance, type Deregistration, deregistrationOf } from '../core/verify/payment.ts'
@@ -45,8 +45,8 @@ type Found = { readonly event: GridEvent; readonly fact: VerifiedFact }
 
 /**
  * A programme over all of its verified events: what was asked and delivered, whether the response tires, whether the buyer might take it off the register.
- * Reads the journal once, and of it only signals and verdicts; no blob is needed, but for the state that a log which follows another begins with. Verdicts of the log before
- * are in that one. @returns `bad-scheme`, `no-events`
+ * Reads the journal once, and of it only signals and verdicts with their periods, and the state that a log which follows another begins with. Verdicts of the
+ * log before are in that one. @returns `bad-scheme`, `no-events`
  */
 export async function programmePerformance(
   journal: Pick<Journal, 'read' | 'blob'>,
@@ -71,7 +71,12 @@ export async function programmePerformance(
 }
 
 const concern = /"kind":"(?:opened|signal|outage|verified)"/
-const isOpening = /"kind":"opened"/
+/** Blobs that are looked at: the state that a log begins with; and the periods of a verdict, which are outside its entry where they are many. */
+function neededOf(leaf: Uint8Array): HashHex[] {
+  const text = Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength).toString('latin1')
+  if (text.includes('"kind":"opened"')) return blobsOf(leaf).slice(0, 1)
+  return text.includes('"kind":"verified"') ? blobsOfMember(leaf, 'periods') : []
+}
 /** The newest verdict of each event, by the beginning of what was settled. */
 async function verdictsIn(journal: Pick<Journal, 'read' | 'blob'>): Promise<Found[]> {
   const numbers = createEventNumbers()
@@ -93,9 +98,9 @@ async function verdictsIn(journal: Pick<Journal, 'read' | 'blob'>): Promise<Foun
   for await (const leaves of journal.read(0))
     for (const leaf of leaves) {
       if (!concern.test(Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength).toString('latin1'))) continue
-      const opened = isOpening.test(Buffer.from(leaf).toString('latin1')) ? blobsOf(leaf)[0] : undefined
-      const state = opened === undefined ? undefined : await journal.blob(opened)
-      const { fact, at } = decode(leaf, () => state ?? new Uint8Array(0))
+      const bodies = new Map<HashHex, Uint8Array | undefined>()
+      for (const hash of neededOf(leaf)) bodies.set(hash, await journal.blob(hash))
+      const { fact, at } = decode(leaf, hash => bodies.get(hash) ?? new Uint8Array(0))
       take(fact, at)
     }
   return [...verdicts]

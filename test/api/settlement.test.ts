@@ -1,5 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { blobsOf, decode, encode } from '../../src/core/codec.ts'
+import { programmePerformance } from '../../src/operations/programmePerformance.ts'
 import { settlementShape, settleRecorded } from '../../src/operations/settle.ts'
+import type { Journal } from '../../src/ports.ts'
 import { ana, type Bridge, eve, gridEvent, startBridge } from './bridge.ts'
 
 let b: Bridge
@@ -121,6 +124,33 @@ describe('nothing is settled', () => {
   })
 })
 
+/** The same log, but the event has so many periods, each of which asked for 1 kWh and got 400 Wh. */
+async function withPeriods(journal: Bridge['engine']['journal'], count: number): Promise<Pick<Journal, 'read' | 'blob'>> {
+  const leaves: Uint8Array[] = []
+  const blobs = new Map<string, Uint8Array>()
+  const of = (wh: number) => new Float64Array(count).fill(wh)
+  for await (const some of journal.read(0))
+    for (const leaf of some) {
+      for (const hash of blobsOf(leaf)) blobs.set(hash, (await journal.blob(hash))!)
+      const { turn, at, fact } = decode(leaf, hash => blobs.get(hash))
+      const startS = Uint32Array.from(of(0), (_, t) => 1_700_000_000 + 1800 * t)
+      const periods = {
+        ...{ startS, endS: startS.map(s => s + 1800), askedWh: of(1000), baselineWh: of(2000), actualWh: of(1600) },
+        ...{ deliveredWh: of(400), ratio: of(0.4) },
+      }
+      const changed = fact.kind === 'verified' ? { ...fact, periods } : fact
+      const encoded = encode({ turn, at, fact: changed }, () => new Uint8Array(16))
+      leaves.push(encoded.leaf)
+      for (const { hash, salted } of encoded.blobs) blobs.set(hash, salted.subarray(16))
+    }
+  return {
+    async *read() {
+      yield leaves
+    },
+    blob: async hash => blobs.get(hash),
+  }
+}
+
 describe('a programme over its events', () => {
   const performance = async (query = '') => (await b.get(`/v1/programmes/evenings/performance?${query}`)).json()
   test('what was asked and delivered, and whether a buyer might take it off the register', async () => {
@@ -135,6 +165,13 @@ describe('a programme over its events', () => {
   test('an event that cannot be settled is shown and not counted', async () => {
     await anEvent(['c0'])
     expect(await performance()).toMatchObject({ askedWh: 0, ratio: null, events: [{ isSettleable: false }] })
+  })
+  test.each([120, 150, 300])('an event of %i settlement periods is as many acceptances', async periods => {
+    await anEvent()
+    const figures = await programmePerformance(await withPeriods(b.engine.journal, periods), 'evenings', 'dfs')
+    // of each period four tenths were delivered
+    expect(figures).toMatchObject({ ok: true, value: { deregistration: { inARow: periods, inThreeMonths: periods, isDue: true } } })
+    expect(figures.ok && figures.value.events[0]!.overWh).toBe(0)
   })
   test('without any verified event there is nothing to say', async () => {
     expect(await performance()).toMatchObject({ status: 404, code: 'no-events' })
