@@ -4,15 +4,23 @@ import { table } from '../../src/report/table.ts'
 import { createTimes, type Times } from '../../src/report/times.ts'
 import type { Run } from './run.ts'
 
+const DAY_S = 86_400
+
 /** Rows of a chart's table. */
 const TABLE_STEP = 15
 
 /** With the date where a run has more than one. */
 export function timesOf({ built }: Run['played']): Times {
-  const times = createTimes(built.zone)
-  return isLong(built) ? { ...times, clock: times.full } : times
+  return timesOver(built.zone, built.endS - built.startS)
 }
-export const isLong = ({ startS, endS }: Run['played']['built']): boolean => endS - startS > 86_400
+export function timesOver(zone: string, spanS: number): Times {
+  const times = createTimes(zone)
+  return spanS > DAY_S ? { ...times, clock: times.full } : times
+}
+/** Do the clocks change in these steps? */
+export const clocksChange = (zone: string, atS: readonly number[]): boolean =>
+  createTimes(zone).isChanging((atS[0] ?? 0) * 1000, (atS.at(-1) ?? 0) * 1000)
+export const isLong = ({ startS, endS }: Run['played']['built']): boolean => endS - startS > DAY_S
 
 export const columnLine = (label: string, color: string, values: ArrayLike<number>, more: Partial<Line> = {}): Line => ({
   label,
@@ -22,8 +30,9 @@ export const columnLine = (label: string, color: string, values: ArrayLike<numbe
 })
 export function chartOf({ played }: Run, unit: Chart['unit'], lines: readonly Line[]): Chart {
   const { startS, stepS, loadW } = played.recorded
+  const { zone } = played.built
   const atS = Array.from({ length: loadW.length + 1 }, (_, k) => startS + k * stepS)
-  return { unit, atS, lines, band: null, shades: shadesOf(played.events), zone: played.built.zone }
+  return { unit, atS, lines, band: null, shades: shadesOf(played.events), zone, isChanging: clocksChange(zone, atS) }
 }
 export const shadesOf = (events: Run['played']['events']): Chart['shades'] =>
   events.filter(e => e.toS > e.fromS).map(e => [e.fromS, e.toS] as const)

@@ -2,10 +2,11 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ScenarioError } from '../scenario/read.ts'
 import type { Spread } from '../scenario/statistics.ts'
+import type { AskedSpan } from '../sweep/asked.ts'
 import { pairedSpreads } from '../sweep/compared.ts'
 import type { SweepManifest } from '../sweep/files.ts'
-import { type Load, meanLoad } from '../sweep/page.ts'
-import type { Result } from '../sweep/result.ts'
+import { type Load, meanLoad } from '../sweep/loads.ts'
+import { ofSetting, type Result } from '../sweep/result.ts'
 import type { LoadSeries } from './files.ts'
 import { figureText } from './junit.ts'
 import type { RunManifest } from './run.ts'
@@ -55,12 +56,13 @@ export type Comparison = {
   readonly pairs: number
   readonly rows: readonly Row[]
   readonly loads: readonly Load[]
+  /** When something was asked; of sweeps by A's scenario. */
+  readonly asked: readonly AskedSpan[]
 }
 export type Compared = {
   readonly a: Kept
   readonly b: Kept
   readonly zone: string
-  readonly events: LoadSeries['events']
   readonly remarks: readonly string[]
   readonly of: readonly Comparison[]
 }
@@ -77,36 +79,58 @@ export function compared(a: Kept, b: Kept): Compared {
     if (a.manifest.journalRoot === b.manifest.journalRoot) remarks.push('their logs are the same, entry by entry')
     const loads = [loadOf(`A ${a.dir}`, a.series), loadOf(`B ${b.dir}`, b.series)]
     const rows = rowsOf(a.figures, b.figures)
-    return { a, b, zone: a.series.zone, events: a.series.events, remarks, of: [{ setting: 'the runs', pairs: 1, rows, loads }] }
+    return { a, b, zone: a.series.zone, remarks, of: [{ setting: 'the runs', pairs: 1, rows, loads, asked: a.series.events }] }
   }
-  if (a.kind === 'sweep' && b.kind === 'sweep') return { a, b, zone: a.manifest.zone, events: [], remarks, of: sweeps(a, b) }
+  if (a.kind === 'sweep' && b.kind === 'sweep')
+    return { a, b, zone: a.manifest.zone, remarks: [...remarks, ...notShared(a, b)], of: sweeps(a, b) }
   throw new ScenarioError([`${a.dir} is a ${a.kind} and ${b.dir} a ${b.kind}: compare two of a kind`])
 }
 const loadOf = (name: string, { fromS, stepS, loadW }: LoadSeries): Load => ({ name, fromS, stepS, loadW })
 const rowsOf = (a: Figures, b: Figures): Row[] =>
   [...new Set([...Object.keys(a), ...Object.keys(b)])].map(figure => ({ figure, a: a[figure] ?? null, b: b[figure] ?? null, spread: null }))
 
+type KeptSweep = Kept & { kind: 'sweep' }
 /** Settings of the same name; of one setting each, these, whatever they are called. */
-function sweeps(a: Kept & { kind: 'sweep' }, b: Kept & { kind: 'sweep' }): Comparison[] {
+function pairsOf({ manifest: { settings: one } }: KeptSweep, { manifest: { settings: other } }: KeptSweep): (readonly [string, string])[] {
+  if (one.length === 1 && other.length === 1) return [[one[0]!, other[0]!]]
+  return one.filter(s => other.includes(s)).map(s => [s, s])
+}
+/** What only one of them has, and so is not compared. */
+function notShared(a: KeptSweep, b: KeptSweep): string[] {
+  const pairs = pairsOf(a, b)
+  const seedsOf = ({ results }: KeptSweep) => new Set(results.map(r => r.seed))
+  return [a, b].flatMap((x, k) => {
+    const others = seedsOf(k === 0 ? b : a)
+    const settings = x.manifest.settings.filter(s => !pairs.some(pair => pair[k] === s))
+    const seeds = [...seedsOf(x)].filter(seed => !others.has(seed))
+    return [
+      ...(settings.length === 0 ? [] : [`settings of ${x.dir} alone, not compared: ${settings.join(', ')}`]),
+      ...(seeds.length === 0 ? [] : [`${seeds.length} seeds are of ${x.dir} alone, and not compared`]),
+    ]
+  })
+}
+function sweeps(a: KeptSweep, b: KeptSweep): Comparison[] {
   const [one, other] = [a.manifest.settings, b.manifest.settings]
-  const pairs = one.length === 1 && other.length === 1 ? [[one[0]!, other[0]!]] : one.filter(s => other.includes(s)).map(s => [s, s])
+  const pairs = pairsOf(a, b)
   if (pairs.length === 0)
     throw new ScenarioError([`${a.dir} and ${b.dir} have no setting in common (${one.join(', ')}; ${other.join(', ')})`])
   return pairs.map(([nameA, nameB]) => {
-    const [first, second] = [a.results.filter(r => r.setting === nameA), b.results.filter(r => r.setting === nameB)]
+    const [first, second] = [ofSetting(a.results, nameA), ofSetting(b.results, nameB)]
     const seeds = new Set(first.map(r => r.seed))
     const both = second.filter(r => seeds.has(r.seed))
     if (both.length === 0) throw new ScenarioError([`${a.dir} and ${b.dir} have no seed in common`])
     const own = first.filter(r => both.some(x => x.seed === r.seed))
     const spreads = pairedSpreads(own, both)
     return {
-      setting: nameA === nameB ? nameA! : `${nameA} and ${nameB}`,
+      setting: nameA === nameB ? nameA : `${nameA} and ${nameB}`,
       pairs: both.length,
       rows: rowsOf(means(own), means(both)).map(row => ({ ...row, spread: spreads[row.figure] ?? null })),
       loads: [
         { name: `A ${a.dir}`, ...meanLoad(own) },
         { name: `B ${b.dir}`, ...meanLoad(both) },
       ],
+      // a sweep by an earlier version does not say it
+      asked: a.manifest.asked?.[one.indexOf(nameA)] ?? [],
     }
   })
 }

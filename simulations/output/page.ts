@@ -5,7 +5,7 @@ import { type ChartLibrary, pageOf } from '../../src/report/shell.ts'
 import { facts, table } from '../../src/report/table.ts'
 import { durationText, type Times } from '../../src/report/times.ts'
 import { percent, wattHours, watts } from '../../src/report/words.ts'
-import { quantile } from '../scenario/statistics.ts'
+import { indexOfMost, quantile } from '../scenario/statistics.ts'
 import { chartOf, columnLine, isLong, key, tableOf, timesOf } from './charts.ts'
 import { figureText } from './junit.ts'
 import type { Run } from './run.ts'
@@ -72,12 +72,6 @@ ${facts([
 const orNull = (x: number | undefined): number | null => (x === undefined || !Number.isFinite(x) ? null : x)
 
 const at = (times: Times, { startS, stepS }: Run['played']['recorded'], k: number): Html => times.clock((startS + stepS * k) * 1000)
-const indexOfMost = (values: ArrayLike<number>): number => {
-  let most = 0
-  for (let k = 1; k < values.length; k++) if (values[k]! > values[most]!) most = k
-  return most
-}
-
 // without limits first: what was is drawn over what would have been
 const loadChart = (run: Run): Chart =>
   chartOf(run, 'W', [

@@ -8,7 +8,7 @@ import { durationText } from '../../src/report/times.ts'
 import { watts } from '../../src/report/words.ts'
 import { jsonText, manifestText, type OutputFiles } from '../output/files.ts'
 import { figureText } from '../output/junit.ts'
-import { loadCharts, loadsSection } from '../sweep/page.ts'
+import { loadCharts, loadsSection } from '../sweep/loads.ts'
 import { loadOf, type WhatIf } from './whatIf.ts'
 import type { Replayed } from './world.ts'
 
@@ -168,7 +168,7 @@ ${facts([
       )}</section>`,
     ],
     footer: html`Difference: what if less as it was. What each column of the tables is stands in summary.json. Times are UTC.`,
-    charts: loadCharts(loads, 'UTC', [[w.fromS, w.toS]]),
+    charts: loadCharts(loads, 'UTC', { shades: [[w.fromS, w.toS]] }),
     library,
   })
 }

@@ -30,6 +30,13 @@ export function quantile(sorted: readonly number[], p: number): number {
   return sorted[below]! + (at - below) * ((sorted[below + 1] ?? sorted[below]!) - sorted[below]!)
 }
 
+/** The first of the highest; 0 where there is none. */
+export function indexOfMost(values: ArrayLike<number>): number {
+  let most = 0
+  for (let k = 1; k < values.length; k++) if (values[k]! > values[most]!) most = k
+  return most
+}
+
 /** Student's t at 0.975: exact for few degrees of freedom, else Cornish and Fisher's expansion (Abramowitz and Stegun 26.7.5), within 0.002. */
 export function student975(degrees: number): number {
   const few = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469][degrees - 1]

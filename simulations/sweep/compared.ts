@@ -1,6 +1,6 @@
 import { type Spread, spreadOf } from '../scenario/statistics.ts'
 import { type Threshold, thresholdsOf } from '../scenario/thresholds.ts'
-import { figuresIn, type Result } from './result.ts'
+import { figuresIn, ofSetting, type Result } from './result.ts'
 import type { Setting } from './settings.ts'
 
 /** What the runs of one setting come to. `paired`: each figure less that of the first setting under the same seed. */
@@ -15,7 +15,7 @@ export type SettingSummary = {
 
 /** Results by setting, in the order of the settings. */
 export function comparedSettings(settings: readonly Setting[], results: readonly Result[]): SettingSummary[] {
-  const of = settings.map(s => results.filter(r => r.setting === s.name))
+  const of = settings.map(s => ofSetting(results, s.name))
   return settings.map(({ name, params, scenario }, k) => ({
     setting: name,
     params,

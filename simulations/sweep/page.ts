@@ -1,28 +1,26 @@
-import { type Chart, ended, gapped, type Line } from '../../src/report/chart.ts'
 import { type Html, html } from '../../src/report/escape.ts'
-import { figure } from '../../src/report/sections.ts'
 import { type ChartLibrary, pageOf } from '../../src/report/shell.ts'
 import { type Cell, facts, type Head, table } from '../../src/report/table.ts'
-import { createTimes } from '../../src/report/times.ts'
-import { watts } from '../../src/report/words.ts'
 import { figureText } from '../output/junit.ts'
 import type { Spread } from '../scenario/statistics.ts'
+import { bandCharts, bandsSection, type LoadBand } from './bands.ts'
 import type { SettingSummary } from './compared.ts'
 import type { SweepManifest } from './files.ts'
+import { loadCharts, loadsSection, MOST_LINES } from './loads.ts'
 import type { Result } from './result.ts'
-
-/** Colours and strokes that can be told apart, also without colour. */
-const strokes: readonly Partial<Line>[] = [{}, { dash: [8, 5] }, { dash: [2, 4] }, { dash: [12, 4, 2, 4] }]
-const colors = ['actual', 'warn', 'good', 'target', 'baseline'] as const
-/** More lines than these are not told apart. */
-const MOST_LINES = 8
 
 /** A sweep on one page: what each setting comes to, and how it differs from the first under the same seeds. */
 export function sweepPage(
-  { manifest, settings, results }: { manifest: SweepManifest; settings: readonly SettingSummary[]; results: readonly Result[] },
+  {
+    manifest,
+    settings,
+    results,
+    bands,
+  }: { manifest: SweepManifest; settings: readonly SettingSummary[]; results: readonly Result[]; bands: readonly LoadBand[] },
   library: ChartLibrary,
 ): string {
-  const loads = settings.slice(0, MOST_LINES).map(s => ({ name: s.setting, ...meanLoad(results.filter(r => r.setting === s.setting)) }))
+  const { zone, asked } = manifest
+  const loads = bands.slice(0, MOST_LINES).map(({ name, fromS, stepS, meanW }) => ({ name, fromS, stepS, loadW: meanW }))
   const broken = settings.flatMap(s => s.thresholds.filter(t => !t.holds))
   return pageOf({
     title: `Sweep: ${manifest.scenario}`,
@@ -35,7 +33,12 @@ ${facts([
   ['Seeds', seedsText(manifest.seeds)],
 ])}</header>`,
     sections: [
-      loadsSection(loads, manifest.zone, 'Mean load by setting'),
+      bandsSection(bands, zone),
+      loadsSection(
+        loads,
+        zone,
+        `Mean load by setting${settings.length > loads.length ? `, the first ${loads.length} of ${settings.length}` : ''}`,
+      ),
       ...mainFigures(settings).map(name => figureSection(name, settings)),
       thresholdsSection(settings),
       html`<section class="long"><h2>All figures</h2>${settings.map(
@@ -43,7 +46,7 @@ ${facts([
       )}</section>`,
     ],
     footer: html`Made by gridbridge ${manifest.version} in virtual time; nothing of it has happened. Times are ${manifest.zone}. Intervals are 95 % confidence intervals of a mean (Student’s t).`,
-    charts: loadCharts(loads, manifest.zone),
+    charts: { ...bandCharts(bands, zone, asked), ...loadCharts(loads, zone, { shades: asked[0] }) },
     library,
   })
 }
@@ -93,63 +96,4 @@ function thresholdsSection(settings: readonly SettingSummary[]): Html {
   )
   return html`<section><h2>Thresholds</h2>${table('Thresholds', [['Setting'], ['Threshold'], ['Value', 'n'], ['Result']], rows)}
 <p class="soft">A threshold on a figure must hold in each run, and its value is the worst of them; one on its p05, p50, p95 or mean holds over all runs of a setting.</p></section>`
-}
-
-/** Load in steps, the mean of several runs. */
-export type Load = { readonly name: string; readonly fromS: number; readonly stepS: number; readonly loadW: readonly number[] }
-export function meanLoad(results: readonly Result[]): Omit<Load, 'name'> {
-  const { fromS, stepS, loadW } = results[0]!.load
-  return { fromS, stepS, loadW: loadW.map((_, k) => results.reduce((sum, r) => sum + (r.load.loadW[k] ?? 0), 0) / results.length) }
-}
-
-/** Loads over each other, and each less the first. Steps are those of the first load; others are read at theirs. */
-export function loadCharts(loads: readonly Load[], zone: string, shades: Chart['shades'] = []): Readonly<Record<string, Chart>> {
-  const first = loads[0]!
-  const at = first.loadW.map((_, k) => first.fromS + k * first.stepS)
-  const read = (of: Load, atS: number): number => of.loadW[Math.floor((atS - of.fromS) / of.stepS)] ?? Number.NaN
-  const columns = loads.map(l => at.map(s => read(l, s)))
-  const line = (values: readonly number[], k: number): Line => ({
-    label: loads[k]!.name,
-    color: colors[k % colors.length]!,
-    ...strokes[k % strokes.length],
-    values: ended(gapped(values)),
-  })
-  const chart = (lines: readonly Line[]): Chart => ({
-    ...{ unit: 'W', atS: [...at, (at.at(-1) ?? first.fromS) + first.stepS], lines, band: null, shades, zone },
-  })
-  return {
-    over: chart(columns.map(line)),
-    difference: chart(
-      columns.slice(1).map((c, k) =>
-        line(
-          c.map((w, m) => w - columns[0]![m]!),
-          k + 1,
-        ),
-      ),
-    ),
-  }
-}
-export function loadsSection(loads: readonly Load[], zone: string, title: string): Html {
-  const times = createTimes(zone)
-  const first = loads[0]!
-  const charts = loadCharts(loads, zone)
-  const every = Math.max(1, Math.ceil(first.loadW.length / 100))
-  const rowsOf = (chart: Chart) =>
-    chart.atS
-      .slice(0, -1)
-      .flatMap((s, k) =>
-        k % every ? [] : [[times.clock(s * 1000), ...chart.lines.map(l => (l.values[k] == null ? 'no data' : watts(l.values[k])))]],
-      )
-  const tableOf = (chart: Chart): Html => table('Load', [['Time'], ...chart.lines.map(l => [l.label, 'n'] as const)], rowsOf(chart))
-  const key = (lines: readonly Line[]): Html =>
-    html`<ul class="key">${lines.map(l => html`<li><span${l.dash ? html` class="${l.dash.length > 2 ? 'dash' : l.dash[0]! < 4 ? 'dot' : 'dash'}"` : null} style="color:var(--${l.color})"></span>${l.label}</li>`)}</ul>`
-  const peaks = loads.map(l => `${l.name} ${watts(Math.max(0, ...l.loadW.filter(Number.isFinite)))}`)
-  const said = (chart: Chart) =>
-    chart.lines.map(l => {
-      const widest = l.values.reduce<number>((a, v) => (v !== null && Math.abs(v) > Math.abs(a) ? v : a), 0)
-      return `${l.label} ${watts(widest)}`
-    })
-  return html`<section><h2>${title}</h2>
-${figure('over', html`Highest load: ${peaks.join(', ')}.`, key(charts['over']!.lines), tableOf(charts['over']!))}
-${loads.length < 2 ? null : html`<h3>Less ${first.name}</h3>${figure('difference', html`The widest difference to ${first.name}: ${said(charts['difference']!).join(', ')}.`, key(charts['difference']!.lines), tableOf(charts['difference']!))}`}</section>`
 }

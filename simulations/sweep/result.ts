@@ -21,6 +21,7 @@ export type Result = {
   readonly figures: Readonly<Record<string, number | null>>
   readonly load: { readonly fromS: number; readonly stepS: number; readonly loadW: readonly number[] }
 }
+export const ofSetting = (results: readonly Result[], setting: string): Result[] => results.filter(r => r.setting === setting)
 export const taskKey = (scenario: Scenario, folder: string, version: string): string =>
   sha256(canonicalJson({ scenario: scenarioHash(scenario, folder), version }))
 

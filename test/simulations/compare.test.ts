@@ -64,6 +64,39 @@ describe('two sweeps', () => {
     expect(of('peak.trueWh').spread!.mean).toBeCloseTo(of('peak.trueWh').b! - of('peak.trueWh').a!, 3)
     expect(comparePage(found, library)).toContain('2 pairs by seed')
   })
+  test('each setting that both have is drawn, with its difference; what only one has is said', async () => {
+    const many = async (name: string, values: string[], seeds: number[], more: string) => {
+      const scenario = small(more)
+      const of: Sweep = { settings: settingsOf(scenario, [{ name: 'spread', values }]), seeds, folder: '.', version: '1' }
+      const results = await sweep(of, oneHere(of.settings), { known: [], keep: () => {} })
+      return written(name, sweepFiles(sweepManifest(scenario, of), of.settings, results!, { library }).files)
+    }
+    const one = await many('one', ['0', '300', '900'], [1], '')
+    const other = await many('other', ['900', '300'], [1, 2], 'manners: { overrides: 0.5 }')
+    const found = compared(one, other)
+    expect(found.of.map(c => c.setting)).toEqual(['spread=300', 'spread=900'])
+    expect(found.remarks.slice(1)).toEqual([
+      'settings of one alone, not compared: spread=0',
+      '1 seeds are of other alone, and not compared',
+    ])
+    const page = comparePage(found, library)
+    const charts = JSON.parse(/id="charts">(.*?)<\/script>/s.exec(page)![1]!)
+    expect(Object.keys(charts)).toEqual(['over', 'difference', 'over1', 'difference1'])
+    const load = (of: typeof one, setting: string): readonly number[] =>
+      of.kind === 'sweep' ? of.results.find(r => r.setting === setting && r.seed === 1)!.load.loadW : []
+    for (const [id, setting] of [
+      ['', 'spread=300'],
+      ['1', 'spread=900'],
+    ] as const) {
+      const [a, b] = [load(one, setting), load(other, setting)]
+      expect(charts[`over${id}`].lines.map((l: { values: number[] }) => l.values.slice(0, -1))).toEqual([a, b])
+      expect(charts[`difference${id}`].lines[0].values.slice(0, -1)).toEqual(b.map((w, k) => w - a[k]!))
+      expect(charts[`over${id}`].shades).toHaveLength(1)
+      for (const name of ['over', 'difference']) expect(page).toContain(`data-chart="${name}${id}"`)
+      expect(page).toContain(`<b>${setting}</b>`)
+    }
+    expect(load(one, 'spread=300')).not.toEqual(load(one, 'spread=900'))
+  })
   test('a run and a sweep are not compared, nor is what was not written to its end', () => {
     expect(() => compared(a, slow)).toThrow('a is a run and slow a sweep')
     rmSync(join(folder, 'fast', 'manifest.json'))
