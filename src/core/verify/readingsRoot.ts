@@ -24,10 +24,36 @@ export type ReadingsTree = {
 
 /** @param readings `inOrder` @param history ordered by charger, day */
 export function readingsTree(who: Uint32Array, readings: Readings, salt: Uint8Array, history?: History): ReadingsTree {
-  const chargers = Uint32Array.from(new Set(who)).sort()
-  const leaves = leavesOf(readings, salt, history)
-  const leafHashes = Array.from(chargers, charger => sha256(leaves(charger)))
-  return { root: rootOf(leafHashes).toString('hex'), leafHashes, chargers }
+  const tree = growingTree(salt)
+  tree.add(Uint32Array.from(new Set(who)).sort(), readings, history)
+  return tree.grown()
+}
+
+/** The same tree from some chargers after others, ascending, each time with theirs of the readings; for whoever must not do it all at once. */
+export function growingTree(salt: Uint8Array) {
+  const chargers: number[] = []
+  const leafHashes: Uint8Array[] = []
+  const edge: { readonly hash: Uint8Array; readonly leaves: number }[] = []
+  function push(leafHash: Uint8Array): void {
+    let [hash, leaves] = [leafHash, 1]
+    for (; edge.at(-1)?.leaves === leaves; leaves *= 2) hash = nodeHash(edge.pop()!.hash, hash)
+    edge.push({ hash, leaves })
+  }
+  return {
+    add(some: Uint32Array, readings: Readings, history?: History): void {
+      const leaves = leavesOf(readings, salt, history)
+      for (const charger of some) {
+        const leafHash = sha256(leaves(charger))
+        chargers.push(charger)
+        leafHashes.push(leafHash)
+        push(leafHash)
+      }
+    },
+    grown(): ReadingsTree {
+      const root = edge.length === 0 ? sha256(new Uint8Array(0)) : edge.map(x => x.hash).reduceRight((right, left) => nodeHash(left, right))
+      return { root: Buffer.from(root).toString('hex'), leafHashes, chargers: Uint32Array.from(chargers) }
+    },
+  }
 }
 
 /** The leaf of a charger with the 0x00 before it, as an outsider makes it too; valid until the next one is made. */
@@ -110,18 +136,8 @@ export function rowsBy(column: Uint32Array): Map<number, Rows> {
   return out
 }
 
-const sha256 = (bytes: Uint8Array): Buffer => hash('sha256', bytes, 'buffer')
 /** The core may not import the log's own tree (src/audit/merkle.ts); test/core/verdict.test.ts holds the two together. */
-function rootOf(leafHashes: readonly Uint8Array[]): Buffer {
-  if (leafHashes.length === 0) return sha256(new Uint8Array(0))
-  let level: readonly Uint8Array[] = leafHashes
-  while (level.length > 1) {
-    const above: Uint8Array[] = []
-    for (let k = 0; k < level.length; k += 2) above.push(k + 1 < level.length ? nodeHash(level[k]!, level[k + 1]!) : level[k]!)
-    level = above
-  }
-  return Buffer.from(level[0]!)
-}
+const sha256 = (bytes: Uint8Array): Buffer => hash('sha256', bytes, 'buffer')
 const node = Buffer.alloc(65, 1)
 function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
   node.set(left, 1)
