@@ -2,11 +2,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ScenarioError } from '../scenario/read.ts'
 import type { Spread } from '../scenario/statistics.ts'
-import type { AskedSpan } from '../sweep/asked.ts'
 import { pairedSpreads } from '../sweep/compared.ts'
 import type { SweepManifest } from '../sweep/files.ts'
 import { type Load, meanLoad } from '../sweep/loads.ts'
-import { ofSetting, type Result } from '../sweep/result.ts'
+import { type AskedSpan, askedOf, ofSetting, type Result } from '../sweep/result.ts'
 import type { LoadSeries } from './files.ts'
 import { figureText } from './junit.ts'
 import type { RunManifest } from './run.ts'
@@ -56,7 +55,7 @@ export type Comparison = {
   readonly pairs: number
   readonly rows: readonly Row[]
   readonly loads: readonly Load[]
-  /** When something was asked; of sweeps by A's scenario. */
+  /** When something was asked, in A. */
   readonly asked: readonly AskedSpan[]
 }
 export type Compared = {
@@ -129,8 +128,7 @@ function sweeps(a: KeptSweep, b: KeptSweep): Comparison[] {
         { name: `A ${a.dir}`, ...meanLoad(own) },
         { name: `B ${b.dir}`, ...meanLoad(both) },
       ],
-      // a sweep by an earlier version does not say it
-      asked: a.manifest.asked?.[one.indexOf(nameA)] ?? [],
+      asked: askedOf(own),
     }
   })
 }

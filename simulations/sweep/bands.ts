@@ -5,12 +5,13 @@ import { watts } from '../../src/report/words.ts'
 import { clocksChange, timesOver } from '../output/charts.ts'
 import { indexOfMost, quantile } from '../scenario/statistics.ts'
 import { beginsOf, loadTable, meanLoad, readAt, type Steps } from './loads.ts'
-import type { Result } from './result.ts'
+import { type AskedSpan, askedOf, type Result } from './result.ts'
 
 /** Load of one setting by step over its seeds, W: one run in twenty is below `p05W`, half are below `p50W`, one in twenty is above `p95W`. */
 export type LoadBand = Steps & {
   readonly name: string
   readonly runs: number
+  readonly asked: readonly AskedSpan[]
   readonly meanW: readonly number[]
   readonly p05W: readonly number[]
   readonly p50W: readonly number[]
@@ -21,18 +22,27 @@ export function loadBand(name: string, results: readonly Result[]): LoadBand {
   const { fromS, stepS, loadW } = results[0]!.load
   const steps = loadW.map((_, k) => results.map(r => r.load.loadW[k]!).sort((a, b) => a - b))
   const of = (p: number): number[] => steps.map(sorted => quantile(sorted, p))
-  return { name, runs: results.length, fromS, stepS, meanW: meanLoad(results).loadW, p05W: of(0.05), p50W: of(0.5), p95W: of(0.95) }
+  return {
+    name,
+    runs: results.length,
+    asked: askedOf(results),
+    fromS,
+    stepS,
+    meanW: meanLoad(results).loadW,
+    p05W: of(0.05),
+    p50W: of(0.5),
+    p95W: of(0.95),
+  }
 }
 
 /** Settings whose chart is open when the page is: those of the others open on a click. */
 const OPEN = 8
 const chartId = (k: number): string => `band${k}`
 
-/** A chart per setting: its band and its median, over the median of the first. @param asked by setting, when something was asked */
-export function bandCharts(bands: readonly LoadBand[], zone: string, asked: readonly Chart['shades'][]): Readonly<Record<string, Chart>> {
-  return Object.fromEntries(bands.map((b, k) => [chartId(k), bandChart(b, k === 0 ? undefined : bands[0], zone, asked[k] ?? [])]))
-}
-function bandChart(b: LoadBand, first: LoadBand | undefined, zone: string, shades: Chart['shades']): Chart {
+/** A chart per setting: its band and its median, over the median of the first. */
+export const bandCharts = (bands: readonly LoadBand[], zone: string): Readonly<Record<string, Chart>> =>
+  Object.fromEntries(bands.map((b, k) => [chartId(k), bandChart(b, k === 0 ? undefined : bands[0], zone)]))
+function bandChart(b: LoadBand, first: LoadBand | undefined, zone: string): Chart {
   const at = beginsOf(b, b.p50W.length)
   const line = (label: string, color: string, values: readonly number[], more: Partial<Line> = {}): Line => ({
     ...{ label, color, values: ended(gapped(values)) },
@@ -49,12 +59,12 @@ function bandChart(b: LoadBand, first: LoadBand | undefined, zone: string, shade
       ...(reference ? [reference] : []),
       line('Median', 'actual', b.p50W),
     ],
-    ...{ band: [0, 1], shades, zone, isChanging: clocksChange(zone, atS) },
+    ...{ band: [0, 1], shades: b.asked, zone, isChanging: clocksChange(zone, atS) },
   }
 }
 
 export function bandsSection(bands: readonly LoadBand[], zone: string): Html {
-  const charts = bandCharts(bands, zone, [])
+  const charts = bandCharts(bands, zone)
   const [first] = bands
   return html`<section class="long"><h2>Load over the seeds, by setting</h2>
 <p class="soft">The band is from p05 to p95 of the runs, each step by itself; a step is a mean over ${first!.stepS / 60} min.${first!.runs < 20 ? ` Of ${first!.runs} runs its edges lie between the outermost ones.` : null}</p>

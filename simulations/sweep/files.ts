@@ -6,7 +6,6 @@ import { int, number, type Table, text, ts } from '../../src/report/tables.ts'
 import { jsonText, manifestText, type OutputFiles } from '../output/files.ts'
 import { scenarioHash } from '../output/run.ts'
 import type { Scenario } from '../scenario/schema.ts'
-import { type AskedSpan, askedOf } from './asked.ts'
 import { type LoadBand, loadBand } from './bands.ts'
 import { comparedSettings, type SettingSummary } from './compared.ts'
 import { lineOf } from './kept.ts'
@@ -23,8 +22,6 @@ export type SweepManifest = {
   readonly zone: string
   readonly seeds: readonly number[]
   readonly settings: readonly string[]
-  /** By setting, when operators ask for something. */
-  readonly asked: readonly (readonly AskedSpan[])[]
 }
 export const sweepManifest = (scenario: Scenario, { settings, seeds, folder, version }: Sweep): SweepManifest => ({
   format: 'gridbridge-sim-sweep-1',
@@ -34,7 +31,6 @@ export const sweepManifest = (scenario: Scenario, { settings, seeds, folder, ver
   zone: scenario.zone,
   seeds,
   settings: settings.map(s => s.name),
-  asked: settings.map(s => askedOf(s.scenario)),
 })
 
 /** The files of a sweep that is done: the same bytes whichever run ended first, and after how many interruptions. */

@@ -19,7 +19,7 @@ export function sweepPage(
   }: { manifest: SweepManifest; settings: readonly SettingSummary[]; results: readonly Result[]; bands: readonly LoadBand[] },
   library: ChartLibrary,
 ): string {
-  const { zone, asked } = manifest
+  const { zone } = manifest
   const loads = bands.slice(0, MOST_LINES).map(({ name, fromS, stepS, meanW }) => ({ name, fromS, stepS, loadW: meanW }))
   const broken = settings.flatMap(s => s.thresholds.filter(t => !t.holds))
   return pageOf({
@@ -46,7 +46,7 @@ ${facts([
       )}</section>`,
     ],
     footer: html`Made by gridbridge ${manifest.version} in virtual time; nothing of it has happened. Times are ${manifest.zone}. Intervals are 95 % confidence intervals of a mean (Student’s t).`,
-    charts: { ...bandCharts(bands, zone, asked), ...loadCharts(loads, zone, { shades: asked[0] }) },
+    charts: { ...bandCharts(bands, zone), ...loadCharts(loads, zone, { shades: bands[0]!.asked }) },
     library,
   })
 }

@@ -101,7 +101,7 @@ describe('the load over the seeds', () => {
   })
   test('a step of which no run has anything else has a band of no width', () => {
     const run = (loadW: number[]): Result => ({
-      ...{ of: '', setting: 'x', seed: 1, journalRoot: '', figures: {} },
+      ...{ of: '', setting: 'x', seed: 1, journalRoot: '', figures: {}, asked: [] },
       load: { fromS: 0, stepS: 60, loadW },
     })
     expect(loadBand('x', [run([5, 1]), run([5, 2]), run([5, 3])])).toMatchObject({ runs: 3, p05W: [5, 1.1], p50W: [5, 2], p95W: [5, 2.9] })
