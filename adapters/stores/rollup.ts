@@ -1,5 +1,5 @@
 import type { Instant } from '../../src/core/model.ts'
-import { type Curve, curveOf, stepped } from '../../src/core/verify/energy.ts'
+import { type Curve, curveOf, EDGE_MS, stepped } from '../../src/core/verify/energy.ts'
 import { flaw } from '../../src/core/verify/series.ts'
 import type { RollupStep } from '../../src/ports.ts'
 import { columnsOf, type Reading } from './readings.ts'
@@ -14,7 +14,7 @@ export const HOUR_S = 3_600
 /** Seconds in one row. */
 export const spanS: Readonly<Record<RollupStep, number>> = { 60: HOUR_S, 300: HOUR_S, 1800: 86_400 }
 /** Readings this far beyond an hour are used for it: a register's value before its begin, and after its end. */
-export const MARGIN_MS = 900_000
+export const MARGIN_MS = EDGE_MS
 
 export const blockOf = (charger: number): number => Math.floor(charger / BLOCK)
 const cells = (step: RollupStep): number => (spanS[step] / step) * BLOCK

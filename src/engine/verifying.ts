@@ -3,6 +3,7 @@ import { membersOf } from '../core/members.ts'
 import type { EventNo, Fact, Input, Instant, Readings } from '../core/model.ts'
 import { type EventState, ownLastS, type State } from '../core/state.ts'
 import { accuracyOf, UNKNOWN_ACCURACY } from '../core/verify/accuracy.ts'
+import { EDGE_MS } from '../core/verify/energy.ts'
 import { isInEvent, rulesetOf } from '../core/verify/eventDays.ts'
 import { looksAfterS, looksBeforeS } from '../core/verify/historic.ts'
 import { readingsTree } from '../core/verify/readingsRoot.ts'
@@ -10,6 +11,7 @@ import { METER_BEFORE, type MeterErrors, type VerdictTerms } from '../core/verif
 import { rulesOf } from '../core/verify/terms.ts'
 import { askedWindow, baselineWindow, settledWindow, type Window } from '../core/verify/window.ts'
 import type { Meters, Registry, Runtime } from '../ports.ts'
+import { readingsAround } from './edgeReadings.ts'
 import { createResumes } from './resumes.ts'
 import { createHistoryReader, eventDayIn } from './verifyingHistory.ts'
 
@@ -56,9 +58,11 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
     return known ? looksAfterS(known) : 0
   }
   /** Marks the verified events that these readings belong to. Nearly always there is none: readings tell of the last minutes. */
-  function see({ charger, fromMs, toMs }: Readings): void {
+  function see({ charger, fromMs, toMs, powerW }: Readings): void {
     let isLate = false
-    for (let k = 0; k < fromMs.length; k++) if (fromMs[k]! < untilMs) isLate = true
+    // a register alone tells of the time up to the value before it, and from it on
+    const reachMs = (k: number): number => (Number.isNaN(powerW[k]!) ? EDGE_MS : 0)
+    for (let k = 0; k < fromMs.length; k++) if (fromMs[k]! - reachMs(k) < untilMs) isLate = true
     if (!isLate) return
     const before = late.size
     for (const e of state().events.values()) {
@@ -66,7 +70,8 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
       const { fromS, toS } = looksAt(e.kept.terms)
       const [a, z] = [fromS * 1000, toS * 1000]
       for (let k = 0; k < charger.length && !late.has(e.no); k++)
-        if (fromMs[k]! < z && toMs[k]! > a && isOf(e.kept.who, charger[k]!)) late.set(e.no, runtime.now() + options.reviseAfterMs)
+        if (fromMs[k]! - reachMs(k) < z && toMs[k]! + reachMs(k) > a && isOf(e.kept.who, charger[k]!))
+          late.set(e.no, runtime.now() + options.reviseAfterMs)
     }
     if (late.size === before) return
     mark()
@@ -99,7 +104,7 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
     const { fromS } = baselineWindow(s, e)
     const { ruleset } = e
     const isEventDay = (row: number, day: number): boolean => isInEvent(s, who[row]!, day)
-    const readings = await meters.range(who, Math.min(fromS, window.fromS) * 1000, window.toS * 1000)
+    const readings = await readingsAround(meters, who, Math.min(fromS, window.fromS) * 1000, window.toS * 1000)
     const history = ruleset && (await historyOf({ who, window, ruleset, periodS: rulesOf(s, e).periodS, isEventDay }))
     return {
       kind: 'metered',
@@ -117,7 +122,7 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
     if (late.has(e.no)) taken.set(e.no, late.get(e.no)!)
     late.delete(e.no)
     const { fromS, toS, baselineFromS } = terms.window
-    const readings = await meters.range(who, Math.min(fromS, baselineFromS) * 1000, toS * 1000)
+    const readings = await readingsAround(meters, who, Math.min(fromS, baselineFromS) * 1000, toS * 1000)
     const history = await historyFor(who, terms)
     const tree = readingsTree(who, readings, salt, history)
     if (tree.root === e.verification!.readings?.root || isRemoved(who, marks.readings, readings)) {

@@ -3,6 +3,7 @@ import type { Exemption, GridEvent, NonResponse, Verification } from '../core/mo
 import { chargerVerdicts, NEVER_S, nonResponses } from '../core/model.ts'
 import { type EventState, tailS } from '../core/state.ts'
 import { chargersUnder, type EventSummary, eventSummary, targetAt, windowOf } from '../core/views.ts'
+import { readingsAround } from '../engine/edgeReadings.ts'
 import type { Engine } from '../engine.ts'
 import type { EventView } from '../ports.ts'
 import { type History, type VerifiedFact, verifiedIn } from './history.ts'
@@ -160,7 +161,8 @@ async function seriesOf(engine: Engine, e: EventState): Promise<NonNullable<Even
     const atMs = buckets.fromMs + b * buckets.stepMs
     targets.set(atMs, targetOnce(atMs))
   }
-  const readings = await engine.meters.range(
+  const readings = await readingsAround(
+    engine.meters,
     who.slice().sort(),
     buckets.fromMs,
     Math.min(nowMs, buckets.fromMs + buckets.count * buckets.stepMs),

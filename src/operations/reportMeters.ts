@@ -4,6 +4,7 @@ import { type Curve, curveOf, readingsByCharger, type Steps, stepped } from '../
 import type { Finding } from '../core/verify/findings.ts'
 import type { Verified } from '../core/verify/record.ts'
 import { type Flaw, flaw } from '../core/verify/series.ts'
+import { readingsAround } from '../engine/edgeReadings.ts'
 import type { Meters } from '../ports.ts'
 import type { FlawSummary } from '../report/model.ts'
 import type { EventFacts } from './reportFacts.ts'
@@ -51,7 +52,7 @@ export async function metered(
   const sum = createMetered(facts, fact, spans)
   for (let from = 0; from < facts.members.length; from += CHUNK) {
     const who = facts.members.slice(from, from + CHUNK)
-    sum.add(who, await meters.range(who, steps.fromS * 1000, Math.min(nowMs, steps.toS * 1000)))
+    sum.add(who, await readingsAround(meters, who, steps.fromS * 1000, Math.min(nowMs, steps.toS * 1000)))
   }
   return sum.result()
 }

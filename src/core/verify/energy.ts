@@ -12,6 +12,8 @@ export type MeterBounds = { readonly maxW: number }
 /** `coveredMs`: of each step, the time that its energy stands for. */
 export type Energy = { readonly series: EnergySeries; readonly coveredMs: Float64Array; readonly findings: readonly Finding[] }
 
+/** A register's value before a stretch, and after it, is looked for so far beyond its ends: who reads it less often has energies of whole intervals only. */
+export const EDGE_MS = 900_000
 /** Register and powers of a step apart by more than this share, and by more than `APART_WH`, contradict each other. */
 const APART = 0.1
 /** A sample stands for the time since the one before, so a car that starts in between makes them differ by this much without anything being wrong. */
