@@ -7,6 +7,8 @@ import { rootAt } from '../audit/prove.ts'
 import { accepts } from '../audit/tlogProof.ts'
 import type { LogReader } from '../audit/verify.ts'
 import { isZip } from '../operations/evidenceCheck.ts'
+import { chartLibrary } from '../report/library.ts'
+import { packageVersion } from '../version.ts'
 import { defaultDb, openLog, trusted } from './auditLog.ts'
 import { type VerifyAnswer, verifyPack, verifyReader } from './auditVerify.ts'
 import type { Context } from './context.ts'
@@ -22,7 +24,7 @@ export async function verify(context: Context<Options>, db = defaultDb): Promise
   const keyText = policy === undefined ? readText(cwd, keyFile(options), '--key') : undefined
   const pack = zipIn(resolve(cwd, db))
   if (pack) {
-    const answer = verifyPack(pack, keyText ?? policy!)
+    const answer = verifyPack(pack, keyText ?? policy!, { version: packageVersion(), library: chartLibrary() })
     if (answer.exitCode === 2) throw new Fault(2, 'GB-1211', answer.lines.join('; '), 'give the public key of the log (audit.pub)')
     out.result({ ...answer.json }, answer.lines.join('\n'))
     return answer.exitCode

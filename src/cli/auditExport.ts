@@ -33,12 +33,12 @@ async function fromBridge(client: Client, id: string, { withoutRaw }: Options): 
 }
 
 async function fromFile({ cwd, options }: Context<Options>, db: string, id: string): Promise<Made> {
-  const [{ logReader, recordReader }, { evidenceFiles, evidenceZip }, { sourceOf, whyTooEarly }, { eventReport }, { packageVersion }] =
+  const [{ logReader, recordReader }, { evidenceFiles, evidenceZip }, { sourceOf, whyTooEarly }, { factsOf }, { packageVersion }] =
     await Promise.all([
       import('../main.ts'),
       import('../operations/evidence.ts'),
       import('../operations/evidencePacks.ts'),
-      import('../operations/report.ts'),
+      import('../operations/reportFacts.ts'),
       import('../version.ts'),
     ])
   const path = resolve(cwd, db)
@@ -47,13 +47,14 @@ async function fromFile({ cwd, options }: Context<Options>, db: string, id: stri
     const nowMs = Date.now()
     const version = packageVersion()
     const command = `${ownCommand(cwd)} audit verify ${quoted(path)} --key ${quoted(join(dirname(path), 'audit.pub'))}`
-    const report = await eventReport(record, id, { nowMs, version, command })
-    if (!report) throw new Fault(5, 'GB-1303', `no event ${JSON.stringify(id)} in ${path}`, 'use its id or its number')
+    const facts = await factsOf(record.journal, id)
+    if (!facts) throw new Fault(5, 'GB-1303', `no event ${JSON.stringify(id)} in ${path}`, 'use its id or its number')
     const source = await sourceOf(journalOf(reader, path), { seedKey: seedKeyBeside(path), cosigned: reader.cosigned?.(), nowMs })
-    const early = whyTooEarly(source, report.event.no, nowMs)
-    if (early) throw new Fault(5, 'GB-1215', `event ${report.event.id} is not over: ${early}`, 'export it when it is')
-    const files = await evidenceFiles(source, String(report.event.no), { nowMs, version, report, withoutRaw: options.withoutRaw })
-    return { zip: evidenceZip(files!, nowMs), no: String(report.event.no) }
+    const early = whyTooEarly(source, facts.no, nowMs)
+    if (early) throw new Fault(5, 'GB-1215', `event ${facts.event.id} is not over: ${early}`, 'export it when it is')
+    const report = { meters: record.meters, registry: record.registry, witnesses: null, command }
+    const files = await evidenceFiles(source, String(facts.no), { nowMs, version, report, withoutRaw: options.withoutRaw })
+    return { zip: evidenceZip(files!, nowMs), no: String(facts.no) }
   } finally {
     record.close()
     reader.close()

@@ -5,6 +5,7 @@ import { type AuditResult, type LogReader, verifyLog } from '../audit/verify.ts'
 import { checkPack, type PackChecked, unpacked } from '../operations/evidenceCheck.ts'
 import { names, textOf } from '../operations/evidenceFiles.ts'
 import { type CheckLine, failed } from '../operations/evidencePack.ts'
+import type { Renderer } from '../operations/evidenceReportCheck.ts'
 
 export type VerifyAnswer = {
   readonly ok: boolean
@@ -64,12 +65,12 @@ function headOf(reader: LogReader): string {
 }
 
 /** The same of an evidence pack, which needs nothing but itself. `trusted` is the text of a key file, or a policy. */
-export function verifyPack(zip: Uint8Array, trusted: string | Policy): VerifyAnswer {
+export function verifyPack(zip: Uint8Array, trusted: string | Policy, by: Renderer): VerifyAnswer {
   const files = unpacked(zip)
   if (typeof files === 'string') return packAnswer({ ok: false, event: null, lines: [failed('pack', files)] })
-  if (typeof trusted !== 'string') return packAnswer(checkPack(files, { policy: trusted }))
+  if (typeof trusted !== 'string') return packAnswer(checkPack(files, { policy: trusted }, by))
   const keys = verifiersFor(textOf(files[names.checkpoint] ?? new Uint8Array(0)), trusted)
-  return typeof keys === 'string' ? unusable(keys) : packAnswer(checkPack(files, { keys }))
+  return typeof keys === 'string' ? unusable(keys) : packAnswer(checkPack(files, { keys }, by))
 }
 const resultWords: Record<CheckLine['result'], string> = { ok: 'ok', failed: 'FAILED', notPossible: 'not possible' }
 function packAnswer(checked: PackChecked): VerifyAnswer {

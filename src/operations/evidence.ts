@@ -6,11 +6,6 @@ import { formatProof } from '../audit/tlogProof.ts'
 import { blobsOf, decode, type Entry, evidenceOf, SALT } from '../core/codec.ts'
 import type { EventNo, HashHex, Instant } from '../core/model.ts'
 import type { Journal } from '../ports.ts'
-import { csvOf } from '../report/csv.ts'
-import { chartLibrary } from '../report/library.ts'
-import type { EventReport } from '../report/model.ts'
-import { reportPage } from '../report/page.ts'
-import { tablesOf } from '../report/tables.ts'
 import { type Concerned, createPicker, isOfConcern, type Picked } from './evidenceEntries.ts'
 import {
   type Absence,
@@ -26,7 +21,9 @@ import {
   sha256Hex,
   verdictJson,
 } from './evidenceFiles.ts'
+import { packOf } from './evidencePack.ts'
 import { readme } from './evidenceReadme.ts'
+import { type ReportSource, reportOfPack } from './evidenceReport.ts'
 
 /** What a pack is made from: a running bridge, or its file. */
 export type EvidenceSource = {
@@ -42,7 +39,8 @@ export type EvidenceOptions = {
   readonly version: string
   /** Without messages as received and words of people: they can name somebody. What stands on them cannot be checked then. */
   readonly withoutRaw?: boolean | undefined
-  readonly report?: EventReport | undefined
+  /** With the report, where this is given. */
+  readonly report?: ReportSource | undefined
 }
 
 /** Everything that an outsider needs to check one event, as one zip file. */
@@ -64,16 +62,16 @@ export async function evidenceFiles(from: EvidenceSource, wanted: string, option
   }
   for (const { leaf, bytes, own } of concerned.entries) if (own) addReadable(decodedIn(files, bytes), leaf, files)
   await addProofs(from, concerned, files)
-  if (options.report) addReport(options.report, files)
-  files[names.readme] = bytesOf(readme(concerned, options))
-  const manifest: Manifest = {
+  const head = {
     format: FORMAT,
     version: options.version,
     madeAtMs: options.nowMs,
     event: { no: concerned.no, id: concerned.event.id },
-    files: Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, sha256Hex(bytes)])),
-    absent,
-  }
+  } as const
+  if (options.report) Object.assign(files, await reportOfPack(packOf(files, { ...head, files: {}, absent }), options.report, concerned.opened))
+  files[names.readme] = bytesOf(readme(concerned, options))
+  const hashes = Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, sha256Hex(bytes)]))
+  const manifest: Manifest = { ...head, files: hashes, absent }
   return { ...files, [names.manifest]: jsonOf(manifest) }
 }
 
@@ -157,11 +155,4 @@ async function addProofs(from: EvidenceSource, concerned: Concerned, files: Reco
     },
   }
   files[names.seed] = jsonOf(seed)
-}
-
-function addReport(report: EventReport, files: Record<string, Uint8Array>): void {
-  const tables = tablesOf(report)
-  const csv = tables.map(t => `${t.name}.csv`)
-  files[names.report('report.html')] = bytesOf(reportPage(report, { library: chartLibrary(), files: csv }))
-  for (const table of tables) files[names.report(`${table.name}.csv`)] = Buffer.concat([...csvOf(table)].map(piece => Buffer.from(piece)))
 }

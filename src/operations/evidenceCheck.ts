@@ -11,7 +11,8 @@ import { accepts, parseProof } from '../audit/tlogProof.ts'
 import { answersLine, commandsLine, decisionLine, signalLine } from './evidenceCommands.ts'
 import { controlLine, offsetsLine } from './evidenceDraws.ts'
 import { type Files, names, sha256Hex, textOf } from './evidenceFiles.ts'
-import { type CheckLine, failed, notPossible, ok, okUnless, openPack, type Pack, storyOf } from './evidencePack.ts'
+import { type CheckLine, failed, ok, okUnless, openPack, type Pack, storyOf } from './evidencePack.ts'
+import { type Renderer, reportLines } from './evidenceReportCheck.ts'
 import { keyLine, seedLine } from './evidenceSeed.ts'
 import { readingsLine, verdictLines } from './evidenceVerdict.ts'
 
@@ -32,9 +33,9 @@ export const isZip = (bytes: Uint8Array): boolean => bytes[0] === 0x50 && bytes[
 
 /**
  * Checks an evidence pack with nothing but its files and the keys that one trusts: no database, no network, no clock. One line for each check. Never
- * throws for what the pack contains.
+ * throws for what the pack contains. `by`: what its report is rendered with again; without, its figures are compared and its page is not.
  */
-export function checkPack(files: Files, trust: Trust): PackChecked {
+export function checkPack(files: Files, trust: Trust, by?: Renderer): PackChecked {
   const pack = openPack(files)
   if (typeof pack === 'string') return { ok: false, event: null, lines: [failed('pack', pack)] }
   const note = textOf(files[names.checkpoint] ?? new Uint8Array(0))
@@ -44,12 +45,12 @@ export function checkPack(files: Files, trust: Trust): PackChecked {
     ...signatureLines(pack, note, trust),
     guarded('entries', () => entriesLine(pack, note, checkpoint)),
     guarded('blobs', () => blobsLine(pack)),
-    ...storyLines(pack, checkpoint),
+    ...storyLines(pack, checkpoint, by),
   ]
   return { ok: lines.every(l => l.result !== 'failed'), event: pack.manifest.event.id, lines }
 }
 
-function storyLines(pack: Pack, checkpoint: Checkpoint | undefined): CheckLine[] {
+function storyLines(pack: Pack, checkpoint: Checkpoint | undefined, by: Renderer | undefined): CheckLine[] {
   const story = storyOf(pack)
   if (!story) return [failed('event', `no entry of the pack brings the event ${JSON.stringify(pack.manifest.event.id)}`)]
   const checks: readonly [string, () => CheckLine | readonly CheckLine[]][] = [
@@ -63,8 +64,9 @@ function storyLines(pack: Pack, checkpoint: Checkpoint | undefined): CheckLine[]
     ['control group', () => controlLine(pack, story)],
     ['readings', () => readingsLine(pack, story)],
     ['verdict', () => verdictLines(pack, story)],
+    ['report', () => reportLines(pack, story, by)],
   ]
-  return [...checks.flatMap(([what, check]) => guarded(what, check)), reportLine(pack)]
+  return checks.flatMap(([what, check]) => guarded(what, check))
 }
 /** What is wrong in a way that nobody thought of has failed; it does not end the verification. */
 function guarded<T extends CheckLine | readonly CheckLine[]>(what: string, check: () => T): T | CheckLine {
@@ -151,12 +153,4 @@ function blobsLine({ files, manifest, leaves }: Pack): CheckLine {
       else left++
     }
   return okUnless('blobs', wrong, `${right} right${left > 0 ? `, ${left} erased, expired or left out` : ''}`)
-}
-
-function reportLine({ files }: Pack): CheckLine {
-  if (!Object.keys(files).some(name => name.startsWith('report/'))) return notPossible('report', 'none is included')
-  return notPossible(
-    'report',
-    'made for people from the log and the meters; nothing vouches for it but the manifest: compare its figures with verdict/',
-  )
 }

@@ -2,6 +2,7 @@ import { type Entry, evidenceOf } from '../core/codec.ts'
 import type { ChargerNo, EventNo, Fact, GridEvent, HashHex, Instant } from '../core/model.ts'
 import { outageEvent } from '../core/outage.ts'
 import { fromBytes } from '../core/snapshot.ts'
+import type { State } from '../core/state.ts'
 import { createEventNumbers } from './eventNumbers.ts'
 
 type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>
@@ -18,6 +19,8 @@ export type Concerned = {
   readonly isCommitted: boolean
   /** Blobs that are gone by the word of the log. */
   readonly gone: ReadonlyMap<HashHex, 'erased' | 'expired'>
+  /** What the log began with, where it follows another. */
+  readonly opened: State | undefined
 }
 
 /** Leaves with none of these are of no concern; looking at their text is cheaper than decoding it. Whatever names an event may be of this one. */
@@ -36,6 +39,7 @@ export function createPicker(wanted: string) {
   const programmes = new Map<string, Picked>()
   const always: Picked[] = []
   const gone = new Map<HashHex, { why: 'erased' | 'expired'; picked: Picked }>()
+  let opened: State | undefined
   let turn = { no: -1, first: 0, bytes: new Uint8Array(0) as Uint8Array, before: undefined as Uint8Array | undefined }
   let last: Uint8Array | undefined
   let own: ReturnType<typeof createOwn> | undefined
@@ -53,7 +57,8 @@ export function createPicker(wanted: string) {
     if (fact.kind === 'keyCommitted') commitments.push({ picked: { ...picked, own: true }, fact })
     else if (fact.kind === 'fleet') fleets.push({ ...picked, own: true })
     else if (fact.kind === 'opened') {
-      numbers.begun(fromBytes(fact.state))
+      opened = fromBytes(fact.state)
+      numbers.begun(opened)
       always.push(picked)
     } else if (fact.kind === 'programme') programmes.set(fact.programme.id, { ...picked, own: true })
     else if (fact.kind === 'noted' && fact.what === 'keyRotated') always.push(picked)
@@ -101,6 +106,7 @@ export function createPicker(wanted: string) {
         firstOfTurn: began.first,
         isCommitted: commitment !== undefined && covers(commitment.fact, no),
         gone: goneHere,
+        opened,
       }
     },
   }

@@ -43,7 +43,10 @@ export const only = <K extends Fact['kind']>(pack: Pack, kind: K): Read<Of<K>>[]
 /** A string says why it is no pack at all. */
 export function openPack(files: Files): Pack | string {
   const manifest = manifestOf(files[names.manifest])
-  if (typeof manifest === 'string') return manifest
+  return typeof manifest === 'string' ? manifest : packOf(files, manifest)
+}
+/** The entries of a pack as read. */
+export function packOf(files: Files, manifest: Manifest): Pack {
   const leaves = Object.entries(files)
     .flatMap(([name, bytes]) => (/^entries\/\d+\.json$/.test(name) ? [{ leaf: Number(/\d+/.exec(name)![0]), bytes }] : []))
     .sort((a, b) => a.leaf - b.leaf)

@@ -6,13 +6,14 @@ import { eventKeyOf, secretUntilS } from '../engine/seeds.ts'
 import type { Engine } from '../engine.ts'
 import type { Events } from './events.ts'
 import { type EvidenceOptions, type EvidenceSource, evidenceFiles, evidenceZip } from './evidence.ts'
-import type { Reports } from './report.ts'
+import { VERIFY } from './report.ts'
 import { type By, done, isoS, type Result, refuse } from './result.ts'
+import type { WitnessGaps } from './witnessGaps.ts'
 
 export type MadePack = { readonly zip: Uint8Array; readonly event: string; readonly no: number }
 
 /** Evidence packs from a running bridge. Each reveals a seed, so each is on record. */
-export function createEvidence(engine: Engine, events: Pick<Events, 'show' | 'seed'>, reports: Reports) {
+export function createEvidence(engine: Engine, events: Pick<Events, 'show' | 'seed'>, witnessGaps: WitnessGaps) {
   const isOver = (no: number): boolean => secretUntilS(engine.state(), no) <= engine.now() / 1000
   return {
     /** @returns `event-not-found`, `event-not-over` */
@@ -22,7 +23,9 @@ export function createEvidence(engine: Engine, events: Pick<Events, 'show' | 'se
       const { view } = shown.value
       const seed = isOutage(view) ? undefined : await events.seed(view.id, by)
       if (seed && !seed.ok && seed.refusal.code === 'event-not-over') return seed
-      const report = await reports.of(view.id, false, options.version)
+      const gaps = await witnessGaps.of(view.id)
+      const { meters, registry } = engine
+      const report = { meters, registry, witnesses: gaps.ok ? gaps.value : null, command: VERIFY }
       const nowMs = engine.now()
       await engine.bridge.note('evidenceExported', { event: view.no, by: by.name, withoutRaw: options.withoutRaw ?? false })
       const source: EvidenceSource = {
@@ -31,7 +34,7 @@ export function createEvidence(engine: Engine, events: Pick<Events, 'show' | 'se
         keyOf: no => engine.seedKeyOf(no),
         isOver,
       }
-      const files = await evidenceFiles(source, String(view.no), { ...options, nowMs, report: report.ok ? report.value : undefined })
+      const files = await evidenceFiles(source, String(view.no), { ...options, nowMs, report })
       if (!files) return refuse('notFound', 'event-not-found', `no event ${JSON.stringify(id)} in the log`, 'see GET /v1/events')
       return done({ zip: evidenceZip(files, nowMs), event: view.id, no: view.no })
     },

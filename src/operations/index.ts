@@ -89,7 +89,7 @@ export function createOperations({
     history,
     events,
     emergency,
-    evidence: createEvidence(engine, events, reports),
+    evidence: createEvidence(engine, events, witnessGaps),
     fleet: createFleet(engine, freshMs),
     fleetImport: createFleetImport(engine, setup),
     fleetRelease,

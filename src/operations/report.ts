@@ -34,7 +34,7 @@ export type ReportOptions = {
 /** A report is made once for all who ask within this time: pages of one are of one piece, and a log is not read for each. */
 const KEPT_MS = 60_000
 /** How a log is verified where the bridge cannot say where its file is. */
-const VERIFY = 'gridbridge audit verify gridbridge-data/gridbridge.db --key gridbridge-data/audit.pub'
+export const VERIFY = 'gridbridge audit verify gridbridge-data/gridbridge.db --key gridbridge-data/audit.pub'
 
 export function createReports(engine: Engine, witnessGaps: WitnessGaps) {
   async function make(id: string, withNames: boolean, version: string): Promise<EventReport | undefined> {
