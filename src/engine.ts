@@ -21,7 +21,7 @@ import { fleetHistory } from './engine/history.ts'
 import { type Inbox, inputsOf, isEmpty, newInbox, putBack } from './engine/inbox.ts'
 import { createProgress, isStep, markOf, type Told } from './engine/progress.ts'
 import { entries, recover } from './engine/recover.ts'
-import { createSeeds, secretUntilS } from './engine/seeds.ts'
+import { createSeeds, type EventKeys, eventKeys, secretUntilS } from './engine/seeds.ts'
 import { createSources, type SourceHealth } from './engine/sources.ts'
 import { createSpots } from './engine/spots.ts'
 import { createVerifying } from './engine/verifying.ts'
@@ -63,6 +63,8 @@ export type EngineOptions = {
   readonly reviseAfterMs: number
   /** Leaves between snapshots. */
   readonly snapshotEvery: number
+  /** With the keys of how many events a log begins (`SEED_KEYS`); few by default, for worlds that do not last. */
+  readonly seedKeys: number
 }
 const defaults: EngineOptions = {
   freshMs: 180_000,
@@ -70,6 +72,7 @@ const defaults: EngineOptions = {
   graceMs: 120_000,
   reviseAfterMs: 3_600_000,
   snapshotEvery: 50_000,
+  seedKeys: 128,
 }
 
 export type { SourceHealth }
@@ -89,8 +92,8 @@ export type Engine = {
   /** Called after every appended turn. Returns how to stop. */
   listen(listener: TurnListener): () => void
   sources(): readonly SourceHealth[]
-  /** The key that the seed of an event was made with, for whoever wants to check its draws; undefined as long as it is secret. */
-  seedKeyOf(event: number): Uint8Array | undefined
+  /** The keys that seeds were made with, for whoever wants to check the draws; none as long as it is secret. */
+  readonly eventKeys: EventKeys
   /** The error of the last append, null when the last one went well. */
   trouble(): unknown
   start(): Promise<void>
@@ -152,7 +155,7 @@ export function createEngine(world: World): Engine {
   )
   const beyondRecord = createBeyondRecord(chargers, world.tell ?? (() => undefined))
   const spots = createSpots({ runtime, chargers, latest: () => meters.latest(), state: () => state, freshMs: options.freshMs })
-  const seeds = createSeeds(world.seedKey)
+  const seeds = createSeeds(world.seedKey, options.seedKeys)
   const now = (): Instant => Math.max(state?.nowMs ?? 0, runtime.now())
   const sources = createSources(runtime, now, news => {
     inbox.inputs.push(news)
@@ -559,7 +562,7 @@ export function createEngine(world: World): Engine {
       return () => listeners.delete(listener)
     },
     sources: sources.health,
-    seedKeyOf: no => (secretUntilS(state, no) <= now() / 1000 ? seeds.keyOf(no) : undefined),
+    eventKeys: eventKeys(world.seedKey, no => secretUntilS(state, no) <= now() / 1000),
     trouble: () => appendTrouble,
     start,
     stop,

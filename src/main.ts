@@ -131,6 +131,7 @@ async function assemble(
 ): Promise<BridgeProcess> {
   const [
     { createEngine },
+    { SEED_KEYS },
     { createOperations },
     { createApi },
     { errorLog },
@@ -140,6 +141,7 @@ async function assemble(
     { ocppLink, hashPassword, checkPassword },
   ] = await Promise.all([
     import('./engine.ts'),
+    import('./engine/seeds.ts'),
     import('./operations/index.ts'),
     import('./api/server.ts'),
     import('./api/log.ts'),
@@ -174,6 +176,7 @@ async function assemble(
       freshMs: config.fleet.staleAfterS * 1000,
       observeEveryMs: config.fleet.observeEveryS * 1000,
       graceMs: config.fleet.graceS * 1000,
+      seedKeys: SEED_KEYS,
     },
   })
   const passwords = {

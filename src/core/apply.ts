@@ -110,7 +110,7 @@ function remember(s: State, fact: Fact, nowS: Second): void {
   switch (fact.kind) {
     case 'keyCommitted':
       s.seedKeyHash = fact.keyHash
-      s.seedKeysTo = (fact.from ?? 0) + (fact.hashes?.length ?? 0) / 32
+      s.seedKeysTo = (fact.from ?? 0) + (fact.count ?? (fact.hashes?.length ?? 0) / 32)
       return
     case 'fleet':
       return applyFleet(s, fact)

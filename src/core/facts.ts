@@ -20,8 +20,18 @@ import type { Metered, RulesetRef, Verified } from './verify/record.ts'
 
 /** What the journal has entries of, from outside: what the world told us. A fact's kind says where it came from; no kind is both. */
 export type Input =
-  /** `keyHash` is of the key that those of single events are made with: `hashes` has 32 bytes for each event from number `from` on; absent in old logs. */
-  | { readonly kind: 'keyCommitted'; readonly keyHash: HashHex; readonly from?: EventNo; readonly hashes?: Uint8Array }
+  /**
+   * `keyHash` is of the key that those of single events are made with. Of the keys from number `from` on either `root` is told, of the tree (RFC 6962) whose
+   * entries are the keys of `count` events, or SHA-256 of each (`hashes`, 32 bytes an event). Neither in old logs.
+   */
+  | {
+      readonly kind: 'keyCommitted'
+      readonly keyHash: HashHex
+      readonly from?: EventNo
+      readonly hashes?: Uint8Array
+      readonly count?: number
+      readonly root?: HashHex
+    }
   | { readonly kind: 'fleet'; readonly nodes: NodeColumns; readonly chargers: ChargerColumns }
   | { readonly kind: 'programme'; readonly programme: Programme }
   /** All that there are: how much may move in a minute under a node; -1 is the whole bridge. */

@@ -5,6 +5,7 @@ import { proveConsistency, proveInclusion, rootAt } from '../audit/prove.ts'
 import { formatProof } from '../audit/tlogProof.ts'
 import { blobsOf, decode, type Entry, evidenceOf, SALT } from '../core/codec.ts'
 import type { EventNo, HashHex, Instant } from '../core/model.ts'
+import type { EventKeys } from '../engine/seeds.ts'
 import type { Journal } from '../ports.ts'
 import { type Concerned, createPicker, isOfConcern, type Picked } from './evidenceEntries.ts'
 import {
@@ -30,8 +31,7 @@ export type EvidenceSource = {
   readonly journal: Pick<Journal, 'read' | 'blob' | 'salted' | 'tile' | 'size' | 'checkpoint'>
   /** The newest checkpoint that enough witnesses have cosigned, where any are asked. */
   readonly cosigned?: string | undefined
-  /** The key that the seed of an event was made with; undefined where it is secret still, or not at hand. */
-  keyOf(event: EventNo): Uint8Array | undefined
+  readonly eventKeys: EventKeys
   isOver(event: EventNo): boolean
 }
 export type EvidenceOptions = {
@@ -68,7 +68,8 @@ export async function evidenceFiles(from: EvidenceSource, wanted: string, option
     madeAtMs: options.nowMs,
     event: { no: concerned.no, id: concerned.event.id },
   } as const
-  if (options.report) Object.assign(files, await reportOfPack(packOf(files, { ...head, files: {}, absent }), options.report, concerned.opened))
+  if (options.report)
+    Object.assign(files, await reportOfPack(packOf(files, { ...head, files: {}, absent }), options.report, concerned.opened))
   files[names.readme] = bytesOf(readme(concerned, options))
   const hashes = Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, sha256Hex(bytes)]))
   const manifest: Manifest = { ...head, files: hashes, absent }
@@ -143,16 +144,20 @@ async function addProofs(from: EvidenceSource, concerned: Concerned, files: Reco
   files[names.checkpoint] = bytesOf(checkpoint)
   for (const { leaf } of entries)
     files[names.proof(leaf)] = bytesOf(formatProof({ index: leaf, hashes: await proveInclusion(log, leaf, size), checkpoint }))
-  const key = concerned.isCommitted ? from.keyOf(concerned.no) : undefined
+  const { no, keys } = concerned
+  const key = keys && from.eventKeys.keyOf(no)
+  const path = keys?.root === undefined ? undefined : from.eventKeys.pathOf(no, { from: keys.from!, count: keys.count! })
   const root = firstOfTurn === 0 ? emptyRoot : await rootAt(log, firstOfTurn)
   const consistency = firstOfTurn === 0 ? [] : await proveConsistency(log, firstOfTurn, size)
   const seed: SeedFile = {
     key: key ? Buffer.from(key).toString('hex') : null,
+    ...(path ? { path: path.map(base64) } : {}),
     before: {
       size: firstOfTurn,
       root: Buffer.from(root).toString('hex'),
-      consistency: consistency.map(hash => Buffer.from(hash).toString('base64')),
+      consistency: consistency.map(base64),
     },
   }
   files[names.seed] = jsonOf(seed)
 }
+const base64 = (hash: Uint8Array): string => Buffer.from(hash).toString('base64')

@@ -13,7 +13,7 @@ import { controlLine, offsetsLine } from './evidenceDraws.ts'
 import { type Files, names, sha256Hex, textOf } from './evidenceFiles.ts'
 import { type CheckLine, failed, ok, okUnless, openPack, type Pack, storyOf } from './evidencePack.ts'
 import { type Renderer, reportLines } from './evidenceReportCheck.ts'
-import { keyLine, seedLine } from './evidenceSeed.ts'
+import { keyLine, onlyLine, seedLine } from './evidenceSeed.ts'
 import { readingsLine, verdictLines } from './evidenceVerdict.ts'
 
 /** Whom the one who checks trusts. With keys alone nobody is asked for cosignatures. */
@@ -60,6 +60,7 @@ function storyLines(pack: Pack, checkpoint: Checkpoint | undefined, by: Renderer
     ['answers', () => answersLine(pack, story)],
     ['key of the seed', () => keyLine(pack, story)],
     ['seed', () => seedLine(pack, story, checkpoint)],
+    ['no other seed', () => onlyLine(pack, story, checkpoint)],
     ['random delays', () => offsetsLine(pack, story)],
     ['control group', () => controlLine(pack, story)],
     ['readings', () => readingsLine(pack, story)],

@@ -16,7 +16,8 @@ export type Concerned = {
   readonly entries: readonly Picked[]
   /** Of the turn that took the signal. */
   readonly firstOfTurn: number
-  readonly isCommitted: boolean
+  /** What committed to its key before; undefined: the log is of an earlier release. */
+  readonly keys: Of<'keyCommitted'> | undefined
   /** Blobs that are gone by the word of the log. */
   readonly gone: ReadonlyMap<HashHex, 'erased' | 'expired'>
   /** What the log began with, where it follows another. */
@@ -35,6 +36,8 @@ export const isOfConcern = (text: string): boolean => concern.test(text) || (tex
 export function createPicker(wanted: string) {
   const numbers = createEventNumbers()
   const commitments: { picked: Picked; fact: Of<'keyCommitted'> }[] = []
+  /** Up to the first commitment, so that the pack shows that there is none before it. */
+  const beginning: Picked[] = []
   const fleets: Picked[] = []
   const programmes = new Map<string, Picked>()
   const always: Picked[] = []
@@ -79,6 +82,7 @@ export function createPicker(wanted: string) {
     take(leaf: number, bytes: Uint8Array, turnNo: number, entry: Entry | undefined): void {
       if (turnNo !== turn.no) turn = { no: turnNo, first: leaf, bytes, before: last }
       last = bytes
+      if (leaf < BEGINNING && commitments.length === 0) beginning.push({ leaf, bytes, own: false, others: new Set() })
       if (entry) pick(entry.fact, entry.at, { leaf, bytes, own: false, others: otherEvents(entry.fact, own?.no) })
     },
     result(): Concerned | undefined {
@@ -87,9 +91,14 @@ export function createPicker(wanted: string) {
       const chosen = new Map<number, Picked>(always.map(p => [p.leaf, p]))
       if (began.before) chosen.set(began.first - 1, { leaf: began.first - 1, bytes: began.before, own: false, others: new Set() })
       chosen.set(began.first, { leaf: began.first, bytes: began.bytes, own: false, others: new Set() })
+      if (commitments.length > 0) for (const p of beginning) chosen.set(p.leaf, p)
       for (const p of fleets) if (p.leaf < drawnAt) chosen.set(p.leaf, p)
-      const commitment = commitments.filter(c => c.picked.leaf < began.first && covers(c.fact, no)).at(-1) ?? commitments[0]
-      if (commitment) chosen.set(commitment.picked.leaf, commitment.picked)
+      const [first] = commitments
+      const commitment = inForce(
+        commitments.filter(c => c.picked.leaf < began.first && covers(c.fact, no)),
+        c => c.picked.leaf <= beginning.length,
+      )
+      for (const c of [first, commitment]) if (c) chosen.set(c.picked.leaf, c.picked)
       for (const p of entries) chosen.set(p.leaf, p)
       const goneHere = new Map<HashHex, 'erased' | 'expired'>()
       for (const p of [...chosen.values()])
@@ -104,7 +113,7 @@ export function createPicker(wanted: string) {
         event,
         entries: [...chosen.values()].sort((a, b) => a.leaf - b.leaf),
         firstOfTurn: began.first,
-        isCommitted: commitment !== undefined && covers(commitment.fact, no),
+        keys: commitment?.fact,
         gone: goneHere,
         opened,
       }
@@ -114,8 +123,16 @@ export function createPicker(wanted: string) {
 /** Which command of a charger an answer is to: `seq` has 16 bits. */
 export const commandOf = (charger: ChargerNo, seq: number): number => charger * 65_536 + seq
 
-export const covers = ({ from, hashes }: Of<'keyCommitted'>, no: EventNo): boolean =>
-  from !== undefined && hashes !== undefined && no >= from && no < from + hashes.length / 32
+/** How many entries a log may have before its first commitment: what it follows, a key that was changed before the first start. */
+const BEGINNING = 8
+export const covers = ({ from, hashes, count }: Of<'keyCommitted'>, no: EventNo): boolean =>
+  from !== undefined && no >= from && no < from + (count ?? (hashes?.length ?? 0) / 32)
+/**
+ * Which of several commitments to the key of one event counts: the first, where it is known to be the first, because nothing that is added to a log can
+ * come before its beginning. Else the newest: the operator may have replaced the key of all keys.
+ */
+export const inForce = <C>(commitments: readonly C[], isAtBeginning: (c: C) => boolean): C | undefined =>
+  commitments[0] && isAtBeginning(commitments[0]) ? commitments[0] : commitments.at(-1)
 
 /** Other events whose schedules stand in a fact: as long as one of them is not over, its instants are nobody's business. */
 function otherEvents(fact: Fact, own: EventNo | undefined): ReadonlySet<EventNo> {

@@ -43,6 +43,8 @@ export type Manifest = {
 export type SeedFile = {
   /** Of this event alone; null where the log is of an earlier release, or the key is not at hand. */
   readonly key: string | null
+  /** From that key to the root that the log begins with; absent where it was committed by its hash. */
+  readonly path?: readonly string[]
   /** Entries that the log had before the turn that took the signal, and their root. */
   readonly before: { readonly size: number; readonly root: string; readonly consistency: readonly string[] }
 }

@@ -2,7 +2,7 @@ import { cosignedKey } from '../audit/cosigned.ts'
 import { isOutage } from '../core/outage.ts'
 import { emptyState, type State } from '../core/state.ts'
 import { entries, fold } from '../engine/recover.ts'
-import { eventKeyOf, secretUntilS } from '../engine/seeds.ts'
+import { eventKeys, secretUntilS } from '../engine/seeds.ts'
 import type { Engine } from '../engine.ts'
 import type { Events } from './events.ts'
 import { type EvidenceOptions, type EvidenceSource, evidenceFiles, evidenceZip } from './evidence.ts'
@@ -31,7 +31,7 @@ export function createEvidence(engine: Engine, events: Pick<Events, 'show' | 'se
       const source: EvidenceSource = {
         journal: engine.journal,
         cosigned: engine.registry.get(cosignedKey),
-        keyOf: no => engine.seedKeyOf(no),
+        eventKeys: engine.eventKeys,
         isOver,
       }
       const files = await evidenceFiles(source, String(view.no), { ...options, nowMs, report })
@@ -49,7 +49,7 @@ export async function sourceOf(
 ): Promise<EvidenceSource & { readonly state: State }> {
   const state = await fold(emptyState(), entries(journal, 0))
   const isOver = (no: number): boolean => secretUntilS(state, no) <= nowMs / 1000
-  return { journal, cosigned, state, isOver, keyOf: no => (seedKey && isOver(no) ? eventKeyOf(seedKey, no) : undefined) }
+  return { journal, cosigned, state, isOver, eventKeys: eventKeys(seedKey, isOver) }
 }
 /** Why an event of that file must wait; undefined: it need not. */
 export function whyTooEarly({ state }: { readonly state: State }, no: number, nowMs: number): string | undefined {

@@ -44,7 +44,7 @@ export async function revealSeed(engine: Engine, view: EventView, by: By): Promi
     leaf: found.leaf,
     signalHash: found.signalHash,
     keyHash: engine.state().seedKeyHash,
-    key: hex(engine.seedKeyOf(view.no) ?? new Uint8Array(0)),
+    key: hex(engine.eventKeys.keyOf(view.no) ?? new Uint8Array(0)),
   })
 }
 

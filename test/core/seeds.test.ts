@@ -1,10 +1,11 @@
 import { createHash, createHmac } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { leafHash, verifyInclusion } from '../../src/audit/merkle.ts'
 import { decide } from '../../src/core/decide.ts'
 import type { Input } from '../../src/core/model.ts'
 import { fromBytes, toBytes } from '../../src/core/snapshot.ts'
 import { emptyState } from '../../src/core/state.ts'
-import { createSeeds, eventKeyOf } from '../../src/engine/seeds.ts'
+import { createSeeds, eventKeyOf, eventKeys } from '../../src/engine/seeds.ts'
 import { eventOf, one, T } from './bed.ts'
 
 const master = new Uint8Array(32).fill(9)
@@ -16,28 +17,52 @@ const signal = (id: string): Input => ({
   raw: new Uint8Array(0),
 })
 
-test('the keys of the next events are committed before any is drawn, and again before they run out', () => {
+const COUNT = 128
+const seedsOf = (key = master) => createSeeds(key, COUNT)
+const keys = eventKeys(master, () => true)
+
+test('a log begins with the keys of all events to come: each stands at its own place, and at no other', () => {
   const s = emptyState()
-  const seeds = createSeeds(master)
-  const first = one(decide(s, seeds.commitment(s), T * 1000), 'keyCommitted')!
-  expect(first.from).toBe(0)
-  expect(first.hashes).toHaveLength(128 * 32)
-  expect(Buffer.from(first.hashes!.subarray(32 * 7, 32 * 8))).toEqual(createHash('sha256').update(seeds.keyOf(7)).digest())
-  expect(seeds.commitment(s)).toEqual([])
-  for (let k = 0; k < 65; k++) decide(s, seeds.seeded([signal(`e${k}`)], s, root), (T + k + 1) * 1000)
-  expect(seeds.commitment(s)).toMatchObject([{ kind: 'keyCommitted', from: 128 }])
-  expect(seeds.commitment(fromBytes(toBytes(s)))).toEqual(seeds.commitment(s))
+  const first = one(decide(s, seedsOf().commitment(s), T * 1000), 'keyCommitted')!
+  expect(first).toMatchObject({ from: 0, count: COUNT, root: expect.stringMatching(/^[0-9a-f]{64}$/) })
+  const isAt = (no: number, slot: number, path = keys.pathOf(no, { from: 0, count: COUNT })!) =>
+    verifyInclusion(leafHash(keys.keyOf(no)!), slot, COUNT, path, Buffer.from(first.root!, 'hex')).ok
+  expect([0, 7, 127].map(no => isAt(no, no))).toEqual([true, true, true])
+  expect([isAt(7, 8), isAt(8, 7, keys.pathOf(7, { from: 0, count: COUNT })), isAt(7, 7, [])]).toEqual([false, false, false])
+  expect(seedsOf().commitment(s)).toEqual([])
+  expect(seedsOf().commitment(fromBytes(toBytes(s)))).toEqual([])
+})
+test('before those are used up the next are committed in batches, which is on record', () => {
+  const s = emptyState()
+  decide(s, seedsOf().commitment(s), T * 1000)
+  for (let k = 0; k < 65; k++) decide(s, seedsOf().seeded([signal(`e${k}`)], s, root), (T + k + 1) * 1000)
+  const [batch, note] = seedsOf().commitment(s)
+  expect([batch, note]).toMatchObject([
+    { kind: 'keyCommitted', from: 128 },
+    { kind: 'noted', what: 'seedKeysAdded', about: { fromEvent: 128, because: 'firstKeysUsed' } },
+  ])
+  const { hashes } = batch as Extract<Input, { kind: 'keyCommitted' }>
+  expect(Buffer.from(hashes!.subarray(32 * 7, 32 * 8))).toEqual(createHash('sha256').update(keys.keyOf(135)!).digest())
+  expect(seedsOf().commitment(fromBytes(toBytes(s)))).toEqual(seedsOf().commitment(s))
+  decide(s, seedsOf().commitment(s), (T + 70) * 1000)
+  expect(seedsOf().commitment(s)).toEqual([])
 })
 test('another key, and a log that committed to one key for all, commit to keys of single events anew', () => {
   const s = emptyState()
   decide(s, [{ kind: 'keyCommitted', keyHash: createHash('sha256').update(master).digest('hex') }], T * 1000)
-  expect(createSeeds(master).commitment(s)).toMatchObject([{ from: 0 }])
-  decide(s, createSeeds(master).commitment(s), (T + 1) * 1000)
-  expect(createSeeds(new Uint8Array(32)).commitment(s)).toMatchObject([{ from: 0 }])
+  expect(seedsOf().commitment(s)).toMatchObject([{ from: 0 }, { what: 'seedKeysAdded' }])
+  decide(s, seedsOf().commitment(s), (T + 1) * 1000)
+  expect(seedsOf(new Uint8Array(32)).commitment(s)).toMatchObject([{ from: 0 }, { about: { because: 'anotherSeedKey' } }])
+})
+test('a log that follows another begins with the keys of the numbers that are left', () => {
+  const s = emptyState()
+  decide(s, [...seedsOf().commitment(s), ...seedsOf().seeded([signal('a'), signal('b')], s, root)], T * 1000)
+  s.seedKeyHash = ''
+  expect(seedsOf().commitment(s)).toMatchObject([{ from: 2, count: COUNT }])
 })
 test('whoever is given the key of an event can make its seed from the signal and the log, and no other', () => {
   const s = emptyState()
-  const seeds = createSeeds(master)
+  const seeds = seedsOf()
   decide(s, seeds.commitment(s), T * 1000)
   const twins = seeds.seeded([signal('a'), signal('b'), signal('a')], s, root)
   const seedOf = (k: number) => (twins[k] as Extract<Input, { kind: 'signal' }>).seed
@@ -48,5 +73,5 @@ test('whoever is given the key of an event can make its seed from the signal and
 })
 test('two starts on one signal give one seed', () => {
   const s = emptyState()
-  expect(createSeeds(master).seeded([signal('a')], s, root)).toEqual(createSeeds(master).seeded([signal('a')], s, root))
+  expect(seedsOf().seeded([signal('a')], s, root)).toEqual(seedsOf().seeded([signal('a')], s, root))
 })
