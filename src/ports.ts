@@ -153,8 +153,9 @@ export type WitnessMeter = {
   /** Which end of the interval its wire names. */
   readonly stamp: 'start' | 'end'
 }
-export const witnessKinds = ['substation', 'feeder', 'site'] as const
-export const witnessUnits = ['Wh', 'kWh', 'MWh', 'W', 'kW', 'MW'] as const
+/** `weather`: no meter of energy, but the temperature of the air at a place; its unit is `degC`, and `wh` of its rows is degrees Celsius. */
+export const witnessKinds = ['substation', 'feeder', 'site', 'weather'] as const
+export const witnessUnits = ['Wh', 'kWh', 'MWh', 'W', 'kW', 'MW', 'degC'] as const
 /** Energy of a witness meter, as columns; one row an interval. Import (towards the load) is positive whatever its wire says: converted at the edge. */
 export type WitnessRows = {
   readonly fromMs: Float64Array

@@ -2,15 +2,16 @@ import { z } from 'zod'
 import type { Ruleset } from './core/verify/baseline/ruleset.ts'
 import { pinOf, rulesets } from './core/verify/baseline/rulesets.ts'
 import { METER_BEFORE, verificationDefaults } from './core/verify/record.ts'
+import { needsWeather } from './core/verify/weather.ts'
 import { seconds } from './ocppConfig.ts'
 
-/** Those that need no more than what meters say, and a profile: not what is nominated, weather, or a group that nobody was told of. */
-const isUsable = ({ method: m }: Ruleset): boolean =>
-  m.kind === 'meterBefore' ||
-  m.kind === 'profile' ||
-  m.kind === 'constant' ||
-  (m.kind === 'likeDays' && Object.values(m.pools).every(({ keep }) => keep.by !== 'nearest' || keep.window !== undefined))
-const ids = [METER_BEFORE.id, ...new Set(rulesets.filter(isUsable).map(r => r.id))] as const
+const ids = [METER_BEFORE.id, ...new Set(rulesets.map(r => r.id))] as const
+const versionsOf = (id: string, version: number | null): Ruleset[] =>
+  rulesets.filter(r => r.id === id && (version === null || r.version === version))
+/** Does a path lead to a field of a ruleset that is of the same type as the value? */
+const isField = (r: Ruleset, path: string, value: number | string): boolean =>
+  path.startsWith('method.') &&
+  typeof path.split('.').reduce<unknown>((x, key) => (x as Record<string, unknown> | undefined)?.[key], r) === typeof value
 const d = verificationDefaults
 const DAY_S = 86_400
 
@@ -33,10 +34,29 @@ export const verification = z
     gbpPerMWh: z.number().min(0).nullable().default(d.gbpPerMWh),
     /** For `fixed-reference`: what one charger draws in each period of a local day, Wh. */
     profileWh: z.array(z.number()).min(24).max(1440).nullable().default(null),
+    /**
+     * What is set of the ruleset, by dotted path, such as `method.minGroup: 60`: its bands are to be set to the contract (`gridbridge baseline --list --json`). The verdict names
+     * what was set.
+     */
+    values: z.record(z.string().max(100), z.union([z.number(), z.string().max(100)])).optional(),
+    /** For a ruleset that looks for days alike in temperature: the meter of kind `weather` that has it. */
+    weather: z.string().min(1).max(200).optional(),
   })
   .refine(v => v.version === null || rulesets.some(r => pinOf(r) === `${v.ruleset}@${v.version}`), {
     message: 'no such version of the ruleset',
     path: ['version'],
+  })
+  .refine(v => versionsOf(v.ruleset, v.version).every(r => Object.entries(v.values ?? {}).every(([path, x]) => isField(r, path, x))), {
+    message: 'a path leads to no field of the ruleset, or the field is of another type',
+    path: ['values'],
+  })
+  .refine(v => v.ruleset !== METER_BEFORE.id || Object.keys(v.values ?? {}).length === 0, {
+    message: 'meterBefore has nothing that can be set',
+    path: ['values'],
+  })
+  .refine(v => !versionsOf(v.ruleset, v.version).some(needsWeather) || v.weather !== undefined, {
+    message: 'this ruleset needs a series of temperatures',
+    path: ['weather'],
   })
   .refine(v => v.ruleset !== 'fixed-reference' || v.profileWh?.length === DAY_S / v.periodS, {
     message: 'fixed-reference needs one value for each period of a day',

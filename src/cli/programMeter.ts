@@ -11,14 +11,20 @@ export function meterCommands(program: Command, does: Does, remote: (command: Co
       .argument('<file.csv>')
       .requiredOption('--node <node>', 'what it measures: number, path or name of a node')
       .option('--name <name>', 'of the meter, where the file has no column of meters (default: as the node)')
-      .addOption(new Option('--kind <kind>', 'what it is').choices(['substation', 'feeder', 'site']).default('feeder'))
-      .addOption(new Option('--unit <unit>', 'of the file').choices(['Wh', 'kWh', 'MWh']).default('kWh'))
+      .addOption(new Option('--kind <kind>', 'what it is').choices(['substation', 'feeder', 'site', 'weather']).default('feeder'))
+      .addOption(new Option('--unit <unit>', 'of the file').choices(['Wh', 'kWh', 'MWh', 'degC']).default('kWh'))
       .addOption(new Option('--sign <sign>', 'what is positive').choices(['consumption', 'generation']).default('consumption'))
       .addOption(new Option('--stamp <end>', 'which end of its interval a time names').choices(['start', 'end']).default('start'))
       .addOption(new Option('--step <seconds>', 'length of an interval').argParser(integer(60, 86_400)).default(1800))
       .option('--apply', 'store it; without this nothing changes'),
   )
-    .addHelpText('before', examples('gridbridge meter import feeder.csv --node BATH-11 --unit kWh --step 1800 --apply'))
+    .addHelpText(
+      'before',
+      examples(
+        'gridbridge meter import feeder.csv --node BATH-11 --unit kWh --step 1800 --apply',
+        'gridbridge meter import airfield.csv --node BATH --name airfield --kind weather --unit degC --step 3600 --apply',
+      ),
+    )
     .action(does(async () => (await import('./meter.ts')).importFile))
   remote(meter.command('list').description('those that are known')).action(does(async () => (await import('./meter.ts')).list))
 }

@@ -23,6 +23,7 @@ import { isStanding, observeStanding } from './standing.ts'
 import { deviceColumns, type EventState, firstS, lastS, type State } from './state.ts'
 import { rememberTold, startTold } from './told.ts'
 import { rememberEventDays } from './verify/eventDays.ts'
+import { applyNominated } from './verify/nominated.ts'
 import { forgetKept, keptOf, withDeltas } from './verify/revision.ts'
 import { applyEased } from './waits.ts'
 
@@ -195,6 +196,8 @@ function remember(s: State, fact: Fact, nowS: Second): void {
     }
     case 'resumed':
       return applyResumed(s, fact)
+    case 'nominated':
+      return applyNominated(s, fact, nowS)
     case 'session':
       applySession(s, fact, nowS)
       return carsChanged(s, fact.who)

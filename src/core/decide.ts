@@ -163,6 +163,7 @@ function changesPlan(s: State, input: Input): boolean {
     case 'booted':
     case 'metered':
     case 'resumed':
+    case 'nominated':
     case 'forced':
     case 'noted':
     case 'erased':

@@ -116,6 +116,18 @@ export type Input =
       readonly reviews?: readonly EventNo[]
     }
   | { readonly kind: 'expired'; readonly beforeS: Second; readonly blobs: readonly HashHex[] }
+  /**
+   * A unit's baseline, said by the unit before an event: mean W in steps of `stepS` from `fromS` on, `MISSING` where it says nothing. `ref`: what it was sent
+   * as. It counts for events whose ruleset is of nominated baselines, as far as it was in time for that.
+   */
+  | {
+      readonly kind: 'nominated'
+      readonly node: NodeNo
+      readonly fromS: Second
+      readonly stepS: number
+      readonly meanW: Int32Array
+      readonly ref: string
+    }
   /** Something outside that changes no plan but belongs in the record: an unmapped signal, a try of a rung, a configuration change, a refused request. */
   | {
       readonly kind: 'noted'

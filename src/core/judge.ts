@@ -1,6 +1,7 @@
 import { spentRule, unrested } from './calendar.ts'
 import { ownDelays, UNDRAWN } from './edges.ts'
 import { newRestore } from './held.ts'
+import { heldOut } from './holdOut.ts'
 import { ranksFor, spansOf } from './late.ts'
 import { chargersOf, rangesOf } from './members.ts'
 import {
@@ -14,12 +15,12 @@ import {
   type Second,
   type Spread,
 } from './model.ts'
-import { drawnShare } from './pick.ts'
 import { withinBounds } from './ramp.ts'
 import { aheadS, type Rated, spreadOf } from './spread.ts'
 import { isStanding } from './standing.ts'
 import { type EventState, exclusionOf, type Fleet, firstS, lastS, type State } from './state.ts'
 import { pinnedFor } from './verify/pinned.ts'
+import type { RulesetRef } from './verify/record.ts'
 
 /**
  * Takes or declines an event, once per revision, under the programme version now in force, and says who may be used. Ranks are drawn with the
@@ -29,7 +30,8 @@ export function judge(s: State, e: EventState, nowS: Second): Decision {
   const programme = s.programmes.get(e.event.programme)
   const why = reasonAgainst(e, programme, nowS)
   if (why || !programme) return { kind: 'declined', event: e.no, revision: e.event.revision, why: why ?? 'unknownProgramme' }
-  const { excluded, why: codes, used } = whoMayBeUsed(s, e, programme)
+  const ruleset = pinnedFor(e, programme)
+  const { excluded, why: codes, used } = whoMayBeUsed(s, e, programme, ruleset)
   if (used.length === 0) return { kind: 'declined', event: e.no, revision: e.event.revision, why: 'nobody' }
   const base = spreadOf(
     e.event,
@@ -48,7 +50,6 @@ export function judge(s: State, e: EventState, nowS: Second): Decision {
   const spread = isBounded ? boundedSpread(s, e, programme, { base, used, startRank, endRank }, nowS) : base
   if (!spread) return { kind: 'declined', event: e.no, revision: e.event.revision, why: 'ramp' }
   const exemption = exemptionOf(e.event, spread, programme)
-  const ruleset = pinnedFor(e, programme)
   return {
     kind: 'accepted',
     event: e.no,
@@ -115,11 +116,13 @@ export function latecomers(s: State, e: EventState, known: number, nowS: Second)
   if (late.length === 0) return undefined
   const emergency = e.event.class === 'emergency'
   const enrolment = s.enrolments.get(programme.id)
-  // drawn by its own number, as everybody was: it would have been in the control group from the beginning
-  const control = drawnShare(late, emergency || isStanding(e.event) ? 0 : (e.terms ?? programme).holdOut, e.seed, 'holdout')
-  const why = Uint8Array.from(late, (i, m) => {
+  // drawn as everybody was, by its own number where it is not stratified: it would have been in the control group from the beginning
+  const holdOut = emergency || isStanding(e.event) ? 0 : (e.terms ?? programme).holdOut
+  const drawn = heldOut(s.fleet, members, { holdOut }, e.seed, e.ruleset)
+  const isControl = new Set(members.filter((_, m) => drawn[m] === 1))
+  const why = Uint8Array.from(late, i => {
     const code =
-      exclusion(enrolment?.[i] ?? 0, emergency && e.event.basis !== null, emergency, programme) ?? (control[m] === 1 ? 'heldOut' : null)
+      exclusion(enrolment?.[i] ?? 0, emergency && e.event.basis !== null, emergency, programme) ?? (isControl.has(i) ? 'heldOut' : null)
     return code === null ? 0 : 1 + exclusions.indexOf(code)
   })
   const isOut = new Set(late.filter((_, k) => why[k] !== 0))
@@ -163,7 +166,7 @@ function reasonAgainst(e: EventState, programme: Programme | undefined, nowS: Se
  * Consent and enrolment decide, the exception is a recorded emergency basis; days and years are those of UTC. An emergency is asked nothing of the
  * calendar.
  */
-function whoMayBeUsed(s: State, e: EventState, programme: Programme) {
+function whoMayBeUsed(s: State, e: EventState, programme: Programme, ruleset: RulesetRef | undefined) {
   const members = chargersOf(s.fleet, rangesOf(s.fleet, e.event.targets))
   const enrolment = s.enrolments.get(programme.id)
   const emergency = e.event.class === 'emergency'
@@ -171,7 +174,7 @@ function whoMayBeUsed(s: State, e: EventState, programme: Programme) {
   const isRoutine = !emergency && !isStanding(e.event)
   const spent = isRoutine ? spentRule(s, e, programme) : undefined
   const resting = isRoutine ? unrested(s, e, programme) : undefined
-  const control = drawnShare(members, isRoutine ? programme.holdOut : 0, e.seed, 'holdout')
+  const control = heldOut(s.fleet, members, { holdOut: isRoutine ? programme.holdOut : 0 }, e.seed, ruleset)
   const excluded = new Uint32Array(members.length)
   const why = new Uint8Array(members.length)
   const used = new Uint32Array(members.length)

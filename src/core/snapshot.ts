@@ -81,6 +81,7 @@ export function fromBytes(bytes: Uint8Array): State {
   s.bounds ??= new Map()
   s.boots ??= new Map()
   s.eventDays ??= new Map()
+  s.nominations ??= new Map()
   for (const [id, p] of s.programmes) s.programmes.set(id, withDefaults(p))
   for (const e of s.events.values()) {
     e.announced ??= null

@@ -19,6 +19,7 @@ import type { EmergencyUse } from './register.ts'
 import { emptyLearned, type Learned } from './reliability.ts'
 import { NONE, newRows, type Rows } from './rows.ts'
 import type { EventDays } from './verify/eventDays.ts'
+import type { Nominations } from './verify/nominated.ts'
 import type { RulesetRef } from './verify/record.ts'
 import type { Kept } from './verify/revision.ts'
 import type { Wait } from './waits.ts'
@@ -241,6 +242,8 @@ export type State = {
   boots: Map<NodeNo, Boot>
   /** Days on which chargers were in an event; see `verify/eventDays.ts`. */
   eventDays: EventDays
+  /** Baselines that units have nominated; see `verify/nominated.ts`. */
+  nominations: Nominations
   /** When to look at a charger again; a cache of `dueAt`. 0 = now. Not part of the canonical state: zero after a start, so everyone is looked at. */
   dueS: Uint32Array
 }
@@ -321,6 +324,7 @@ export const emptyState = (): State => ({
   bounds: new Map(),
   boots: new Map(),
   eventDays: new Map(),
+  nominations: new Map(),
   dueS: new Uint32Array(0),
 })
 

@@ -1,10 +1,11 @@
+import { heldOut as drawnAgain } from '../core/holdOut.ts'
 import { ranksFor, spansOf } from '../core/late.ts'
 import { exclusions, type Fact, type Programme } from '../core/model.ts'
 import { outageSeed } from '../core/outage.ts'
-import { drawnShare } from '../core/pick.ts'
 import { withDefaults } from '../core/programme.ts'
 import { grown } from '../core/rows.ts'
 import { isStanding } from '../core/standing.ts'
+import type { RulesetRef } from '../core/verify/record.ts'
 import { createMembers, whyNoFleet } from './evidenceMembers.ts'
 import { type CheckLine, notPossible, okUnless, type Pack, type Read, type Story, whyMissing } from './evidencePack.ts'
 
@@ -101,6 +102,7 @@ export function controlLine(pack: Pack, story: Story): readonly CheckLine[] {
   const wrong: string[] = []
   let programme: Programme | undefined
   let [isAny, size] = [false, 0]
+  let ruleset: RulesetRef | undefined
   for (const { leaf, fact } of pack.entries) {
     if (fact.kind === 'programme' && fact.programme.id === story.event.programme) programme = withDefaults(fact.programme)
     if (!why) members.take(fact)
@@ -111,9 +113,12 @@ export function controlLine(pack: Pack, story: Story): readonly CheckLine[] {
     if (share === 0 && heldOut.size === 0) continue
     isAny = true
     if (why) return [notPossible(what, why)]
-    const who = fact.kind === 'accepted' ? members.all() : fact.who
-    const control = drawnShare(who, share, seedIn(story)!, 'holdout')
-    who.forEach((i, m) => {
+    if (fact.kind === 'accepted') ruleset = fact.ruleset
+    const all = members.all()
+    const control = drawnAgain(members.fleet(), all, { holdOut: share }, seedIn(story)!, ruleset)
+    const isNew = fact.kind === 'accepted' ? undefined : new Set(fact.who)
+    all.forEach((i, m) => {
+      if (isNew && !isNew.has(i)) return
       if (control[m] === 0 && heldOut.has(i)) wrong.push(`entry ${leaf} holds charger ${i} out, which was not drawn`)
       // an earlier release drew nobody of those who came late
       const isUsed = fact.kind === 'accepted' && !members.excluded.has(i)

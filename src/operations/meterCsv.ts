@@ -48,6 +48,9 @@ const names = {
     'usage',
     'kwhhh',
     'energykwhhh',
+    'temperature',
+    'temperaturec',
+    'degc',
   ],
   meter: ['meter', 'meterid', 'mpan', 'mpancore', 'id', 'lclid', 'charger', 'chargerid', 'site'],
 } as const

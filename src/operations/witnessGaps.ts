@@ -9,7 +9,7 @@ import { verifiedFactOf } from './events.ts'
 import type { History, VerifiedFact } from './history.ts'
 import { meteredIn } from './meteredIn.ts'
 import { done, isoS, type Result, refuse } from './result.ts'
-import type { WitnessOperations } from './witnesses.ts'
+import { isWeather, type WitnessOperations } from './witnesses.ts'
 
 /** What a meter of the network operator says beside the chargers under it. `gap` is null, and `why` says so, where the two cannot be compared. */
 export type WitnessedGap = {
@@ -40,6 +40,7 @@ export const createWitnessGaps = (engine: Engine, history: History, witnesses: P
     if (!loadOf(fact)) return refuse('gone', 'no-energy', 'the record has no energy by charger of this event')
     const out: WitnessedGap[] = []
     for (const { node, ...meter } of witnesses.list()) {
+      if (isWeather(meter)) continue
       const of = groupsUnder(engine, fact, node.no)
       if (of.every(g => g === NO_GROUP)) continue
       const grid = wholeSteps(fact.verification.window, meter.stepS)

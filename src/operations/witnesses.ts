@@ -23,8 +23,10 @@ export type WitnessImport = {
 }
 
 /** Wh of a unit, for one hour of a power. */
-const factors: Readonly<Record<WitnessMeter['unit'], number>> = { Wh: 1, kWh: 1e3, MWh: 1e6, W: 1, kW: 1e3, MW: 1e6 }
-export const isPower = (unit: WitnessMeter['unit']): boolean => !unit.endsWith('h')
+const factors: Readonly<Record<WitnessMeter['unit'], number>> = { Wh: 1, kWh: 1e3, MWh: 1e6, W: 1, kW: 1e3, MW: 1e6, degC: 1 }
+export const isPower = (unit: WitnessMeter['unit']): boolean => unit.endsWith('W')
+/** Is it no meter of energy? */
+export const isWeather = ({ kind }: Pick<WitnessMeter, 'kind'>): boolean => kind === 'weather'
 
 /** Energy of one interval as its wire says it, in Wh with import positive. */
 export function witnessWh({ unit, sign, stepS }: Pick<WitnessMeter, 'unit' | 'sign' | 'stepS'>, value: number): number {
@@ -35,6 +37,9 @@ export function witnessWh({ unit, sign, stepS }: Pick<WitnessMeter, 'unit' | 'si
 const MOST_NOTED = 200
 /** Beyond what any substation carries: a unit that was mixed up. */
 const MOST_W = 2e9
+/** Beyond what was ever measured on Earth: degrees Fahrenheit, or a fault. */
+const MOST_C = 60
+const LEAST_C = -90
 /** A wire's clock may be this far ahead of ours. */
 const AHEAD_MS = 60_000
 
@@ -55,7 +60,10 @@ export function witnessRows(
     else if (fromMs % (meter.stepS * 1000) !== 0) refuse(at, `does not ${meter.stamp} an interval of ${meter.stepS} s`)
     else if (fromMs + meter.stepS * 1000 > nowMs + AHEAD_MS) refuse(at, 'is an interval that is not over yet')
     else if (!Number.isFinite(value)) refuse(value, 'is no number')
-    else if (Math.abs(wh) > (MOST_W * meter.stepS) / 3600) refuse(value, `is more than any feeder carries: is the unit ${meter.unit}?`)
+    else if (isWeather(meter)) {
+      if (value < LEAST_C || value > MOST_C) refuse(value, 'is no temperature in degrees Celsius')
+      else good.push({ fromMs, wh })
+    } else if (Math.abs(wh) > (MOST_W * meter.stepS) / 3600) refuse(value, `is more than any feeder carries: is the unit ${meter.unit}?`)
     else good.push({ fromMs, wh })
   })
   return {
@@ -111,6 +119,8 @@ export function createWitnesses(engine: Engine, store: Witnesses, configured: re
     )
   }
   async function declare({ node, ...rest }: WitnessDeclaration): Promise<Result<WitnessMeter>> {
+    if (isWeather(rest) !== (rest.unit === 'degC'))
+      return invalid('bad-unit', '#/unit', rest.unit, 'weather is in degC, and nothing else is', 'say --kind weather --unit degC')
     const found = findNode(engine.registry, node)
     return found.ok ? done(await store.declare({ ...rest, node: found.value })) : found
   }
@@ -161,7 +171,8 @@ export function createWitnesses(engine: Engine, store: Witnesses, configured: re
       const node = findNode(engine.registry, declaration.node)
       if (!node.ok) return node
       try {
-        const file = readMeterCsv(text, { unit: declaration.unit as EnergyUnit })
+        // temperatures stand in the file as they are
+        const file = readMeterCsv(text, { unit: isWeather(declaration) ? 'Wh' : (declaration.unit as EnergyUnit) })
         const wrong = [...file.meters.values()].find(s => s.wh.length > 1 && s.stepS !== declaration.stepS)
         if (wrong)
           return invalid(
@@ -192,13 +203,14 @@ export function createWitnesses(engine: Engine, store: Witnesses, configured: re
     async energy(name: string, steps: Steps): Promise<Result<readonly EnergyPoint[]>> {
       const found = await find(name)
       if (!found.ok) return found
+      if (isWeather(found.value)) return refuse('conflict', 'no-energy', `${name} is a series of temperatures`)
       if (!(steps.toS > steps.fromS) || (steps.toS - steps.fromS) / steps.stepS > MOST_STEPS)
         return invalid('bad-span', '#/until', isoS(steps.toS), `ask for at least one and at most ${MOST_STEPS} steps`)
       return done(pointsOfSeries(await series(found.value, steps)))
     },
     series,
     /** Meters of a node, and not of those above or below it. */
-    at: (node: NodeNo): readonly WitnessMeter[] => store.meters().filter(m => m.node === node),
+    at: (node: NodeNo): readonly WitnessMeter[] => store.meters().filter(m => m.node === node && !isWeather(m)),
   }
 }
 export type WitnessOperations = ReturnType<typeof createWitnesses>

@@ -99,4 +99,6 @@ export const unsettleableTexts: Record<Unsettleable, string> = {
   coverage: 'too little of it is metered',
   meterClass: 'its meters are below the class that the scheme asks for',
   baseline: 'there is no baseline by the rules',
+  groupTooSmall: 'too few chargers were asked or held out to compare them',
+  unbalanced: 'those asked and those held out differed before the event',
 }

@@ -305,7 +305,7 @@ describe('chargers held out by draw', () => {
   })
   test('the interval is that of Welch: s²/n of both', () => {
     const g = { before: [0, 0, 0, 0], during: [1, 3, 4, 8], group: [1, 1, 0, 0] }
-    const e = controlGroup({ ...rule, minGroup: 2 }, g)
+    const e = controlGroup({ ...rule, minGroup: 2, interval: 'normal' }, g)
     expect([e.effect, e.standardError]).toEqual([4, Math.sqrt(2 / 2 + 8 / 2)])
     expect(e.high - e.low).toBeCloseTo(2 * 1.959964 * Math.sqrt(5), 12)
   })

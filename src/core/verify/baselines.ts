@@ -11,6 +11,8 @@ export type Baselines = {
   /** By row 1: what was measured stands for the baseline, so nothing is delivered. */
   readonly outTurn: Uint8Array
   readonly days?: SelectedDays
+  /** What is metered of a period stands for all of it; absent: the rest was as the baseline. */
+  readonly isWhole?: true
 }
 
 /** `METER_BEFORE`: the mean power of a stretch before the event, all through it. `before` by row. */

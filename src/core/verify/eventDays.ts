@@ -1,16 +1,22 @@
 import { chargerVerdicts, type Second } from '../model.ts'
 import type { State } from '../state.ts'
 import type { Ruleset } from './baseline/ruleset.ts'
-import { pinnedRuleset, pinOf } from './baseline/rulesets.ts'
+import { pinnedRuleset, pinOf, withValues } from './baseline/rulesets.ts'
 import { type Day, localDay, type Zone } from './calendar.ts'
-import type { RulesetRef, VerdictTerms, Verified } from './record.ts'
+import { nameOf, type RulesetRef, type VerdictTerms, type Verified } from './record.ts'
 
 /** Days on which a charger was in any event are no baseline for another: kept for as long as the longest look-back of a ruleset. */
 const KEPT_DAYS = 100
 /** The zone of days where a ruleset has none. */
 const HOME: Zone = 'Europe/London'
 
-export const rulesetOf = (ref: RulesetRef): Ruleset | undefined => pinnedRuleset(pinOf(ref as Ruleset))
+/** What an event is pinned to, with what its programme had set of it. */
+export function rulesetOf(ref: RulesetRef): Ruleset | undefined {
+  const known = pinnedRuleset(pinOf(ref as Ruleset))
+  return known && ref.values
+    ? { ...withValues(known, { id: nameOf(ref), values: ref.values }), id: known.id, version: known.version }
+    : known
+}
 const zoneOf = (ref: RulesetRef): Zone => rulesetOf(ref)?.zone ?? HOME
 
 const NOT_COMMANDED = chargerVerdicts.indexOf('notCommanded')

@@ -6,7 +6,9 @@ import type { Ask, Interval, Second } from '../model.ts'
 import { answerOf, type EventState, exclusionOf, firstS, isOptedOut, isUp, linkLossOf, ownLastS, type State, termsOf } from '../state.ts'
 import { toldIn } from '../told.ts'
 import { UNKNOWN_ACCURACY } from './accuracy.ts'
-import { eventDaysOf } from './eventDays.ts'
+import { beforeWindow, groupedFor } from './control.ts'
+import { eventDaysOf, rulesetOf } from './eventDays.ts'
+import { nominatedFor } from './nominated.ts'
 import {
   type AskColumns,
   askKinds,
@@ -26,12 +28,10 @@ export const rulesOf = (s: State, e: EventState): VerificationRules => ({ ...ver
 export function verdictTerms(s: State, e: EventState, meters?: MeterErrors): { who: Uint32Array; terms: VerdictTerms } {
   const who = membersOf(s, e)
   const ruleset = e.ruleset ?? METER_BEFORE
-  // what was drawn just before is compared with what was drawn once everybody had begun; a settlement period is settled as a whole
-  const window = ruleset.id === METER_BEFORE.id ? settledWindow(e) : askedWindow(e)
-  const before = baselineWindow(s, e)
+  const { window, before } = windowsOf(s, e)
   const limits = limitsOf(s, e, who, window)
   const { fleet: f } = s
-  const { profileWh, ...rules } = rulesOf(s, e)
+  const { profileWh, values: _, ...rules } = rulesOf(s, e)
   return {
     who,
     terms: {
@@ -51,8 +51,25 @@ export function verdictTerms(s: State, e: EventState, meters?: MeterErrors): { w
       limitW: Int32Array.from(limits.limitW),
       errorBp: errorsOf(who, meters),
       ...(ruleset.id === METER_BEFORE.id ? {} : eventDaysOf(s, who, window.fromS, ruleset)),
+      ...givenTo(s, e, who, window, rules.periodS),
     },
   }
+}
+
+/**
+ * What is settled, and the stretch before it: what was drawn just before is compared with what was drawn once everybody had begun; a settlement period is settled as
+ * a whole, and groups are compared before anybody began.
+ */
+export function windowsOf(s: State, e: EventState): { readonly window: Window; readonly before: Window } {
+  const ruleset = e.ruleset && rulesetOf(e.ruleset)
+  const before = ruleset?.method.kind === 'controlGroup' ? beforeWindow(e, ruleset.method) : baselineWindow(s, e)
+  return { window: e.ruleset === null || e.ruleset.id === METER_BEFORE.id ? settledWindow(e) : askedWindow(e), before }
+}
+/** What the record has for a ruleset that asks for more than readings. */
+function givenTo(s: State, e: EventState, who: Uint32Array, window: Window, periodS: number): Pick<VerdictTerms, 'nominated' | 'grouped'> {
+  const ruleset = e.ruleset && rulesetOf(e.ruleset)
+  if (ruleset?.method.kind === 'nominated') return { nominated: nominatedFor(s, e, who, window, ruleset, periodS) }
+  return ruleset?.method.kind === 'controlGroup' ? { grouped: groupedFor(s, e, who, ruleset.method) } : {}
 }
 
 function asksOf(intervals: readonly Interval[]): AskColumns {

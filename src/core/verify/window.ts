@@ -38,10 +38,12 @@ export function baselineWindow(s: State, e: EventState): Window {
   }
   return { fromS: toS - BASELINE_S, toS }
 }
-const acted = (x: EventState): boolean => x.status === 'accepted' && !x.event.test && x.cancelledS > firstS(x)
+/** Did an event act on anybody? */
+export const acted = (x: EventState): boolean => x.status === 'accepted' && !x.event.test && x.cancelledS > firstS(x)
 const disturbing = (others: readonly EventState[], toS: Second, endS: Second): EventState | undefined =>
   others.find(x => firstS(x) < toS && lastS(x) + SETTLE_S > toS - BASELINE_S && !isSteady(x, toS - BASELINE_S, endS))
-const isSteady = (x: EventState, fromS: Second, endS: Second): boolean =>
+/** Does it limit all through a stretch? What it cuts is cut before and within. */
+export const isSteady = (x: EventState, fromS: Second, endS: Second): boolean =>
   firstS(x) + x.spread.startS + SETTLE_S <= fromS && Math.min(firstEndS(x, x.event.intervals.at(-1)?.toS ?? 0), x.cancelledS) >= endS
 const overlaps = (a: readonly Range[], b: readonly Range[]): boolean => a.some(x => b.some(y => x.from < y.to && y.from < x.to))
 

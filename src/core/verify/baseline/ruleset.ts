@@ -59,6 +59,8 @@ export type ControlGroup = {
   readonly beforeMinutes: number
   readonly minGroup: number
   readonly z: number
+  /** `student`: wider than `z` standard errors, by how few there are. */
+  readonly interval: 'normal' | 'student'
   readonly maxBalanceT: number
 }
 export type Method =
@@ -66,8 +68,8 @@ export type Method =
   | ControlGroup
   /** The mean of what was drawn just before, for short events only. */
   | { readonly kind: 'meterBefore'; readonly window: Window; readonly maxMinutes: number; readonly insufficient: 'outTurn' | 'none' }
-  /** What the participant submitted, slot by slot. */
-  | { readonly kind: 'nominated' }
+  /** What the participant submitted, slot by slot: by a clock time, so many days before the day that it is for. */
+  | { readonly kind: 'nominated'; readonly deadline: { readonly daysBefore: number; readonly atMin: number } }
   /** A profile by slot of the day, published per device, times devices. */
   | { readonly kind: 'profile' }
   /** The same for every slot; 0 where nothing may be assumed. */

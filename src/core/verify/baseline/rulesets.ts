@@ -278,10 +278,11 @@ export const rulesets: readonly Ruleset[] = [
     ...gb,
     id: 'nominated',
     version: 1,
-    title: 'Nominated: what was submitted before the event',
+    title: 'Nominated: what was submitted by noon of the day before',
     effectiveFrom: always,
     source: 'SSEN day-ahead markets; DFS from 9 April 2026',
-    method: { kind: 'nominated' },
+    bands: ['method.deadline.daysBefore', 'method.deadline.atMin'],
+    method: { kind: 'nominated', deadline: { daysBefore: 1, atMin: 720 } },
   },
   {
     ...gb,
@@ -309,8 +310,8 @@ export const rulesets: readonly Ruleset[] = [
     title: 'Chargers held out by draw: difference in differences against the two hours before',
     effectiveFrom: always,
     source: 'CAISO control group settlement methodology; CrowdFlex trials',
-    bands: ['method.minGroup', 'method.maxBalanceT'],
-    method: { kind: 'controlGroup', beforeMinutes: 120, minGroup: 150, z: 1.959964, maxBalanceT: 1.959964 },
+    bands: ['method.minGroup', 'method.interval', 'method.maxBalanceT'],
+    method: { kind: 'controlGroup', beforeMinutes: 120, minGroup: 150, z: 1.959964, interval: 'student', maxBalanceT: 1.959964 },
   },
 ]
 
