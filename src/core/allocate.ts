@@ -1,11 +1,12 @@
 import { drawsOf, isBelow, reach } from './draw.ts'
 import { spanFromS, spanToS } from './edges.ts'
 import { APART, HELD, keep, TOLD } from './keep.ts'
+import { keepCuts, type Tally } from './keepCuts.ts'
 import { taking } from './members.ts'
 import type { AllocationPolicy, Interval, Programme } from './model.ts'
 import { givingOrder, servingOrder } from './order.ts'
 import { isAbovePhases, type Outside, withinPhases } from './phases.ts'
-import { drawnShare, pick } from './pick.ts'
+import { drawnShare, pick, tallyOf } from './pick.ts'
 import { commonOf } from './reliability.ts'
 import { pauseW } from './resume.ts'
 import { limitThrough, NONE, UNKNOWN } from './rows.ts'
@@ -52,7 +53,7 @@ function byAsk(
     case 'cap':
       return cap(s, e, interval, ask, members, takes, p, bounds)
     case 'shed':
-      return shed(s, e, ask.totalW, members, takes, p)
+      return shed(s, e, interval, ask.totalW, members, takes, p)
     case 'keep':
       return each(f, e, members, takes, i => withFloor(f, e, i, Math.floor(f.maxW[i]! * ask.fraction), p?.floorW ?? 0))
     case 'limitEach':
@@ -219,7 +220,15 @@ const knownW = (e: EventState, i: number): number | undefined => (i < e.basisW.l
  * (reliability x reduction; the last is reduced by what is missing), or until it is met with the programme's confidence, see `pick`. Idle ones deliver
  * nothing and are left alone. The programme's reserve stays back until metering, or the plan itself, lacks something; never in an emergency.
  */
-function shed(s: State, e: EventState, askedW: number, members: Uint32Array, takes: Uint8Array, p: Programme | undefined): Allocation {
+function shed(
+  s: State,
+  e: EventState,
+  interval: Interval,
+  askedW: number,
+  members: Uint32Array,
+  takes: Uint8Array,
+  p: Programme | undefined,
+): Allocation {
   const give = givesOf(s, e, members, takes, p)
   const isEmergency = e.event.class === 'emergency'
   const policy = isEmergency ? 'proRata' : (p?.allocation ?? 'proRata')
@@ -229,11 +238,14 @@ function shed(s: State, e: EventState, askedW: number, members: Uint32Array, tak
       ? confident(s, e, askedW, members, { ...give, cutW }, order, p)
       : expected(s, e, askedW, members, { ...give, cutW }, order, p)
   const share = p === undefined || isEmergency || e.extraW > 0 ? 0 : p.reserve
-  if (share === 0) return withIgnoring(e, members, takes, give, order, sheds(give.cutW))
-  const stays = drawnShare(members, share, e.seed, 'reserve')
-  const without = sheds(give.cutW.map((w, m) => (stays[m] === 1 ? 0 : w)))
-  return withIgnoring(e, members, takes, give, order, without.missingW > 0 ? sheds(give.cutW) : without)
+  const stays = share === 0 ? undefined : drawnShare(members, share, e.seed, 'reserve')
+  let fresh = sheds(stays ? give.cutW.map((w, m) => (stays[m] === 1 ? 0 : w)) : give.cutW)
+  if (stays && fresh.missingW > 0) fresh = sheds(give.cutW)
+  const watts = keepCuts(s, e, interval, members, { ...give, order }, fresh.watts, fresh.tally)
+  return withIgnoring(e, members, takes, give, order, { watts, missingW: fresh.missingW })
 }
+/** A reduction as it would be told if nobody had been told one, and how another is counted. */
+type Cuts = Allocation & { readonly tally: Tally }
 
 /** By member: the least it can be brought to; what that takes off its draw if it takes part and is not known to ignore; the same for all who once could. */
 type Gives = { readonly leastW: Int32Array; readonly cutW: Float64Array; readonly usualW: Float64Array }
@@ -263,29 +275,42 @@ function expected(
   { cutW, leastW }: Gives,
   order: Uint32Array,
   p: Programme | undefined,
-): Allocation {
+): Cuts {
   const chance = (m: number) => f.reliability[members[m]!]! / 1000
+  const soften = (m: number, missingW: number) => softened(f, e, members[m]!, missingW / chance(m), leastW[m]!)
+  const neededW = Math.max(0, askedW * (p?.overCommit ?? 1) + e.extraW)
   const watts = new Int32Array(members.length).fill(UNLIMITED)
   const far = reach(
     order,
     cutW.map((w, m) => w * chance(m)),
-    Math.max(0, askedW * (p?.overCommit ?? 1) + e.extraW),
+    neededW,
   )
   for (let m = 0; m < members.length; m++) if (cutW[m]! > 0 && isBelow(order[m]!, far)) watts[m] = leastW[m]!
   let missingW = far.left
   for (const m of far.inBin) {
     if (missingW <= 0) break
-    const i = members[m]!
-    const drawsW = knownW(e, i)!
-    // a meter may show more than the rated power; no limit lies above that
-    const softW = Math.min(f.maxW[i]!, Math.floor(drawsW - missingW / chance(m)))
-    const toldW = softW < f.minW[i]! ? 0 : downW(f, i, softW)
-    watts[m] = Math.max(toldW, leastW[m]!)
-    missingW -= chance(m) * (drawsW - watts[m]!)
+    watts[m] = soften(m, missingW)
+    missingW -= chance(m) * (knownW(e, members[m]!)! - watts[m]!)
   }
   // what is planned beyond the ask may lack
   missingW -= Math.max(0, askedW * ((p?.overCommit ?? 1) - 1))
-  return { watts, missingW: Math.max(0, Math.ceil(missingW)) }
+  return { watts, missingW: Math.max(0, Math.ceil(missingW)), tally: meanTally(chance, neededW, soften) }
+}
+/** The limit that takes `missingW` off what a charger draws, or all that can be had of it, W. */
+function softened(f: Fleet, e: EventState, i: number, missingW: number, leastW: number): number {
+  // a meter may show more than the rated power; no limit lies above that
+  const softW = Math.min(f.maxW[i]!, Math.floor(knownW(e, i)! - missingW))
+  return Math.max(softW < f.minW[i]! ? 0 : downW(f, i, softW), leastW)
+}
+/** Enough is what is to be expected, to half a watt: sums of fractions differ by the order in which they are made. */
+function meanTally(chance: (m: number) => number, neededW: number, softenedBy: (m: number, missingW: number) => number): Tally {
+  let meanW = 0
+  return {
+    add: (m, cutW) => (meanW += cutW * chance(m)),
+    letGo: (m, cutW) => (meanW -= cutW * chance(m)),
+    isMet: () => meanW >= neededW - 0.5,
+    limitW: m => softenedBy(m, neededW - meanW),
+  }
 }
 
 function confident(
@@ -296,14 +321,19 @@ function confident(
   { cutW, usualW, leastW }: Gives,
   order: Uint32Array,
   p: Programme,
-): Allocation {
+): Cuts {
   const chance = Float64Array.from(members, i => f.reliability[i]! / 1000)
   const neededW = Math.max(0, askedW + e.extraW)
   const goal = { neededW, askedW, confidence: p.confidence, meanW: askedW * p.overCommit + e.extraW, seed: e.seed }
-  const { takes, meanW } = pick({ order, cutW, usualW, chance, ...commonOf(learned, f, members) }, goal)
+  const of = { order, cutW, usualW, chance, ...commonOf(learned, f, members) }
+  const { takes, meanW, met } = pick(of, goal)
   const watts = new Int32Array(members.length).fill(UNLIMITED)
   for (let m = 0; m < members.length; m++) if (takes[m] === 1) watts[m] = leastW[m]!
-  return { watts, missingW: Math.max(0, Math.ceil(neededW - meanW)) }
+  return {
+    watts,
+    missingW: Math.max(0, Math.ceil(neededW - meanW)),
+    tally: { ...tallyOf(of, goal, met >= p.confidence), limitW: m => leastW[m]! },
+  }
 }
 
 /** Those who are known to ignore their limit are told all the same, as far as the order has come: nothing is expected of them, and they may yet follow. */

@@ -57,15 +57,15 @@ export function keep(
 }
 
 /** Of a charger whose maker has a set of steps, which may be known only since it was told. */
-const isOneOf = (f: Fleet, i: number, w: number): boolean => setOf(f, i)?.includes(w) ?? true
+export const isOneOf = (f: Fleet, i: number, w: number): boolean => setOf(f, i)?.includes(w) ?? true
 
-function isToldOf(rows: Rows, row: number, because: EventNo): boolean {
+export function isToldOf(rows: Rows, row: number, because: EventNo): boolean {
   for (let r = rowStart(rows, row); r < rowEnd(rows, row); r++) if (rows.because[r] === because) return true
   return false
 }
 
 /** The one limit that the row sets because of this event throughout [fromS, toS); -1 if there is no such. */
-function shareIn(rows: Rows, row: number, because: EventNo, fromS: Second, toS: Second): number {
+export function shareIn(rows: Rows, row: number, because: EventNo, fromS: Second, toS: Second): number {
   let atS = fromS
   let shareW = -1
   for (let r = rowStart(rows, row); r < rowEnd(rows, row) && atS < toS; r++) {

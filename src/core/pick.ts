@@ -48,11 +48,21 @@ const newMoments = (groups: number): Moments => ({
   own: new Float64Array(groups),
   root: new Float64Array(groups),
 })
-function add(to: Moments, g: number, cutW: number, chance: number): void {
+function add(to: Moments, g: number, cutW: number, chance: number, times: 1 | -1 = 1): void {
   const spread = chance * (1 - chance)
-  to.mean[g]! += cutW * chance
-  to.own[g]! += cutW * cutW * spread
-  to.root[g]! += cutW * Math.sqrt(spread)
+  to.mean[g]! += times * cutW * chance
+  to.own[g]! += times * cutW * cutW * spread
+  to.root[g]! += times * cutW * Math.sqrt(spread)
+}
+/** What those who are added promise together, and whether it is the goal. Where nobody's choice could reach it, as long as no group is out. */
+export function tallyOf({ chance, group, common }: Omit<Candidates, 'order' | 'cutW' | 'usualW'>, goal: Goal, isReachable: boolean) {
+  const sums = newMoments(common.outage.length)
+  const counted = isReachable ? common : { ...common, outage: new Float64Array(common.outage.length) }
+  return {
+    add: (m: number, cutW: number) => add(sums, group[m]!, cutW, chance[m]!),
+    letGo: (m: number, cutW: number) => add(sums, group[m]!, cutW, chance[m]!, -1),
+    isMet: () => isMet(sums, counted, goal),
+  }
 }
 export function momentsOf(of: Candidates): Moments {
   const all = newMoments(of.common.outage.length)
