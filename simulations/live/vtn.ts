@@ -1,62 +1,92 @@
 import type { WireSignal } from '../../adapters/signals/openadr2b/event.ts'
 import type { Second } from '../../src/core/model.ts'
 import type { Zone } from '../../src/core/verify/calendar.ts'
+import type { Form } from '../grid/handedOver.ts'
 import { loadDispatch, type PlannedEvent, simple, type Vtn } from '../grid/vtn2b.ts'
+import { type AskedEvent, type AskedInterval, expectedOf } from '../scenario/asked.ts'
 import { instantOf } from '../scenario/clock.ts'
 import { ScenarioError } from '../scenario/read.ts'
-import type { Scenario, ScenarioEvent, ScenarioInterval } from '../scenario/schema.ts'
+import type { Scenario } from '../scenario/schema.ts'
 
 export type Announcement = { readonly atS: number; readonly what: string; tell(vtn: Pick<Vtn, 'announce' | 'modify' | 'cancel'>): void }
 
 /**
  * The events of a scenario as an OpenADR 2.0b VTN tells them, in order of time, seconds after the scenario's start; `startMs` is when that is on the wall
  * clock. The market context is `context/PROGRAMME`, the target a groupID that is the place. `shed` is a LOAD_DISPATCH delta (a reduction is negative), `cap` a
- * LOAD_DISPATCH setpoint, both in W; `off` is SIMPLE level 3.
+ * LOAD_DISPATCH setpoint, both in W; `off` is SIMPLE level 3. Events of an OpenADR list are told as they stand in their files, which are looked for from `folder`.
  * @throws ScenarioError for an ask that the profile has no word for (a share of a load that the VTN cannot know; a limit of each charger)
  */
 export function announcementsOf(
   scenario: Scenario,
-  { startMs, context }: { readonly startMs: number; readonly context: string },
+  { startMs, context, folder = '.' }: { readonly startMs: number; readonly context: string; readonly folder?: string },
 ): Announcement[] {
-  const zone = scenario.zone as Zone
-  const zeroS = instantOf(zone, scenario.start, 0)
-  const since = (text: string): number => instantOf(zone, text, zeroS) - zeroS
-  const where = { since, startMs, context }
-  return scenario.events
-    .flatMap((e): Announcement[] => {
-      const plan = planOf(e, e.intervals, where)
-      const changes = e.changes.map((c): Announcement => {
-        const change = c.intervals.length === 0 ? undefined : planOf(e, c.intervals, where)
-        return {
-          atS: since(c.announced),
-          what: `${e.id} ${change ? 'modified' : 'cancelled'}`,
-          tell: vtn => (change ? vtn.modify(e.id, change) : vtn.cancel(e.id)),
-        }
-      })
-      return [{ atS: since(e.announced), what: `${e.id} announced`, tell: vtn => vtn.announce(plan) }, ...changes]
+  const zeroS = instantOf(scenario.zone as Zone, scenario.start, 0)
+  const where = { since: (atS: Second): number => atS - zeroS, startMs, context }
+  const { asked, handed } = expectedOf(scenario, folder)
+  const own = asked.flatMap((e): Announcement[] => {
+    const plan = planOf(e, e.intervals, where)
+    const changes = e.changes.map((c): Announcement => {
+      const change = c.intervals.length === 0 ? undefined : planOf(e, c.intervals, where)
+      return {
+        atS: where.since(c.announcedS),
+        what: `${e.id} ${change ? 'modified' : 'cancelled'}`,
+        tell: vtn => (change ? vtn.modify(e.id, change) : vtn.cancel(e.id)),
+      }
     })
-    .sort((a, b) => a.atS - b.atS)
+    return [{ atS: where.since(e.announcedS), what: `${e.id} announced`, tell: vtn => vtn.announce(plan) }, ...changes]
+  })
+  const listed = handed.flatMap(h => h.events.flatMap(e => e.forms.map((form, k) => announcementOf(form, k === 0, where))))
+  return [...own, ...listed].sort((a, b) => a.atS - b.atS)
 }
+function announcementOf(form: Form, isFirst: boolean, { since, startMs }: Where): Announcement {
+  const {
+    eventID,
+    status,
+    activePeriod: period,
+    testEvent,
+    vtnComment,
+    signals,
+    targets,
+    marketContext,
+    priority,
+    responseRequired,
+  } = form.event
+  const { dtstartMs, ...durations } = period
+  const plan: PlannedEvent = {
+    ...{ id: eventID, marketContext, signals, targets, responseRequired, startMs: startMs + since(dtstartMs / 1000) * 1000 },
+    ...given({ ...durations, priority, testEvent, comment: vtnComment }),
+    durationS: period.durationS,
+  }
+  const isCancelled = status === 'cancelled'
+  return {
+    atS: since(form.atS),
+    what: `${eventID} ${isCancelled ? 'cancelled' : isFirst ? 'announced' : 'modified'}`,
+    tell: vtn => (isCancelled ? !isFirst && vtn.cancel(eventID) : isFirst ? vtn.announce(plan) : vtn.modify(eventID, plan)),
+  }
+}
+/** Without what is not known. */
+const given = <T extends object>(all: T): { [K in keyof T]?: NonNullable<T[K]> } =>
+  Object.fromEntries(Object.entries(all).filter(([, x]) => x !== undefined)) as { [K in keyof T]?: NonNullable<T[K]> }
 
-type Where = { readonly since: (text: string) => number; readonly startMs: number; readonly context: string }
-function planOf(e: ScenarioEvent, intervals: readonly ScenarioInterval[], { since, startMs, context }: Where): PlannedEvent {
-  const first = since(intervals[0]!.from)
-  const durationS = intervals.reduce((sum, x) => sum + x.forS, 0)
-  intervals.reduce((at: Second, x) => {
-    if (since(x.from) !== at) throw new ScenarioError([`event ${e.id}: OpenADR intervals follow each other; ${x.from} does not`])
-    return at + x.forS
-  }, first)
+type Where = { readonly since: (atS: Second) => number; readonly startMs: number; readonly context: string }
+function planOf(e: AskedEvent, intervals: readonly AskedInterval[], { since, startMs, context }: Where): PlannedEvent {
+  const first = intervals[0]!
+  intervals.forEach((x, k) => {
+    if (k > 0 && x.fromS !== intervals[k - 1]!.toS)
+      throw new ScenarioError([`event ${e.id}: OpenADR intervals follow each other; number ${k + 1} does not`])
+  })
+  const durationS = intervals.at(-1)!.toS - first.fromS
   return {
     id: e.id,
     marketContext: `${context}/${e.programme}`,
-    startMs: startMs + first * 1000,
+    startMs: startMs + since(first.fromS) * 1000,
     durationS,
     priority: e.priority,
     targets: e.target === 'all' ? [] : [{ kind: 'groupID', id: e.target }],
     signals: [signalOf(e, intervals, durationS)],
   }
 }
-function signalOf(e: ScenarioEvent, intervals: readonly ScenarioInterval[], durationS: number): WireSignal {
+function signalOf(e: AskedEvent, intervals: readonly AskedInterval[], durationS: number): WireSignal {
   const kinds = new Set(intervals.map(x => x.ask.kind))
   const values = intervals.map(({ ask }) => (ask.kind === 'shed' ? -ask.totalW : ask.kind === 'cap' ? ask.totalW : 3))
   const kind = kinds.size === 1 ? [...kinds][0] : undefined
@@ -70,5 +100,5 @@ function signalOf(e: ScenarioEvent, intervals: readonly ScenarioInterval[], dura
           : undefined
   if (!of)
     throw new ScenarioError([`event ${e.id}: asks of ${[...kinds].join(' and ')} have no OpenADR 2.0b signal here; use shed, cap or off`])
-  return { ...of, intervals: intervals.map((x, k) => ({ uid: String(k), durationS: x.forS, value: values[k]! })) }
+  return { ...of, intervals: intervals.map((x, k) => ({ uid: String(k), durationS: x.toS - x.fromS, value: values[k]! })) }
 }

@@ -46,6 +46,7 @@ export function summaryOf({ manifest, figures, thresholds, played }: Run) {
       answer: e.answer,
       verdict: e.verification?.verdict ?? null,
     })),
+    ...(manifest.eventSources ? { eventSources: manifest.eventSources } : {}),
   }
 }
 /** Load by minute in whole watts, for those who draw it over that of another run: `gridbridge sim compare`. */

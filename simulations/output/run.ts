@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { canonicalJson } from '../../src/core/codec.ts'
 import { eventReport } from '../../src/operations/report.ts'
 import type { EventReport } from '../../src/report/model.ts'
+import type { EventSource } from '../scenario/asked.ts'
+import { listedFiles, readNamed } from '../scenario/files.ts'
 import type { Played } from '../scenario/play.ts'
 import { FORMAT, type Scenario } from '../scenario/schema.ts'
 import { type Figures, figuresOf } from '../scenario/summary.ts'
@@ -30,6 +30,8 @@ export type RunManifest = {
   /** Root of the run's log: equal roots are equal runs. */
   readonly journalRoot: string
   readonly journalEntries: number
+  /** Lists of events that it was played with; absent without any. */
+  readonly eventSources?: readonly EventSource[]
 }
 /** A report reads the whole journal; of a season of events the first say how it goes, and the figures have all. */
 const MOST_REPORTS = 12
@@ -51,6 +53,7 @@ export async function runOf(played: Played, { version, folder }: { version: stri
       seed: built.seed,
       journalRoot: Buffer.from(world.journal.root()).toString('hex'),
       journalEntries: world.journal.size(),
+      ...(built.expected.sources.length > 0 ? { eventSources: built.expected.sources } : {}),
     },
     played,
     figures,
@@ -59,9 +62,10 @@ export async function runOf(played: Played, { version, folder }: { version: stri
   }
 }
 
-/** SHA-256 over the scenario without its seed, as canonical JSON, and over the file of sessions that it names. */
+/** SHA-256 over the scenario without its seed, as canonical JSON, over the file of sessions that it names, and over those of events. */
 export function scenarioHash({ seed: _, ...scenario }: Scenario, folder: string): string {
-  const data = 'path' in scenario.cars ? readFileSync(resolve(folder, scenario.cars.path)) : ''
-  return sha256(`${canonicalJson(scenario)}\n${sha256(data)}`)
+  const cars = 'path' in scenario.cars ? readNamed(folder, scenario.cars.path) : ''
+  const data = [cars, ...listedFiles(scenario).map(file => readNamed(folder, file))]
+  return sha256([canonicalJson(scenario), ...data.map(sha256)].join('\n'))
 }
 export const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex')

@@ -13,7 +13,7 @@ export function eventSteps({ played, reports }: Run, place: string): AskedSteps 
   const out = { targetW: none(), baselineW: none(), lowW: none(), highW: none() }
   played.events.forEach((e, k) => {
     const series = reports[k]?.series
-    if (!series || placeOf(played.scenario, e.id) !== place) return
+    if (!series || placeOf(played, e.id) !== place) return
     for (let m = 0; m < loadW.length; m++) {
       const at = Math.floor(((startS + stepS * m) * 1000 - series.fromMs) / series.stepMs)
       // while it asks, an event's own baseline counts, before and after it whichever comes first

@@ -20,20 +20,20 @@ const MOST_VIEWS = 8
 /** Before and after an event, minutes. */
 const [BEFORE, AFTER] = [120, 240]
 export function viewsOf(played: Run['played']): View[] {
-  const { recorded, built, scenario } = played
+  const { recorded, built } = played
   const minutes = recorded.loadW.length
-  const seen = played.events.filter(e => e.toS > e.fromS && nodeIndex(played, placeOf(scenario, e.id)) >= 0)
+  const seen = played.events.filter(e => e.toS > e.fromS && nodeIndex(played, placeOf(played, e.id)) >= 0)
   const of = (k: number, events: typeof seen, from: number, to: number): View => ({
-    ...{ id: `place${k}`, place: placeOf(scenario, events[0]!.id), events },
+    ...{ id: `place${k}`, place: placeOf(played, events[0]!.id), events },
     ...{ from: Math.max(0, from), to: Math.min(minutes, to) },
   })
   const minute = (s: number) => Math.floor((s - recorded.startS) / recorded.stepS)
   if (isLong(built)) return seen.slice(0, MOST_VIEWS).map((e, k) => of(k, [e], minute(e.fromS) - BEFORE, minute(e.toS) + AFTER))
-  const places = [...new Set(seen.map(e => placeOf(scenario, e.id)))].slice(0, MOST_VIEWS)
+  const places = [...new Set(seen.map(e => placeOf(played, e.id)))].slice(0, MOST_VIEWS)
   return places.map((place, k) =>
     of(
       k,
-      seen.filter(e => placeOf(scenario, e.id) === place),
+      seen.filter(e => placeOf(played, e.id) === place),
       0,
       minutes,
     ),

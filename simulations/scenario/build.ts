@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { type Input, type NodeKind, type NodeNo, nodeKinds, type Programme, type Second, type Target } from '../../src/core/model.ts'
 import type { Zone } from '../../src/core/verify/calendar.ts'
 import { localDay, midnightS } from '../../src/core/verify/calendar.ts'
@@ -10,7 +8,9 @@ import { drawnDay, dundeeDays, outletDays } from '../model/real.ts'
 import type { WorldSetting } from '../model/world.ts'
 import { acnSessions } from '../reference/sessions.ts'
 import { type ChargerSpec, everyoneEnrolled, fleetOf, nodesOfKind } from '../virtual/fleet.ts'
+import { type Expected, expectedOf } from './asked.ts'
 import { instantOf } from './clock.ts'
+import { readNamed } from './files.ts'
 import { ScenarioError } from './read.ts'
 import type { Scenario } from './schema.ts'
 
@@ -26,6 +26,8 @@ export type Built = {
   readonly offline: readonly number[]
   /** Sessions that found their outlet occupied. */
   readonly dropped: number
+  /** What operators will say. */
+  readonly expected: Expected
 }
 
 /**
@@ -101,6 +103,7 @@ export function build(scenario: Scenario, { seed = scenario.seed, folder = '.' }
     backends,
     offline: chargers.filter(c => has(c.no, 'offline')).map(c => c.no),
     dropped: dropped.length,
+    expected: placedIn(fleet, expectedOf(scenario, folder)),
   }
 }
 
@@ -112,12 +115,12 @@ function sessionsOf({ cars }: Scenario, chargers: readonly ModelCharger[], when:
         drawnDay(dundeeDays(), chargers, { midnightS: midnight, perCharger: cars.perCharger, seed }),
       )
     case 'file': {
-      const { days, rejected } = outletDays(readFileSync(resolve(when.folder, cars.path), 'utf8'))
+      const { days, rejected } = outletDays(readNamed(when.folder, cars.path).toString('utf8'))
       if (rejected.length > 0) throw new ScenarioError(rejected.map(text => `${cars.path}: ${text}`))
       return everyDay(when, (midnight, seed) => drawnDay(days, chargers, { midnightS: midnight, perCharger: cars.perCharger, seed }))
     }
     case 'acn':
-      return acnCars(readFileSync(resolve(when.folder, cars.path), 'utf8'), chargers, when)
+      return acnCars(readNamed(when.folder, cars.path).toString('utf8'), chargers, when)
     case 'drawn':
       return everyDay(when, (midnight, seed) => chargers.flatMap(c => drawnCar(cars, c, midnight, seed, when)))
   }
@@ -183,6 +186,12 @@ export function nodeOf({ nodes }: Pick<Input & { kind: 'fleet' }, 'nodes'>, plac
   const no = nodesOfKind(nodes, kind as NodeKind)[Number(number)]
   if (no === undefined) throw new ScenarioError([`${place}: there are only ${nodesOfKind(nodes, kind as NodeKind).length} of its kind`])
   return no
+}
+/** What only looks like a place of this fleet is a target that nobody knows: its event is then shown for all. */
+function placedIn(fleet: Pick<Input & { kind: 'fleet' }, 'nodes'>, expected: Expected): Expected {
+  const isThere = (place: string) => place === 'all' || Number(place.split('/')[1]) < nodesOfKind(fleet.nodes, kindOf(place)).length
+  const handed = expected.handed.map(h => ({ ...h, events: h.events.map(e => (isThere(e.place) ? e : { ...e, place: 'all' })) }))
+  return { ...expected, handed }
 }
 export const targetsOf = (fleet: Pick<Input & { kind: 'fleet' }, 'nodes'>, place: string): readonly Target[] => [
   { kind: 'node', node: nodeOf(fleet, place) },

@@ -1,12 +1,24 @@
-import type { Ask, ChargerNo, GridEvent, Interval, NodeNo, Second, Verification } from '../../src/core/model.ts'
+import {
+  type Ask,
+  type ChargerNo,
+  type GridEvent,
+  type Interval,
+  NEVER_S,
+  type NodeNo,
+  type Second,
+  type Verification,
+} from '../../src/core/model.ts'
 import { limitOf } from '../../src/core/schedule.ts'
 import { stream } from '../fleet/chance.ts'
+import type { createHandedOver } from '../grid/handedOver.ts'
 import { createPhysics } from '../model/physics.ts'
 import { createWorld, type World } from '../model/world.ts'
+import type { AskedEvent, AskedInterval } from './asked.ts'
 import { type Built, build, nodeOf, targetsOf } from './build.ts'
 import { instantOf } from './clock.ts'
+import { handedOver } from './handed.ts'
 import { createRecorder, type Recorded } from './recorder.ts'
-import type { Scenario, ScenarioEvent, ScenarioInterval } from './schema.ts'
+import type { Scenario } from './schema.ts'
 
 export type Played = {
   readonly scenario: Scenario
@@ -64,7 +76,7 @@ export async function play(
     recorded,
     takenWh: world.model.physics.takenWh,
     ...free(built, world, recorded),
-    events: eventsOf(world, answers),
+    events: eventsOf(world, built, answers),
   }
 }
 
@@ -95,25 +107,36 @@ function chargersUnder(world: World, node: NodeNo): Uint32Array {
 }
 
 function actionsOf(scenario: Scenario, built: Built, world: World, answers: Map<string, string>): Action[] {
-  const at = (text: string) => instantOf(built.zone, text, built.startS)
+  const vtns = built.expected.handed.map(h => ({ ...h, vtn: handedOver(world, built, h, answers) }))
   return [
-    ...scenario.events.flatMap(e => [
-      { atS: at(e.announced), run: () => announce(world, built, e, e.intervals, 0, answers) },
-      ...e.changes.map((c, k) => ({
-        atS: at(c.announced),
-        run: () => announce(world, built, e, c.intervals, k + 1, answers, c.stopAtOnce),
-      })),
-      ...overrides(scenario, built, world, e),
+    ...built.expected.asked.flatMap(e => [
+      { atS: e.announcedS, run: () => announce(world, built, e, e.intervals, 0, answers) },
+      ...e.changes.map((c, k) => ({ atS: c.announcedS, run: () => announce(world, built, e, c.intervals, k + 1, answers, c.stopAtOnce) })),
+      ...overrides(scenario, built, world, { id: e.id, fromS: e.intervals[0]!.fromS, toS: e.intervals.at(-1)!.toS }),
     ]),
-    ...scenario.incidents.flatMap(x => incident(x, at(x.at), built, world)),
+    ...vtns.flatMap(({ events, vtn }) =>
+      events.flatMap(e => [
+        ...e.forms.map(form => ({ atS: form.atS, run: () => vtn.tell(form) })),
+        ...overrides(scenario, built, world, e),
+      ]),
+    ),
+    ...scenario.incidents.flatMap(x =>
+      incident(
+        x,
+        instantOf(built.zone, x.at, built.startS),
+        built,
+        world,
+        vtns.map(v => v.vtn),
+      ),
+    ),
   ]
 }
 
 async function announce(
   world: World,
   built: Built,
-  e: ScenarioEvent,
-  intervals: readonly ScenarioInterval[],
+  e: AskedEvent,
+  intervals: readonly AskedInterval[],
   revision: number,
   answers: Map<string, string>,
   stopAtOnce = false,
@@ -125,13 +148,9 @@ async function announce(
   )
   answers.set(e.id, judgement.kind === 'accepted' ? 'accepted' : `declined: ${judgement.why}`)
 }
-function intervalsOf(world: World, built: Built, e: ScenarioEvent, intervals: readonly ScenarioInterval[]): Interval[] {
-  return intervals.map(x => {
-    const fromS = instantOf(built.zone, x.from, built.startS)
-    return { fromS, toS: fromS + x.forS, ask: askOf(x.ask, () => drawnUnder(world, built, nodeOf(built.setting.fleet, e.target))) }
-  })
-}
-const askOf = (ask: ScenarioInterval['ask'], drawnW: () => number): Ask =>
+const intervalsOf = (world: World, built: Built, e: AskedEvent, intervals: readonly AskedInterval[]): Interval[] =>
+  intervals.map(x => ({ ...x, ask: askOf(x.ask, () => drawnUnder(world, built, nodeOf(built.setting.fleet, e.target))) }))
+const askOf = (ask: AskedInterval['ask'], drawnW: () => number): Ask =>
   ask.kind === 'shedShare' ? { kind: 'shed', totalW: Math.round(ask.share * drawnW()) } : ask
 function drawnUnder(world: World, built: Built, node: NodeNo): number {
   let w = 0
@@ -139,7 +158,7 @@ function drawnUnder(world: World, built: Built, node: NodeNo): number {
   return built.setting.chargers.length === 0 ? 0 : w
 }
 function gridEvent(
-  e: ScenarioEvent,
+  e: Pick<AskedEvent, 'id' | 'operator' | 'class' | 'programme' | 'priority'>,
   targets: GridEvent['targets'],
   intervals: readonly Interval[],
   revision: number,
@@ -166,12 +185,14 @@ function gridEvent(
 }
 
 /** Drivers who take their charger back while the event limits it, each at a time of their own. */
-function overrides({ manners }: Scenario, built: Built, world: World, e: ScenarioEvent): Action[] {
+function overrides(
+  { manners }: Scenario,
+  built: Built,
+  world: World,
+  e: { readonly id: string; readonly fromS: Second; readonly toS: Second },
+): Action[] {
   if (manners.overrides === 0) return []
-  const first = e.intervals[0]!
-  const fromS = instantOf(built.zone, first.from, built.startS)
-  const last = e.intervals.at(-1)!
-  const toS = instantOf(built.zone, last.from, built.startS) + last.forS
+  const { fromS, toS } = e
   return built.setting.chargers.flatMap(({ no }) => {
     const chance = stream(built.seed, `override ${e.id} ${no}`)
     if (chance() >= manners.overrides) return []
@@ -186,13 +207,25 @@ async function takeBack(world: World, no: ChargerNo, toS: Second): Promise<void>
   await world.engine().handle({ kind: 'optOut', who: Uint32Array.of(no), fromS: nowS, toS, reason: 'driver' })
 }
 
-function incident(x: Scenario['incidents'][number], atS: Second, built: Built, world: World): Action[] {
+function incident(
+  x: Scenario['incidents'][number],
+  atS: Second,
+  built: Built,
+  world: World,
+  vtns: readonly ReturnType<typeof createHandedOver>[],
+): Action[] {
   const endS = x.forS === undefined ? Number.POSITIVE_INFINITY : atS + x.forS
   switch (x.what) {
     case 'bridgeDies':
       return [
         { atS, run: () => world.kill() },
-        { atS: endS, run: () => world.restart() },
+        {
+          atS: endS,
+          run: async () => {
+            await world.restart()
+            for (const vtn of vtns) await vtn.poll()
+          },
+        },
       ]
     case 'powerCut':
       return [
@@ -236,17 +269,7 @@ function watchOverloads(scenario: Scenario, built: Built, world: World, recorded
       isCapped = !isCapped
       revision++
       const nowS = Math.floor(atMs / 1000)
-      const e: ScenarioEvent = {
-        id: name,
-        operator: 'dso',
-        class: 'emergency',
-        programme: o.programme,
-        target: o.place,
-        announced: '',
-        intervals: [],
-        priority: 0,
-        changes: [],
-      }
+      const e = { id: name, operator: 'dso', class: 'emergency', programme: o.programme, priority: 0 } as const
       const totalW = Math.max(0, o.ratingW - recorded.backgroundNow(node))
       const intervals: Interval[] = isCapped ? [{ fromS: nowS, toS: nowS + 4 * 3_600, ask: { kind: 'cap', totalW } }] : []
       world.runtime.at(`${name}.${revision}`, atMs, async () => {
@@ -258,7 +281,7 @@ function watchOverloads(scenario: Scenario, built: Built, world: World, recorded
   })
 }
 
-function eventsOf(world: World, answers: ReadonlyMap<string, string>): PlayedEvent[] {
+function eventsOf(world: World, built: Built, answers: ReadonlyMap<string, string>): PlayedEvent[] {
   const out = new Map<string, PlayedEvent>()
   const byNo = new Map<number, string>()
   for (const { fact } of world.facts) {
@@ -272,7 +295,7 @@ function eventsOf(world: World, answers: ReadonlyMap<string, string>): PlayedEve
         id: event.upstreamRef,
         no,
         fromS: first?.fromS ?? known?.fromS ?? 0,
-        toS: last?.toS ?? known?.toS ?? 0,
+        toS: last === undefined ? (known?.toS ?? 0) : last.toS === NEVER_S ? built.endS : last.toS,
         verification: known?.verification ?? null,
         answer: answers.get(event.upstreamRef) ?? '',
       })
@@ -283,5 +306,8 @@ function eventsOf(world: World, answers: ReadonlyMap<string, string>): PlayedEve
       if (known) out.set(known.id, { ...known, verification: fact.verification })
     }
   }
+  // what the product's own VEN would not take never became an event of the record
+  for (const { id, fromS, toS } of built.expected.handed.flatMap(h => h.events))
+    if (!out.has(id) && answers.has(id)) out.set(id, { id, no: null, fromS, toS, verification: null, answer: answers.get(id)! })
   return [...out.values()]
 }

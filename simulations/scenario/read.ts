@@ -24,7 +24,7 @@ export function readScenario(text: string, name = 'scenario'): Scenario {
   const parsed = scenario.safeParse(document.toJS())
   if (parsed.success) return parsed.data
   throw new ScenarioError(
-    parsed.error.issues.map(issue => {
+    parsed.error.issues.flatMap(meant).map(issue => {
       const node = document.getIn(
         issue.path.filter(p => typeof p !== 'symbol'),
         true,
@@ -40,7 +40,15 @@ export function readScenario(text: string, name = 'scenario'): Scenario {
 export function checkedScenario(value: unknown, name: string): Scenario {
   const parsed = scenario.safeParse(value)
   if (parsed.success) return parsed.data
-  throw new ScenarioError(parsed.error.issues.map(issue => `${name}: ${issue.path.join('.')}: ${wordsOf(issue)}`))
+  throw new ScenarioError(parsed.error.issues.flatMap(meant).map(issue => `${name}: ${issue.path.join('.')}: ${wordsOf(issue)}`))
+}
+/** Of what may be one of several things: the mistakes in that which was meant, which is the one with the fewest keys that it does not know. */
+function meant(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue]
+  const strange = (issues: readonly z.core.$ZodIssue[]) =>
+    issues.reduce((n, x) => n + (x.path.length > 0 ? 1 : x.code === 'unrecognized_keys' ? 2 * x.keys.length : 100), 0)
+  const [best] = issue.errors.map(of => of.flatMap(meant)).sort((a, b) => strange(a) - strange(b))
+  return best!.map(x => ({ ...x, path: [...issue.path, ...x.path] }))
 }
 const wordsOf = (issue: z.core.$ZodIssue): string =>
   issue.code === 'unrecognized_keys' ? `no such key: ${issue.keys.join(', ')}` : issue.message

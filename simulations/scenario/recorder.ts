@@ -3,6 +3,7 @@ import { offsetS } from '../../src/core/verify/calendar.ts'
 import type { World } from '../model/world.ts'
 import { nodesOfKind } from '../virtual/fleet.ts'
 import { type Built, kindOf, nodeOf } from './build.ts'
+import { placesAsked } from './places.ts'
 import type { Scenario } from './schema.ts'
 
 /** What is written down each minute: mean power over the minute that ends then, W. */
@@ -44,7 +45,7 @@ export function createRecorder(world: World, built: Built, scenario: Scenario): 
   const f = world.engine().state().fleet
   const { physics } = world.model
   const feeders = nodesOfKind(built.setting.fleet.nodes, 'feeder')
-  const named = [...scenario.events.map(e => e.target), ...scenario.overloads.map(o => o.place), ...feeders.map((_, k) => `feeder/${k}`)]
+  const named = [...placesAsked(built.expected), ...scenario.overloads.map(o => o.place), ...feeders.map((_, k) => `feeder/${k}`)]
   const places = [...new Set(named)].slice(0, MOST_NODES)
   const nodes = places.map(place => ({
     node: nodeOf(built.setting.fleet, place),

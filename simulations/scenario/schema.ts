@@ -1,20 +1,12 @@
 import { z } from 'zod'
-import { nodeKinds } from '../../src/core/model.ts'
 import { zoneNames } from '../../src/core/verify/calendar.ts'
 import { programme } from '../../src/programmeConfig.ts'
+import { events } from './eventSchema.ts'
+import { background, meters, pv } from './meterSchema.ts'
+import { node, place, seconds, share, time } from './terms.ts'
 
 /** The format's own version: a scenario of another one is refused, never guessed at. */
 export const FORMAT = 1
-
-const share = z.number().min(0).max(1)
-/** `2026-01-15T18:00[:30]`, or `18:00[:30]` for the first such time from the start on; on the clock of the scenario's zone. */
-const time = z.string().regex(/^(\d{4}-\d\d-\d\dT)?\d\d:\d\d(:\d\d)?$/, 'must be a local time like 18:00 or 2026-01-15T18:00')
-const seconds = z.int().min(0)
-/** `all`, or a node like `feeder/3`: its kind, and its number among those of the kind. */
-const place = z
-  .string()
-  .regex(new RegExp(`^(all|(${nodeKinds.join('|')})/\\d+)$`), 'must be all, or a kind of node and its number, like feeder/3')
-  .default('all')
 
 const kind = z.strictObject({
   /** How many of the fleet, by weight. */
@@ -76,34 +68,9 @@ const manners = z.strictObject({
   overrides: share.default(0),
 })
 
-const ask = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('shed'), totalW: z.number().min(0) }),
-  /** A share of what the targets draw when it is announced. */
-  z.strictObject({ kind: z.literal('shedShare'), share }),
-  z.strictObject({ kind: z.literal('cap'), totalW: z.number().min(0) }),
-  z.strictObject({ kind: z.literal('keep'), fraction: share }),
-  z.strictObject({ kind: z.literal('limitEach'), limitW: z.number().min(0) }),
-  z.strictObject({ kind: z.literal('off') }),
-])
-const interval = z.strictObject({ from: time, forS: z.int().min(1), ask })
-const event = z.strictObject({
-  id: z.string().regex(/^[\w.-]{1,64}$/),
-  operator: z.string().default('dso'),
-  class: z.enum(['emergency', 'obligation', 'contracted', 'voluntary']).default('contracted'),
-  programme: z.string().default('flex'),
-  target: place,
-  /** When the operator sends it. */
-  announced: time,
-  intervals: z.array(interval).min(1),
-  priority: z.int().min(0).default(5),
-  /** Later words on it: other intervals, or none to cancel it. */
-  changes: z
-    .array(z.strictObject({ announced: time, intervals: z.array(interval).default([]), stopAtOnce: z.boolean().default(false) }))
-    .default([]),
-})
 /** A feeder whose load passes its rating for a minute gets a cap at it, until it has been below `releaseBelow` of it for ten. */
 const overload = z.strictObject({
-  place: z.string().regex(new RegExp(`^(${nodeKinds.join('|')})/\\d+$`)),
+  place: node,
   ratingW: z.number().min(0),
   programme: z.string().default('flex'),
   releaseBelow: share.default(0.9),
@@ -116,12 +83,6 @@ const incident = z.strictObject({
   backend: z.string().optional(),
   forS: z.int().min(1).optional(),
 })
-const background = z.strictObject({
-  place,
-  /** Other load at this place, W by local hour. */
-  hourlyW: z.array(z.number().min(0)).length(24),
-})
-
 export const scenario = z.strictObject({
   scenario: z.literal(FORMAT),
   name: z.string().min(1).max(100),
@@ -140,6 +101,9 @@ export const scenario = z.strictObject({
     kinds: z.array(kind).min(1).prefault([{}]),
     faults: faults.prefault({}),
     background: z.array(background).default([]),
+    pv: z.array(pv).optional(),
+    /** Boundary meters of sites, and meters of feeders and above. */
+    meters: z.array(meters).optional(),
   }),
   cars,
   manners: manners.prefault({}),
@@ -147,15 +111,14 @@ export const scenario = z.strictObject({
     .array(programme)
     .min(1)
     .prefault([{ id: 'flex' }]),
-  events: z.array(event).default([]),
+  /** Events, and lists of them in files: `openadr` and `dfs`. */
+  events,
   overloads: z.array(overload).default([]),
   incidents: z.array(incident).default([]),
   /** Like `evening.meteredRatio >= 0.9`: figures that must hold in every run; with `.mean`, `.p05`, `.p50` or `.p95`, over the runs of a sweep. */
   thresholds: z.array(z.string().regex(/^[\w.-]+ (>=|<=|>|<|==) -?\d+(\.\d+)?$/, 'must be like delivered.p05 >= 0.95')).default([]),
 })
 export type Scenario = z.output<typeof scenario>
-export type ScenarioEvent = Scenario['events'][number]
-export type ScenarioInterval = ScenarioEvent['intervals'][number]
 
 /** The format as JSON Schema, for editors. */
 export const scenarioJsonSchema = (): unknown => z.toJSONSchema(scenario, { io: 'input' })

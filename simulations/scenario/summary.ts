@@ -41,7 +41,7 @@ const named = (id: string, of: Figures): Figures => Object.fromEntries(Object.en
 
 function eventFigures(played: Played, e: PlayedEvent): Figures {
   const { recorded } = played
-  const at = nodeIndex(played, placeOf(played.scenario, e.id))
+  const at = nodeIndex(played, placeOf(played, e.id))
   const { loadW } = recorded.nodes[at] ?? recorded
   const freeW = played.freeNodeW[at] ?? played.freeW
   const v = e.verification

@@ -78,9 +78,9 @@ export async function vtn(context: Context<LiveVtnOptions>, file?: string): Prom
     import('../../simulations/grid/vtn2b.ts'),
     import('../../simulations/live/vtn.ts'),
   ])
-  const { scenario } = open(file ?? 'evening-peak', cwd)
+  const { scenario, folder } = open(file ?? 'evening-peak', cwd)
   const startMs = Math.ceil(Date.now() / 1000) * 1000
-  const announcements = refused(() => announcementsOf(scenario, { startMs, context: options.context }))
+  const announcements = refused(() => announcementsOf(scenario, { startMs, context: options.context, folder }))
   const server = createVtn({ port: options.port, host: options.host, pollFreqS: options.poll })
   await server.start()
   out.note(

@@ -40,7 +40,7 @@ describe('what is tried', () => {
   })
   test('an element of a list goes by its id or its number, and what has no default may be set too', () => {
     const [a] = settingsOf(small(), [paramOf('events.peak.intervals.0.ask.share=0.25'), paramOf('fleet.kinds.0.backend=acme')])
-    expect(a!.scenario.events[0]!.intervals[0]!.ask).toEqual({ kind: 'shedShare', share: 0.25 })
+    expect(a!.scenario.events[0]).toMatchObject({ intervals: [{ ask: { kind: 'shedShare', share: 0.25 } }] })
     expect(a!.scenario.fleet.kinds[0]!.backend).toBe('acme')
   })
   test.each([
