@@ -63,7 +63,7 @@ export function detailText(d: Detail): string {
     ),
     ...(last === undefined
       ? []
-      : [`  measured ${watts(last.measuredW)} (target ${watts(last.targetW)}) at ${last.at}, ${percent(last.coverage)} metered`]),
+      : [`  measured ${watts(last.measuredW)} (target ${watts(last.targetW)}) at ${last.at}, coverage ${percent(last.coverage)}`]),
     ...(p === null
       ? []
       : [

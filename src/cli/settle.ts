@@ -72,7 +72,7 @@ export function settledText(x: Settled): string {
   const { none, perUnitSP, perMeterSP } = x.floors
   return [
     `${x.event}: ${gbp(x.gbp)} among ${x.statements.length}, by ${x.split}`,
-    `  verdict ${x.verdict} (revision ${x.verdictRevision}), baseline ${x.baselineRule}, ${percent(x.coverage)} metered, ${percent(x.availability)} available`,
+    `  verdict ${x.verdict} (revision ${x.verdictRevision}), baseline ${x.baselineRule}, coverage ${percent(x.coverage)}, ${percent(x.availability)} available`,
     `  asked ${wattHours(x.askedWh)}, delivered ${wattHours(x.deliveredWh)}, ratio ${percent(x.ratio)}`,
     `  floors: none ${wattHours(none)}, per unit ${wattHours(perUnitSP)}, per meter ${wattHours(perMeterSP)}`,
     ...(x.freeRiders.count === 0
@@ -87,12 +87,12 @@ export function settledText(x: Settled): string {
     ),
     '',
     table(
-      x.statements.map(s => ({ ...s, delivered: wattHours(s.deliveredWh), metered: percent(s.coverage), gbp: s.gbp.toFixed(2) })),
+      x.statements.map(s => ({ ...s, delivered: wattHours(s.deliveredWh), coverage: percent(s.coverage), gbp: s.gbp.toFixed(2) })),
       [
         { key: 'participant', title: 'PARTICIPANT' },
         { key: 'chargers', title: 'CHARGERS', right: true },
         { key: 'delivered', title: 'DELIVERED', right: true },
-        { key: 'metered', title: 'METERED', right: true },
+        { key: 'coverage', title: 'COVERAGE', right: true },
         { key: 'gbp', title: 'GBP', right: true },
       ],
     ),

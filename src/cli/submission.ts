@@ -74,7 +74,7 @@ export function draftText(x: Full): string {
   const highest = known.reduce((most, w) => Math.max(most, w), 0)
   return [
     `${x.id}: ${x.state}, revision ${x.revision}, due by ${x.deadline}`,
-    `  ${x.kind} of ${x.node} (${x.chargers} chargers, ${percent(x.coverage)} of the past metered), ${x.days} ${x.days === 1 ? 'day' : 'days'} from ${x.firstDay}`,
+    `  ${x.kind} of ${x.node} (${x.chargers} chargers, coverage ${percent(x.coverage)} of the past), ${x.days} ${x.days === 1 ? 'day' : 'days'} from ${x.firstDay}`,
     known.length === 0
       ? '  ▲ nothing is known to say it from: no readings of the last weeks'
       : `  ${known.length} of ${x.slots.length} half hours known, at most ${watts(highest)}`,

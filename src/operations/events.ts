@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Exemption, GridEvent, NonResponse, Verification } from '../core/model.ts'
 import { chargerVerdicts, NEVER_S, nonResponses } from '../core/model.ts'
-import { type EventState, tailS } from '../core/state.ts'
+import { becauseAt } from '../core/rows.ts'
+import { answerOf, type EventState, type State, tailS } from '../core/state.ts'
+import { countedIn, countsWith } from '../core/verify/coverage.ts'
 import { chargersUnder, type EventSummary, eventSummary, targetAt, windowOf } from '../core/views.ts'
 import { readingsAround } from '../engine/edgeReadings.ts'
 import type { Engine } from '../engine.ts'
@@ -64,7 +66,7 @@ export const createEvents = (engine: Engine, history: History) => ({
     const kept = history.get(view.no)
     // The State is read before the first await: afterwards it may have moved on.
     const summary = e ? (eventSummary(engine.state(), view.no, engine.now()) ?? null) : null
-    const series = e ? seriesOf(engine, e) : null
+    const series = e ? seriesOf(engine, e, kept?.verified ?? undefined) : null
     return done({
       view,
       event: e?.event ?? null,
@@ -148,13 +150,14 @@ export async function verifiedFactOf(
     : refuse('notFound', 'no-results', 'there are no results by charger of this event', 'they come with its verification')
 }
 
-async function seriesOf(engine: Engine, e: EventState): Promise<NonNullable<EventDetail['series']>> {
+async function seriesOf(engine: Engine, e: EventState, verified: VerifiedFact | undefined): Promise<NonNullable<EventDetail['series']>> {
   const state = engine.state()
   const nowMs = engine.now()
   const { fromS, toS } = windowOf(e)
   const endMs = toS >= NEVER_S ? nowMs + LEAD_MS : (toS + tailS(e)) * 1000 + LEAD_MS
   const buckets = bucketsOf(fromS * 1000 - LEAD_MS, Math.max(endMs, fromS * 1000 + LEAD_MS))
   const who = chargersUnder(state.fleet, e.event.targets)
+  const counted = countedAmong(state, e, who, verified)
   const sums = new Map<number, number | null>()
   const targets = new Map<number, number | null>()
   for (let b = 0; b < buckets.count; b++) {
@@ -167,7 +170,7 @@ async function seriesOf(engine: Engine, e: EventState): Promise<NonNullable<Even
     buckets.fromMs,
     Math.min(nowMs, buckets.fromMs + buckets.count * buckets.stepMs),
   )
-  const measured = bucketed(readings, buckets, who.length)
+  const measured = bucketed(readings, buckets, counted)
   return {
     stepMs: buckets.stepMs,
     points: measured.map(p => ({ atMs: p.fromMs, targetW: targets.get(p.fromMs) ?? null, measuredW: p.measuredW, coverage: p.coverage })),
@@ -181,6 +184,18 @@ async function seriesOf(engine: Engine, e: EventState): Promise<NonNullable<Even
     if (!sums.has(k)) sums.set(k, targetAt(state, e, who, atS))
     return sums.get(k) ?? null
   }
+}
+
+/** Who counts for coverage: of a verdict those that it counted, before it those that have drawn or are limited; while nobody is known to, all. */
+function countedAmong(s: State, e: EventState, who: Uint32Array, verified: VerifiedFact | undefined): ReadonlySet<number> {
+  if (verified) {
+    const counts = countedIn(verified)
+    return new Set(verified.who.filter((_, row) => counts(row)))
+  }
+  const nowS = seconds(s.nowMs)
+  const isLimited = (i: number): boolean => answerOf(e, i) !== 'none' || becauseAt(s.rows, s.want[i]!, nowS) === e.no
+  const counted = who.filter(i => countsWith(isLimited(i), e.basisW[i]))
+  return new Set(counted.length === 0 ? who : counted)
 }
 
 function resultsOf(engine: Engine, fact: VerifiedFact, from: number, limit: number): ChargerResult[] {

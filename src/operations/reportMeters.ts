@@ -1,5 +1,6 @@
 import type { Instant, Readings, Second } from '../core/model.ts'
 import { UNKNOWN_ACCURACY } from '../core/verify/accuracy.ts'
+import { countedIn, countsWith, shareOf } from '../core/verify/coverage.ts'
 import { type Curve, curveOf, readingsByCharger, type Steps, stepped } from '../core/verify/energy.ts'
 import type { Finding } from '../core/verify/findings.ts'
 import type { Verified } from '../core/verify/record.ts'
@@ -17,7 +18,7 @@ export type Metered = {
   readonly actualWh: Float64Array
   /** How far it may be off by the accuracy of the meters, Wh. */
   readonly errorWh: Float64Array
-  /** Share of charger-time that is metered, of those who were commanded, drew something before, or are metered at all. */
+  /** By step; see `coverage.ts`. */
   readonly coverage: Float64Array
   /** Mean before the event, of each and in all, W; NaN where not known. */
   readonly baselineW: Float64Array
@@ -25,6 +26,8 @@ export type Metered = {
   /** Over the settled window. */
   readonly windowWh: Float64Array
   readonly windowCoverage: Float64Array
+  /** Who counts for coverage. */
+  readonly counted: readonly boolean[]
   readonly flaws: Uint16Array
   readonly summary: FlawSummary
 }
@@ -63,6 +66,8 @@ export function createMetered({ members, fleet, told }: Of, fact: Verified | und
   const sums = sumsOf(count, steps)
   const of = () => new Float64Array(members.length).fill(Number.NaN)
   const each = { baselineW: of(), windowWh: of(), windowCoverage: new Float64Array(members.length), flaws: new Uint16Array(members.length) }
+  const counted: boolean[] = []
+  const countsIn = fact && countedIn(fact)
   // as far as the verdict looks, so that its counts and these are of the same
   const looked = { fromS: Math.min(before.fromS, window.fromS), toS: Math.max(window.toS, before.fromS + 1) }
   const rowOf = rowsIn(fact)
@@ -76,8 +81,10 @@ export function createMetered({ members, fleet, told }: Of, fact: Verified | und
     const row = rowOf(charger)
     each.baselineW[m] = fact?.energy && row >= 0 ? baselineIn(fact, row, window) : inBefore
     each.windowWh[m] = inWindow.series.wh[0] ?? Number.NaN
-    const isCounted = !Number.isNaN(told.commandedMs[charger]!) || each.baselineW[m]! > 0 || curve.segments.length > 0
-    if (isCounted) sums.add(series.wh, coveredIn(curve, steps), each.baselineW[m]!, accuracyOfRow(fact, row))
+    counted[m] = countsIn && row >= 0 ? countsIn(row) : countsWith(!Number.isNaN(told.commandedMs[charger]!), each.baselineW[m])
+    // whoever came during the event is part of the load, and not of how much of it is known
+    if (counted[m] || curve.segments.length > 0)
+      sums.add(series.wh, coveredIn(curve, steps), each.baselineW[m]!, accuracyOfRow(fact, row), counted[m] === true)
     each.windowCoverage[m] = coveredIn(curve, { ...window, stepS: Math.max(1, window.toS - window.fromS) })[0] ?? 0
     each.flaws[m] = (inWindow.series.flaws[0] ?? flaw.gap) as number
     found.add(charger, stepped(curve, { ...looked, stepS: looked.toS - looked.fromS }).findings)
@@ -89,7 +96,7 @@ export function createMetered({ members, fleet, told }: Of, fact: Verified | und
       for (const charger of who) addOne(charger, own.get(charger) ?? noReadings)
     },
     result: (): Metered => ({
-      ...{ steps, ...sums.result(), ...each },
+      ...{ steps, ...sums.result(), ...each, counted },
       ...{ baselineSumW: each.baselineW.reduce((sum, w) => sum + (Number.isNaN(w) ? 0 : w), 0), summary: found.result() },
     }),
   }
@@ -151,10 +158,10 @@ function sumsOf(count: number, { stepS }: Steps) {
   let counted = 0
   return {
     /** A step of which at least half is metered stands for the whole of it. */
-    add(wh: Float64Array, coverage: Float64Array, baselineW: number, accuracy: number): void {
-      counted++
+    add(wh: Float64Array, coverage: Float64Array, baselineW: number, accuracy: number, isCounted: boolean): void {
+      if (isCounted) counted++
       for (let k = 0; k < count; k++) {
-        covered[k]! += coverage[k]!
+        if (isCounted) covered[k]! += coverage[k]!
         if (coverage[k]! >= MIN_COVERAGE && !Number.isNaN(wh[k]!)) {
           const wholeWh = wh[k]! / coverage[k]!
           actualWh[k]! += wholeWh
@@ -163,7 +170,7 @@ function sumsOf(count: number, { stepS }: Steps) {
       }
     },
     result() {
-      const coverage = covered.map(n => (counted === 0 ? 0 : n / counted))
+      const coverage = covered.map(n => shareOf(n, counted, 1) ?? 0)
       return {
         actualWh: actualWh.map((wh, k) => (coverage[k]! < MIN_COVERAGE ? Number.NaN : wh)),
         errorWh: squares.map(Math.sqrt),

@@ -92,9 +92,25 @@ export function chargerRows(facts: EventFacts, verdict: Verified | undefined, me
     baselineWh,
     actualWh,
     deliveredWh: baselineWh.map((wh, m) => wh - actualWh[m]!),
-    coverage: meters.windowCoverage,
+    coverage: coverageColumn(verdict, own, members, meters, window),
+    counted: Uint8Array.from(meters.counted, is => (is ? 1 : 0)),
     flaws: meters.flaws,
   }
+}
+/** The verdict's own, where it has it; in a log of before it had not. */
+function coverageColumn(
+  verdict: Verified | undefined,
+  rowOf: ReadonlyMap<number, number>,
+  members: Uint32Array,
+  meters: Metered,
+  window: Span,
+) {
+  const meteredS = verdict?.energy?.meteredS
+  return meters.windowCoverage.map((share, m) => {
+    const row = rowOf.get(members[m]!)
+    const ownS = row === undefined ? undefined : meteredS?.[row]
+    return ownS === undefined ? share : Math.min(1, ownS / Math.max(1, window.toS - window.fromS))
+  })
 }
 /** What the verdict itself has of a charger; undefined where it has no energies, or they have expired. */
 function energyOfRow(verdict: Verified | undefined, row: number): number | undefined {

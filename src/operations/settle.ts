@@ -189,7 +189,7 @@ export const statementsCsv = ({ statements }: Pick<Settlement, 'statements'>): s
       baseline_kwh: kWh(s.baselineWh),
       actual_kwh: kWh(s.actualWh),
       delivered_kwh: kWh(s.deliveredWh),
-      metered_share: s.coverage.toFixed(4),
+      metered_share: s.coverage === null ? null : s.coverage.toFixed(4),
       gbp: poundsText(s.pence),
     })),
   )

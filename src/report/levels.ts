@@ -1,13 +1,15 @@
+import { shareOf } from '../core/verify/coverage.ts'
 import { type ChargerRows, known, type LevelKind, type LevelRow, NOT_JUDGED } from './model.ts'
 
 /** Which numbers the chargers of a level have, -1 for none, and what such a number is called. */
 export type Level = { readonly level: LevelKind; readonly of: (row: number) => number; readonly name: (no: number) => string }
 
-type Sums = { -readonly [K in keyof LevelRow]: LevelRow[K] }
+/** `counted`: chargers that count for coverage, `metered` the sum of their metered shares. */
+type Sums = { -readonly [K in keyof LevelRow]: LevelRow[K] } & { counted: number; metered: number }
 const counted = ['compliant', 'notCompliant', 'noData', 'notCommanded'] as const
 
 /**
- * Sums of the chargers by each level, the largest first. A sum has those whose figures are known; `coverage` is the mean of all. One pass a level, so
+ * Sums of the chargers by each level, the largest first. A sum has those whose figures are known; `coverage` is that of `coverage.ts`. One pass a level, so
  * that a million chargers cost columns and not rows.
  */
 export function levelsOf(rows: ChargerRows, levels: readonly Level[]): LevelRow[] {
@@ -20,20 +22,22 @@ export function levelsOf(rows: ChargerRows, levels: readonly Level[]): LevelRow[
       if (!sum) sums.set(no, (sum = emptySum(level, level === 'event' || level === 'programme' ? null : no, name(no))))
       addRow(sum, rows, k)
     }
-    const out = [...sums.values()]
-    for (const sum of out) sum.coverage = sum.chargers === 0 ? 0 : sum.coverage / sum.chargers
+    const out = [...sums.values()].map(({ counted: n, metered, ...sum }): LevelRow => ({ ...sum, coverage: shareOf(metered, n, 1) }))
     return out.sort((a, b) => b.baselineWh - a.baselineWh || (a.no ?? 0) - (b.no ?? 0))
   })
 }
 const emptySum = (level: LevelKind, no: number | null, name: string): Sums => ({
   ...{ level, no, name, chargers: 0, compliant: 0, notCompliant: 0, noData: 0, notCommanded: 0 },
-  ...{ baselineWh: 0, actualWh: 0, deliveredWh: 0, coverage: 0 },
+  ...{ baselineWh: 0, actualWh: 0, deliveredWh: 0, coverage: null, counted: 0, metered: 0 },
 })
 function addRow(sum: Sums, rows: ChargerRows, k: number): void {
   sum.chargers++
   const verdict = rows.verdict[k]!
   if (verdict !== NOT_JUDGED && verdict < counted.length) sum[counted[verdict]!]++
-  sum.coverage += known(rows.coverage[k]) ?? 0
+  if (rows.counted[k] === 1) {
+    sum.counted++
+    sum.metered += known(rows.coverage[k]) ?? 0
+  }
   const [baselineWh, actualWh] = [known(rows.baselineWh[k]), known(rows.actualWh[k])]
   if (baselineWh === null || actualWh === null) return
   sum.baselineWh += baselineWh

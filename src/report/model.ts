@@ -107,7 +107,8 @@ export type LevelRow = {
   readonly baselineWh: number
   readonly actualWh: number
   readonly deliveredWh: number
-  readonly coverage: number
+  /** See `coverage.ts`; null where none of its chargers counts. */
+  readonly coverage: number | null
 }
 /** `count` findings at so many chargers, by flaw, in the settled window; `examples` are the first of them. */
 export type FlawSummary = {
@@ -156,7 +157,10 @@ export type ChargerRows = {
   readonly baselineWh: Column
   readonly actualWh: Column
   readonly deliveredWh: Column
+  /** Metered share of the settled window. */
   readonly coverage: Column
+  /** 1: it counts for the coverage of what it is part of. */
+  readonly counted: ArrayLike<number>
   /** Or-ed `flaw`s. */
   readonly flaws: ArrayLike<number>
 }
@@ -174,7 +178,7 @@ export const noChargers: ChargerRows = {
     commandedMs: [],
     answeredMs: [],
   },
-  ...{ baselineWh: [], actualWh: [], deliveredWh: [], coverage: [], flaws: [] },
+  ...{ baselineWh: [], actualWh: [], deliveredWh: [], coverage: [], counted: [], flaws: [] },
 }
 export const NOT_JUDGED = 255
 export const answers = ['none', 'sent', 'accepted', 'rejected', 'unknown', 'superseded'] as const

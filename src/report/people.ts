@@ -50,7 +50,7 @@ export function levelsSection(context: PageContext): Html {
   const heads: Head[] = [
     ['Level'],
     ['Name'],
-    ...(['Chargers', 'Compliant', 'Not', 'No data', 'Not commanded', 'Baseline', 'Actual', 'Delivered', 'Metered'] as const).map(
+    ...(['Chargers', 'Compliant', 'Not', 'No data', 'Not commanded', 'Baseline', 'Actual', 'Delivered', 'Coverage'] as const).map(
       (t): Head => [t, 'n'],
     ),
   ]
@@ -78,7 +78,7 @@ export function chargersSection(context: PageContext): Html {
     ['Result'],
     ['Cause'],
     ['Last answer'],
-    ...(['Limit', 'Baseline', 'Actual', 'Delivered', 'Metered'] as const).map((t): Head => [t, 'n']),
+    ...(['Limit', 'Baseline', 'Actual', 'Delivered', 'Coverage'] as const).map((t): Head => [t, 'n']),
     ['Commanded'],
     ['Readings'],
   ]

@@ -34,7 +34,7 @@ ${
         ['Ratio', percent(v.ratio), v.measured?.result ? measuredTexts[v.measured.result] : null],
         ['Baseline', wattHours(v.baselineWh), `ruleset ${v.baselineRule}`],
         ['Actual', wattHours(v.actualWh)],
-        ['Coverage', percent(v.coverage), 'of charger-time is metered'],
+        ['Coverage', percent(v.coverage), 'of the time of those that count is metered'],
         [
           'Settled window',
           durationText(v.window.toS - v.window.fromS),
@@ -99,7 +99,7 @@ export function powerSection(context: PageContext): Html {
     ...[series.targetW, series.baselineW, series.actualW, series.lowW, series.highW].map(c => cell(known(c[k]))),
     percent(known(series.coverage[k])),
   ])
-  const heads = [['Time'], ['Target', 'n'], ['Baseline', 'n'], ['Actual', 'n'], ['Low', 'n'], ['High', 'n'], ['Metered', 'n']] as const
+  const heads = [['Time'], ['Target', 'n'], ['Baseline', 'n'], ['Actual', 'n'], ['Low', 'n'], ['High', 'n'], ['Coverage', 'n']] as const
   const key = html`<ul class="key"><li><span style="color:var(--actual)"></span>actual</li><li><span class="band"></span>within the meters’ accuracy</li><li><span class="dash" style="color:var(--baseline)"></span>baseline</li><li><span class="dot" style="color:var(--target)"></span>target</li><li><span class="band" style="background:var(--shade)"></span>asked</li></ul>`
   const step = durationText(series.stepMs / 1000)
   return html`<section><h2>Power</h2>

@@ -44,7 +44,7 @@ export function loadTable({ series: s }: EventReport): Table {
       number('actual_w', 'mean power by meters; who is not metered counts at its baseline', of(s.actualW)),
       number('actual_low_w', 'the least that it may have been, by the accuracy of the meters', of(s.lowW)),
       number('actual_high_w', 'the most', of(s.highW)),
-      number('coverage_share', 'share of the chargers that is metered in the step', of(s.coverage)),
+      number('coverage_share', 'coverage of the step', of(s.coverage)),
       int('commanded_count', 'chargers first commanded within the step', of(s.commanded)),
       int('answered_count', 'chargers that first answered within the step', of(s.answered)),
     ],
@@ -79,6 +79,7 @@ export function chargersTable({ chargers: c, names }: EventReport): Table {
         'what is wrong with its readings in the settled window, separated by a blank',
         k => flawNames(c.flaws[k]!).join(' ') || null,
       ),
+      int('coverage_counted', '1: it counts for the coverage of what it is part of', k => c.counted[k] ?? null),
       ...(nameOf ? [text('external_id', 'personal: only with --with-names', k => nameOf[c.charger[k]!] ?? null)] : []),
     ],
   }
@@ -102,7 +103,7 @@ function levelsTable({ levels }: EventReport): Table {
       number('baseline_wh', 'of those with both energies known', k => known(row(k).baselineWh)),
       number('actual_wh', 'the same', k => known(row(k).actualWh)),
       number('delivered_wh', 'baseline - actual', k => known(row(k).deliveredWh)),
-      number('coverage_share', 'mean of the chargers', k => known(row(k).coverage)),
+      number('coverage_share', 'coverage of those that count', k => known(row(k).coverage)),
     ],
   }
 }

@@ -77,16 +77,16 @@ describe('gridbridge settle', () => {
     expect(settledText(settled)).toBe(
       [
         'openadr2b:vtn:e1: GBP 1.35 among 2, by delivered',
-        '  verdict partial (revision 2), baseline meterBefore-1, 100.0 % metered, 90.0 % available',
+        '  verdict partial (revision 2), baseline meterBefore-1, coverage 100.0 %, 90.0 % available',
         '  asked 6.0 kWh, delivered 4.5 kWh, ratio 75.0 %',
         '  floors: none 4.5 kWh, per unit 4.6 kWh, per meter 4.8 kWh',
         '  free riders: 2 chargers that drew nothing before, 1.0 % of what is credited',
         '  scheme ssen at GBP 300/MWh by settlement period ▲ a band, not a contract: an estimate',
         '    2026-05-12T17:00:00.000Z to 2026-05-12T17:30:00.000Z: asked 6.0 kWh, delivered 4.5 kWh, factor 0.750, GBP 1.35',
         '',
-        'PARTICIPANT  CHARGERS  DELIVERED  METERED   GBP',
-        'BATH/site-1         2    3.0 kWh  100.0 %  0.90',
-        'BATH/site-2         1    1.5 kWh  100.0 %  0.45',
+        'PARTICIPANT  CHARGERS  DELIVERED  COVERAGE   GBP',
+        'BATH/site-1         2    3.0 kWh   100.0 %  0.90',
+        'BATH/site-2         1    1.5 kWh   100.0 %  0.45',
       ].join('\n'),
     )
   })

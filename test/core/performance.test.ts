@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { floored, floors, totalWh } from '../../src/core/verify/floors.ts'
-import { coverageOf, deliveredWh, type Grid, type Load, NO_GROUP, pairUp, rowOf, sumAll, sumBy } from '../../src/core/verify/load.ts'
+import { deliveredWh, type Grid, type Load, NO_GROUP, pairUp, rowOf, sumAll, sumBy } from '../../src/core/verify/load.ts'
 import { askedByPeriod, availabilityFactor, freeRiders, performanceOf, persistenceSlope } from '../../src/core/verify/performance.ts'
 import { reboundOf } from '../../src/core/verify/rebound.ts'
 import { responseTime, worstRamp } from '../../src/core/verify/responseTime.ts'
@@ -57,7 +57,6 @@ describe('what is not known delivers nothing, and is said', () => {
       [[1000], [400]],
     ])
     expect([...deliveredWh(sumAll(both))]).toEqual([600])
-    expect(coverageOf(both)).toBe(0.5)
     expect(sumAll(both).flaws[0]! & flaw.partial).toBe(flaw.partial)
   })
   test('a period in which nobody is known has no result', () => {

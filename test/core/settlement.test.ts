@@ -17,11 +17,14 @@ function verdict(
   const zero = new Float64Array(2)
   return {
     kind: 'verified',
-    verification: {} as Verified['verification'],
+    verification: { coverage: 1, window: { fromS: T0, toS: T0 + 3600 } } as Verified['verification'],
     who: Uint32Array.from(chargers, (_, k) => k),
     verdict: new Uint8Array(chargers.length),
     cause: Uint8Array.from(chargers, (_, k) => nonResponses.indexOf(causes[k] ?? 'none')),
-    energy: { baselineWh: both(c => c[0]), actualWh: both(c => c[1]) },
+    energy: {
+      ...{ baselineWh: both(c => c[0]), actualWh: both(c => c[1]) },
+      meteredS: Float64Array.from(chargers, ([b, a]) => (Number.isNaN(a + b) ? 0 : 3600)),
+    },
     periods: {
       startS: Uint32Array.of(T0, T0 + 1800),
       endS: Uint32Array.of(T0 + 1800, T0 + 3600),
@@ -59,6 +62,18 @@ describe('who gets what', () => {
       settled(v, ['a', 'b', 'c'], [0, 1, 2], { split: 'availability', money: { amountPence: 100 } }).statements.map(s => s.pence),
     ).toEqual([100, 0, 0])
     expect(settled(v, ['a'], [0, 0, 0]).availability).toBeCloseTo(1 / 3, 9)
+  })
+  test('how much was metered is told as in the verdict: what was filled up with a baseline was not', () => {
+    const v = verdict([[1000, 400], [1000, 1000], [0, 0]]) // biome-ignore format: a table
+    const filledUp = { ...v, energy: { ...v.energy!, meteredS: Float64Array.of(3600, 0, 0) }, verdict: Uint8Array.of(0, 2, 3) }
+    const { statements, coverage } = settled(filledUp, ['north', 'south', 'idle'], [0, 1, 2])
+    // the third was not commanded and has nothing to be metered for
+    expect(statements.map(s => s.coverage)).toEqual([1, 0, null])
+    expect(coverage).toBe(v.verification.coverage)
+    const byAvailability = settled(filledUp, ['north', 'south', 'idle'], [0, 1, 2], { split: 'availability' })
+    expect(byAvailability.statements.map(s => s.weight)).toEqual([2, 0, 0])
+    const { meteredS: _, ...before } = filledUp.energy
+    expect(settled({ ...filledUp, energy: before }, ['all'], [0, 0, 0]).statements[0]!.coverage).toBeNull()
   })
   test('chargers of one participant are one statement', () => {
     const { statements } = settled(three, ['north', 'south'], [0, 0, 1])

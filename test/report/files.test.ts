@@ -21,9 +21,9 @@ describe('the CSV files', () => {
   })
   test('chargers are numbers; a negative number stays one', () => {
     expect(csv(tableOf('chargers'))[2]).toBe(
-      '1,11,4,2,7,notCompliant,acceptedButUnmoved,accepted,1380,2026-11-22T16:55:01.000Z,2026-11-22T16:55:03.000Z,5000,5001,-1,1,reset',
+      '1,11,4,2,7,notCompliant,acceptedButUnmoved,accepted,1380,2026-11-22T16:55:01.000Z,2026-11-22T16:55:03.000Z,5000,5001,-1,1,reset,1',
     )
-    expect(csv(tableOf('chargers'))[3]).toBe('2,12,,2,7,noData,noData,unknown,,,,,,,0,gap')
+    expect(csv(tableOf('chargers'))[3]).toBe('2,12,,2,7,noData,noData,unknown,,,,,,,0,gap,1')
   })
   test('a name that a spreadsheet would run is text', () => {
     const names = { chargers: { 0: '=HYPERLINK("x")', 1: 'a,b' } }

@@ -51,6 +51,24 @@ describe('a report is made from the log and the meters', () => {
     expect(r.settlement.reduce((wh, s) => wh + s.delivered.none!, 0)).toBeCloseTo(verification.deliveredWh, 6)
     expect(r.log).toMatchObject({ size: b.journal.size(), checkpoint: b.journal.checkpoint() })
   })
+  test('how much is metered is said once: of the verdict, the levels, the chargers, the settlement and the load by step', async () => {
+    const r = await made()
+    const { coverage } = r.verdicts.at(-1)!.verification
+    // c0 to c3 drew, c4 was commanded and drew nothing, c5 was commanded and is not metered
+    expect(coverage).toBeCloseTo(5 / 6, 9)
+    expect(r.levels.find(l => l.level === 'event')!.coverage).toBeCloseTo(coverage, 9)
+    const counted = Array.from(r.chargers.counted)
+    const shares = Array.from(r.chargers.coverage as ArrayLike<number>).filter((_, k) => counted[k] === 1)
+    expect(shares.reduce((sum, x) => sum + x, 0) / shares.length).toBeCloseTo(coverage, 9)
+    const k = Math.floor((r.event.intervals[0]!.fromS * 1000 - r.series.fromMs) / r.series.stepMs) + 10
+    expect(known(r.series.coverage[k])).toBeCloseTo(coverage, 9)
+    const settled = (await b.get(`/v1/events/${encodeURIComponent(id)}/settlement?price=300&by=charger`)).json()
+    expect(settled.coverage).toBe(coverage)
+    expect(settled.statements.map((x: { coverage: number }) => x.coverage)).toEqual([1, 1, 1, 1, 1, 0])
+    const { series } = (await b.get(`/v1/events/${encodeURIComponent(id)}`)).json()
+    const during = series.points.find((p: { at: string }) => Date.parse(p.at) >= r.series.fromMs + k * r.series.stepMs)
+    expect(during.coverage).toBeCloseTo(coverage, 9)
+  })
   test('who was told what and answered, and who did not respond', async () => {
     const r = await made()
     expect(causes(r)).toMatchObject({ 0: ['compliant', 'none'], 3: ['notCompliant', 'acceptedButUnmoved'] })

@@ -36,6 +36,7 @@ export const chargers = (count = 3): ChargerRows => {
     actualWh: of<number | null>([500, 5001, Number.NaN]),
     deliveredWh: of<number | null>([4500, -1, Number.NaN]),
     coverage: of<number | null>([1, 1, 0]),
+    counted: of([1, 1, 1]),
     flaws: of([0, 4, 512]),
   }
 }

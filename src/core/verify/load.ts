@@ -114,17 +114,6 @@ export function rowOf(load: Load, r: number): Load {
     ...{ known: part(load.known), wanted: part(load.wanted) },
   }
 }
-/** Share of meter-time that is known, all rows; 0 without any. */
-export function coverageOf(load: Load): number {
-  let known = 0
-  let wanted = 0
-  for (let cell = 0; cell < load.wanted.length; cell++) {
-    known += load.known[cell]!
-    wanted += load.wanted[cell]!
-  }
-  return wanted === 0 ? 0 : known / wanted
-}
-
 /** Load is taken off (turn-down), or added (turn-up: a DFS product since 9 Apr 2026). */
 export type Direction = 'down' | 'up'
 /**

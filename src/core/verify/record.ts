@@ -104,7 +104,7 @@ export type Verification = {
   readonly deliveredWh: number
   /** delivered / asked; null where nothing was asked in energy (a cap already met) or it is unverifiable. */
   readonly ratio: number | null
-  /** Share of charger-time in the window that has readings. */
+  /** Share of charger-time in the window that is metered; see `coverage.ts`. */
   readonly coverage: number
   /** Id and version of the ruleset: `meterBefore-1`. */
   readonly baselineRule: string
@@ -177,7 +177,12 @@ export type VerdictTerms = {
  * Energy of each charger in each settlement period, Wh: row r, period t at `r * periods + t`; NaN where it is not known. Personal: always outside
  * the leaf, and expires with the readings.
  */
-export type ChargerEnergy = { readonly baselineWh: Float64Array; readonly actualWh: Float64Array }
+export type ChargerEnergy = {
+  readonly baselineWh: Float64Array
+  readonly actualWh: Float64Array
+  /** By row: metered time of the window, S; see `coverage.ts`. Absent: a log of before. */
+  readonly meteredS?: Float64Array
+}
 /** By row: how many readings a charger had, and the first four bytes of its leaf in the tree over them, to tell whose readings have changed since. */
 export type ReadingMarks = { readonly readings: Uint32Array; readonly mark: Uint32Array }
 /** The event by settlement period; the first and the last may be cut by the window. `ratio` is NaN where there is none. */

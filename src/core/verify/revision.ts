@@ -117,7 +117,14 @@ export function recomputed(verified: Verified, evidence: Evidence, before?: Veri
   const { who, terms, verification } = verified
   if (!terms) return undefined
   if ((verification.verdictRevision ?? 1) === 1)
-    return verdictOn({ event: verification.event, revision: verification.revision, who, terms }, evidence)
+    return asRecorded(verified, verdictOn({ event: verification.event, revision: verification.revision, who, terms }, evidence))
   const kept = before ? keptOf(before, evidence.salt ?? new Uint8Array(0)) : null
-  return before && kept ? revised(before.verification, { ...kept, terms }, evidence) : undefined
+  const again = before && kept ? revised(before.verification, { ...kept, terms }, evidence) : undefined
+  return again && asRecorded(verified, again)
+}
+/** Without what a log of before does not say. */
+function asRecorded({ energy: recorded }: Verified, again: Verified): Verified {
+  if (!again.energy || !recorded || recorded.meteredS) return again
+  const { meteredS: _, ...energy } = again.energy
+  return { ...again, energy }
 }

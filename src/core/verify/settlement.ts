@@ -1,6 +1,7 @@
 import { nonResponses, type Second } from '../model.ts'
+import { countedIn, shareOf } from './coverage.ts'
 import { type Floored, floored, totalWh } from './floors.ts'
-import { coverageOf, deliveredWh, type Grid, type Load, rowOf, sumBy, withoutUnknown } from './load.ts'
+import { deliveredWh, type Grid, type Load, rowOf, sumBy, withoutUnknown } from './load.ts'
 import type { PayFactor } from './payFactor.ts'
 import { type Payment, paymentOf } from './payment.ts'
 import { askedByPeriod, availabilityFactor, freeRiders, type Performance, performanceOf } from './performance.ts'
@@ -19,8 +20,8 @@ export type Statement = {
   readonly baselineWh: number
   readonly actualWh: number
   readonly deliveredWh: number
-  /** Share of its chargers' periods that was metered. */
-  readonly coverage: number
+  /** Of its chargers; see `coverage.ts`. Null where none of them counts, or a log of before does not say. */
+  readonly coverage: number | null
   /** What the money was shared by: Wh, charger-periods, chargers, or 1. */
   readonly weight: number
   readonly pence: number
@@ -48,6 +49,7 @@ export type Settlement = {
   readonly ratio: number | null
   /** The same meters under each floor, Wh. */
   readonly floors: Readonly<Record<keyof Floored, number>>
+  /** The verdict's. */
   readonly coverage: number
   /** Charger-periods that were there and metered, of all. */
   readonly availability: number | null
@@ -116,6 +118,7 @@ export function settlementOf(
   const sums = sumBy(load, participant, names.length)
   const available = availableIn(verified, load)
   const weights = weightsOf(split, available, participant, sums)
+  const coverage = coverageBy(verified, participant)
   const shares = names.length === 0 && pence === 0 ? [] : splitPence(pence, weights)
   return {
     scheme: scheme.id,
@@ -126,7 +129,7 @@ export function settlementOf(
     deliveredWh: performance.deliveredWh,
     ratio: performance.ratio,
     floors: { none: totalWh(byFloor.none), perMeterSP: totalWh(byFloor.perMeterSP), perUnitSP: totalWh(byFloor.perUnitSP) },
-    coverage: coverageOf(load),
+    coverage: verified.verification.coverage,
     availability: availabilityFactor(load.wanted, available),
     freeRiders: freeRidersIn(verified, load),
     periods: performance.periods.map((p, t) => ({
@@ -135,7 +138,13 @@ export function settlementOf(
       ...(payment ? paidIn(payment, t, columns, isByMinute) : { factor: null, pounds: null }),
     })),
     pence,
-    statements: names.map((participant, g) => ({ participant, ...sumsOf(rowOf(sums, g)), weight: weights[g]!, pence: shares[g]! })),
+    statements: names.map((participant, g) => ({
+      participant,
+      ...sumsOf(rowOf(sums, g)),
+      coverage: coverage(g),
+      weight: weights[g]!,
+      pence: shares[g]!,
+    })),
   }
 }
 const IDLE = nonResponses.indexOf('idle')
@@ -162,16 +171,33 @@ function paidIn({ periods }: Payment, t: number, { startS, endS }: PeriodColumns
 
 function sumsOf(own: Load) {
   const [baselineWh, actualWh] = [totalWh(own.baselineWh), totalWh(own.actualWh)]
-  return { chargers: own.wanted[0] ?? 0, baselineWh, actualWh, deliveredWh: baselineWh - actualWh, coverage: coverageOf(own) }
+  return { chargers: own.wanted[0] ?? 0, baselineWh, actualWh, deliveredWh: baselineWh - actualWh }
+}
+/** Of the chargers of each participant. */
+function coverageBy(verified: Verified, participant: Int32Array): (g: number) => number | null {
+  const { who, energy, verification } = verified
+  const { meteredS } = energy ?? {}
+  if (!meteredS || meteredS.length < who.length) return () => null
+  const counts = countedIn(verified)
+  const own = new Map<number, { chargers: number; meteredS: number }>()
+  participant.forEach((g, row) => {
+    if (!counts(row)) return
+    const { chargers, meteredS: before } = own.get(g) ?? { chargers: 0, meteredS: 0 }
+    own.set(g, { chargers: chargers + 1, meteredS: before + meteredS[row]! })
+  })
+  const { fromS, toS } = verification.window
+  return g => shareOf(own.get(g)?.meteredS ?? 0, own.get(g)?.chargers ?? 0, toS - fromS)
 }
 
 /** Who could not have given anything was not available, whatever its meter says. */
 const unavailable: ReadonlySet<number> = new Set(
   (['offline', 'refused', 'optedOut', 'resumedOnLinkLoss'] as const).map(x => nonResponses.indexOf(x)),
 )
-/** By cell of the load: 1 where a charger was there and metered. */
-const availableIn = ({ cause }: Verified, load: Load): Float64Array =>
-  load.known.map((known, cell) => (unavailable.has(cause[Math.floor(cell / load.periods)]!) ? 0 : known))
+/** By cell of the load: 1 where a charger was there and metered. Where nothing was read of it, what stands there is its baseline. */
+function availableIn({ cause, energy }: Verified, load: Load): Float64Array {
+  const isThere = (row: number): boolean => !unavailable.has(cause[row]!) && energy?.meteredS?.[row] !== 0
+  return load.known.map((known, cell) => (isThere(Math.floor(cell / load.periods)) ? known : 0))
+}
 
 function weightsOf(split: SplitRule, available: Float64Array, participant: Int32Array, sums: Load): Float64Array {
   const out = new Float64Array(sums.rows)

@@ -1,4 +1,5 @@
 import type { Baselines } from './baselines.ts'
+import { coverageOf as coverageOfRows, countsWith } from './coverage.ts'
 import { askedOfOneWh, isCommanded, limitsAt } from './judged.ts'
 import type { Metering } from './metering.ts'
 import type { Periods } from './periods.ts'
@@ -110,15 +111,5 @@ export function sumsOf({
   return { askedWh: sum(askedWh), baselineWh: sum(baselineWh), actualWh: sum(actualWh), deliveredWh: sum(deliveredWh) }
 }
 
-/** Of those who drew, or had to come down. */
-export function coverageOf(terms: VerdictTerms, { countedS, meanW }: Energy): number {
-  const seconds = terms.window.toS - terms.window.fromS
-  let coveredS = 0
-  let drawing = 0
-  for (let r = 0; r < meanW.length; r++) {
-    if (!isCommanded(terms, r) && !((meanW[r] ?? 0) > 0)) continue
-    coveredS += countedS[r]!
-    drawing++
-  }
-  return drawing === 0 || seconds === 0 ? 0 : Math.min(1, coveredS / (drawing * seconds))
-}
+export const coverageOf = (terms: VerdictTerms, { countedS, meanW }: Energy): number =>
+  coverageOfRows(countedS, r => countsWith(isCommanded(terms, r), meanW[r]), terms.window.toS - terms.window.fromS) ?? 0

@@ -50,7 +50,7 @@ export function verdictOn(judging: Judging, given: Evidence): Verified {
     verdict: Uint8Array.from(judged, j => codeOf(j)[0]),
     cause: Uint8Array.from(judged, j => codeOf(j)[1]),
     terms,
-    energy: { baselineWh: energy.baselineWh, actualWh: energy.actualWh },
+    energy: { baselineWh: energy.baselineWh, actualWh: energy.actualWh, meteredS: energy.countedS },
     periods: columns,
     ...(baselines.days ? { days: baselines.days } : {}),
     marks: marksOf(who, tree, meters.readings),
