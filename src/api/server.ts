@@ -21,6 +21,7 @@ import { fleetRoutes } from './routes/fleet.ts'
 import { incidentRoutes } from './routes/incident.ts'
 import { limitRoutes } from './routes/limits.ts'
 import { logRoutes } from './routes/log.ts'
+import { nominationRoutes } from './routes/nominations.ts'
 import { optOutRoutes } from './routes/optOuts.ts'
 import { orderRoutes } from './routes/orders.ts'
 import { readingRoutes } from './routes/readings.ts'
@@ -161,6 +162,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       settlementRoutes,
       reportRoutes,
       submissionRoutes,
+      nominationRoutes,
       fleetRoutes,
       enrolmentTestRoutes,
       limitRoutes,

@@ -7,6 +7,7 @@ import { named, range } from './named.ts'
 const instant = z.string().describe('RFC 3339, UTC')
 const count = z.number().int()
 const wh = z.number()
+const known = z.number().nullable()
 const root = z.string().describe('of the tree over the readings that the verdict stands on')
 
 /** What the meters said of an event: the newest revision, with what it changed and what was said before. */
@@ -37,6 +38,37 @@ export const verification = named(
       .describe('where the delivery lies within what the meters can tell, against the ask'),
     readings: z.object({ root, count, estimated: count, flawed: count, chargers: count }).optional(),
     baseline: z.object({ insufficient: count, adjusted: count, capped: count }).optional().describe('chargers'),
+    nomination: z
+      .object({ units: count, chargers: count, ignored: count.describe('nominations that came after the deadline of the ruleset') })
+      .optional()
+      .describe('the nominated baselines that count'),
+    weather: z
+      .object({
+        name: z.string(),
+        root: z.string().describe('SHA-256 over the temperatures'),
+        count,
+        late: count,
+        days: count.describe('with a maximum'),
+        missing: count.describe('days looked at that have none'),
+      })
+      .optional()
+      .describe('the temperatures by which days were found alike'),
+    control: z
+      .object({
+        asked: count,
+        heldOut: count,
+        neither: count.describe('chargers in no group'),
+        disturbed: count.describe('of them those on which another event acted'),
+        effectW: known.describe('per charger: difference in differences'),
+        standardErrorW: known,
+        lowW: known,
+        highW: known,
+        balanceT: known.describe("Welch's t of what both groups drew before the event"),
+        balanceSmd: known.describe('standardised mean difference of the same'),
+        doubt: z.enum(['groupTooSmall', 'unbalanced']).nullable(),
+      })
+      .optional()
+      .describe('those asked beside those held out by draw'),
     findings: z
       .array(
         z.object({
@@ -60,6 +92,7 @@ export const verification = named(
         actualWh: wh,
         baselineWh: wh,
         gbp: z.number().optional(),
+        weather: z.literal(true).optional().describe('the temperatures are others'),
         chargers: count,
         named: z.array(z.object({ no: count, what: z.enum(['late', 'corrected']), deliveredWh: wh.optional() })),
       })

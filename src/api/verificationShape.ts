@@ -7,7 +7,7 @@ const iso = (ms: number): string => new Date(ms).toISOString()
 
 export function verificationShape(of: Verification): Shape {
   const { event: _, window: w, counts, causes, forecast, findings, findingCounts, changed, former, ...v } = of
-  const { measured, readings, baseline, ...rest } = v
+  const { measured, readings, baseline, nomination, weather, control, ...rest } = v
   return {
     ...rest,
     window: {
@@ -22,6 +22,9 @@ export function verificationShape(of: Verification): Shape {
     ...(measured ? { measured: { ...measured } } : {}),
     ...(readings ? { readings: { ...readings } } : {}),
     ...(baseline ? { baseline: { ...baseline } } : {}),
+    ...(nomination ? { nomination: { ...nomination } } : {}),
+    ...(weather ? { weather: { ...weather } } : {}),
+    ...(control ? { control: { ...control } } : {}),
     ...(findings ? { findings: findings.map(findingShape) } : {}),
     ...(findingCounts ? { findingCounts: { ...findingCounts } as Record<string, number> } : {}),
     ...(changed ? { changed: changedShape(changed) } : {}),

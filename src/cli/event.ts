@@ -92,6 +92,7 @@ function verdictLines(v: NonNullable<Detail['verification']>): string[] {
   return [
     ...(m?.result ? [`  meters allow ${wattHours(m.lowWh)} to ${wattHours(m.highWh)}: ${results[m.result]}`] : []),
     `  baseline by ${v.baselineRule}${v.unsettleable === undefined ? '' : `; not to be settled on (${v.unsettleable})`}`,
+    ...inputLines(v),
     ...(Object.keys(findingCounts).length === 0
       ? []
       : [
@@ -105,6 +106,22 @@ function verdictLines(v: NonNullable<Detail['verification']>): string[] {
         ]
       : []),
     ...former.map(f => `  revision ${f.verdictRevision} was ${f.verdict}: delivered ${wattHours(f.deliveredWh)}`),
+  ]
+}
+/** What the baseline was made of beside readings. */
+function inputLines({ nomination: n, weather: w, control: c }: NonNullable<Detail['verification']>): string[] {
+  return [
+    ...(n
+      ? [
+          `  nominated by ${n.units} unit${n.units === 1 ? '' : 's'} (${n.chargers} chargers)${n.ignored > 0 ? `; ▲ ${n.ignored} nominations came too late to count` : ''}`,
+        ]
+      : []),
+    ...(w ? [`  temperatures of ${w.name}: ${w.days} days known${w.missing > 0 ? `, ▲ ${w.missing} missing` : ''}`] : []),
+    ...(c
+      ? [
+          `  ${c.asked} asked beside ${c.heldOut} held out by draw: ${watts(c.effectW)} less each (${watts(c.lowW)} to ${watts(c.highW)}), balance t ${c.balanceT?.toFixed(2) ?? 'unknown'}`,
+        ]
+      : []),
   ]
 }
 /** The newest figure; not that of a step that has only begun: only the few chargers that were read since are in its sum. */

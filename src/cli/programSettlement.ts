@@ -69,6 +69,22 @@ export function settlementCommands(program: Command, does: Does, remote: (comman
     .action(does(async () => (await import('./submission.ts')).send))
 }
 
+/** What a unit says of itself before an event. */
+export function nominationCommands(baseline: Command, does: Does, remote: (command: Command) => Command): void {
+  remote(
+    baseline
+      .command('nominate')
+      .description('say what a node will draw in half hours to come: the baseline of events whose ruleset is `nominated`')
+      .argument('<node>', 'path, name or number; everything below it is the unit')
+      .argument('<file.csv>', 'columns from_utc and kw, as `submission send` writes them'),
+  )
+    .addHelpText('before', examples('gridbridge baseline nominate BATH-11 tomorrow.csv'))
+    .action(does(async () => (await import('./nominate.ts')).nominate))
+  remote(
+    baseline.command('nominations').description('what was nominated, oldest first').option('--node <node>', 'of this node alone'),
+  ).action(does(async () => (await import('./nominate.ts')).nominations))
+}
+
 /** `12`, `12.50`, as it is passed on: pounds, no more than pence. */
 function pounds(text: string): string {
   if (!/^-?\d{1,9}(\.\d{1,2})?$/.test(text)) throw new InvalidArgumentError('wanted pounds, such as 12.50')

@@ -14,6 +14,7 @@ import { exportIncident } from './incident.ts'
 import { createLimits } from './limits.ts'
 import { createLog, type LogFiles } from './log.ts'
 import { createNodeLimits, type NodeLimits } from './nodeLimits.ts'
+import { createNominations, type Nominations } from './nominations.ts'
 import { createOptOuts, type OptOuts } from './optOuts.ts'
 import { type ProgrammeFigures, programmePerformance } from './programmePerformance.ts'
 import { createReadings, type ReadingOperations, type ReadingsSetup } from './readings.ts'
@@ -40,6 +41,7 @@ export type Operations = {
   readonly optOuts: OptOuts
   readonly limits: ReturnType<typeof createLimits>
   readonly nodeLimits: NodeLimits
+  readonly nominations: Nominations
   readonly readings: ReadingOperations
   readonly register: Register
   readonly reports: Reports
@@ -97,6 +99,7 @@ export function createOperations({
     optOuts: createOptOuts(engine),
     limits: createLimits(engine, emergency.reasonOf),
     nodeLimits: createNodeLimits(engine),
+    nominations: createNominations(engine),
     readings: createReadings(engine, readings),
     register: createRegister(engine),
     reports,

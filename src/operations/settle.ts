@@ -135,6 +135,8 @@ const whyNot: Readonly<Record<string, string>> = {
   coverage: 'too little of it was metered',
   meterClass: 'meters are worse than the programme settles on',
   baseline: 'there is no baseline for it',
+  groupTooSmall: 'too few chargers were asked or held out to compare them',
+  unbalanced: 'those asked and those held out differed before the event',
 }
 
 /** The participant of each charger of the verdict. */

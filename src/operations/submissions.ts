@@ -19,6 +19,7 @@ import { chargersUnder } from '../core/views.ts'
 import type { Engine } from '../engine.ts'
 import { csvText } from './csv.ts'
 import { findNode, pathName } from './names.ts'
+import { nominatedFact } from './nominations.ts'
 import { type By, done, invalid, isoS, type Result, refuse, seconds } from './result.ts'
 
 export const submissionKinds = ['baseline', 'availability'] as const
@@ -134,6 +135,9 @@ export function createSubmissions(engine: Engine) {
       const raw = new TextEncoder().encode(submissionCsv(sent))
       await keep(sent)
       const about = { ...aboutOf(sent, by), state: view(sent).state, sha256: createHash('sha256').update(raw).digest('hex') }
+      // what was sent as a baseline is the nomination that events are verified by, where their ruleset asks for one
+      const nominated = kept.kind === 'baseline' ? nominatedFact(kept.node.no, kept.slots, `${id} revision ${revision}`) : undefined
+      if (nominated) await engine.handle(nominated)
       await engine.bridge.note('submissionSent', about, raw)
       return done(view(sent))
     },

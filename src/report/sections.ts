@@ -1,4 +1,4 @@
-import type { Verdict } from '../core/model.ts'
+import type { Verdict, Verification } from '../core/model.ts'
 import { type Chart, ended, gapped, type Line } from './chart.ts'
 import { type Html, html } from './escape.ts'
 import { known, newest, type PowerSeries } from './model.ts'
@@ -188,6 +188,7 @@ export function daysSection({ r, times }: PageContext): Html {
   const b = v.baseline
   return html`<section><h2>Baseline</h2>
 <p>Ruleset <b>${v.baselineRule}</b>, pinned when the event was accepted. Read from ${times.full(v.window.baselineFromS * 1000)} to ${times.clock(v.window.baselineToS * 1000)} where the rule looks at the time before the event.</p>
+${givenLines(v)}
 ${b ? html`<p>${b.adjusted} chargers adjusted by the event day, ${b.capped} of them up to the cap; ${b.insufficient} with too few days.</p>` : null}
 ${
   days
@@ -206,6 +207,28 @@ ${
     : html`<p class="soft">This rule uses no days of history.</p>`
 }</section>`
 }
+
+/** What a baseline was made of beside the meters. */
+function givenLines({ nomination: n, weather: w, control: c }: Verification): Html[] {
+  return [
+    ...(n
+      ? [
+          html`<p>Nominated by ${n.units} units with ${n.chargers} chargers, before the deadline of the rule${n.ignored > 0 ? `; ${n.ignored} nominations came after it and do not count` : ''}. A charger has the share of its unit that its rated power has.</p>`,
+        ]
+      : []),
+    ...(w
+      ? [
+          html`<p>Days alike in the highest temperature of <b>${w.name}</b>: ${w.days} days known, ${w.missing} missing, ${w.late} of ${w.count} values late; SHA-256 <code>${w.root}</code>.</p>`,
+        ]
+      : []),
+    ...(c
+      ? [
+          html`<p>${c.asked} chargers asked, ${c.heldOut} held out by draw, ${c.neither} in neither group (${c.disturbed} because of another event). Difference in differences per charger: <b>${watts(c.effectW)}</b>, ${watts(c.lowW)} to ${watts(c.highW)} (standard error ${watts(c.standardErrorW)}). Before the event both groups differed by t ${twoPlaces(c.balanceT)}, standardised mean difference ${twoPlaces(c.balanceSmd)}${c.doubt === null ? '' : `: ${unsettleableTexts[c.doubt]}`}.</p>`,
+        ]
+      : []),
+  ]
+}
+const twoPlaces = (x: number | null): string => (x === null ? 'unknown' : x.toFixed(2))
 
 export function revisionsSection({ r, times }: PageContext): Html {
   if (r.verdicts.length === 0) return html``
