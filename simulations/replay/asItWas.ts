@@ -52,6 +52,7 @@ const inputKinds: Readonly<Record<Input['kind'], true>> = {
   observed: true,
   metered: true,
   resumed: true,
+  nominated: true,
   silent: true,
   heardAgain: true,
   forced: true,

@@ -60,6 +60,7 @@ const fedKinds: ReadonlySet<Fact['kind']> = new Set<Input['kind']>([
     'heardAgain',
   ] as const),
   'doubt',
+  'nominated',
 ])
 /** Doubts that followed from commands follow from the commands of the other world there. */
 const ofCommands = /late answer|unmoved|refused in part|not written/
