@@ -18,7 +18,7 @@ import { bootedFact, drewAt } from './engine/boots.ts'
 import { fleetFact } from './engine/capabilities.ts'
 import { commandsOf } from './engine/commands.ts'
 import { fleetHistory } from './engine/history.ts'
-import { type Inbox, inputsOf, isEmpty, newInbox, putBack } from './engine/inbox.ts'
+import { type Inbox, inputsOf, isEmpty, newInbox, putBack, shortened } from './engine/inbox.ts'
 import { createProgress, isStep, markOf, type Told } from './engine/progress.ts'
 import { entries, recover } from './engine/recover.ts'
 import { createSeeds, type EventKeys, eventKeys, secretUntilS } from './engine/seeds.ts'
@@ -51,6 +51,8 @@ export type World = {
   readonly options?: Partial<EngineOptions>
   /** What must be known while nothing can be recorded, for a place outside the store such as the log of the process. */
   readonly tell?: (line: string) => void
+  /** Lets others have their turn, between two pieces of long work. */
+  readonly breathe?: () => Promise<void>
 }
 export type EngineOptions = {
   /** A reading older than this says nothing about now. */
@@ -110,11 +112,6 @@ const ENABLE_AGAIN_MS = 60_000
 const ENABLE_AT_LEAST_EVERY_MS = 3_600_000
 /** A driver's override where nothing limits the charger lasts so long. */
 const FREE_OVERRIDE_S = 3600
-/** Words from outside are kept short enough for a log entry. */
-const MAX_NOTE_CHARS = 500
-type About = Readonly<Record<string, string | number | boolean | null>>
-const shortened = (about: About): About =>
-  Object.fromEntries(Object.entries(about).map(([k, v]) => [k, typeof v === 'string' ? v.slice(0, MAX_NOTE_CHARS) : v]))
 
 /** Up to where those who follow events have been told; without news, moved on after so many leaves, so that a start has little to read again. */
 const TOLD_KEY = 'engine.told'
@@ -189,7 +186,7 @@ export function createEngine(world: World): Engine {
     if (!running && !stopping) runtime.at('engine.turn', Math.max(runtime.now(), lastTurnAt + PACE_MS), turnNow)
   }
   function armNext(): void {
-    const at = isEmpty(inbox) ? nextAt() : runtime.now()
+    const at = isEmpty(inbox) && !verifying.isReady() ? nextAt() : runtime.now()
     if (at < Infinity) runtime.at('engine.turn', Math.max(at, lastTurnAt + PACE_MS), turnNow)
   }
   function nextAt(): Instant {
@@ -215,7 +212,7 @@ export function createEngine(world: World): Engine {
     const inputs = came.some(i => i.kind === 'signal') ? [...seeds.seeded(came, state, journal.root), ...seeds.commitment(state)] : came
     let facts: readonly Fact[] = []
     try {
-      const all = [...inputs, ...observations(inputs, nowMs), ...(await verifying.inputs(nowMs))]
+      const all = [...inputs, ...observations(inputs, nowMs), ...verifying.inputs(nowMs)]
       facts = decide(state, all, nowMs)
       await append(facts, nowMs)
       appendTrouble = null
@@ -299,7 +296,7 @@ export function createEngine(world: World): Engine {
     if (e.status !== 'accepted') return Infinity
     const nowMs = runtime.now()
     const edges = [firstS(e) * 1000, lastS(e) * 1000].filter(at => at > nowMs && at < NEVER_S * 1000)
-    return Math.min(verifying.dueAt(e), e.event.test ? Infinity : nextObservation(e, nowMs), ...edges)
+    return Math.min(e.event.test ? Infinity : nextObservation(e, nowMs), ...edges)
   }
 
   // ---- acting on what is recorded -----------------------------------------------------------------------------------
@@ -541,6 +538,7 @@ export function createEngine(world: World): Engine {
     for (const source of signals) await source.stop()
     stopping = true
     await chargers.stop()
+    await verifying.stop()
     snapshotSize = Number.NEGATIVE_INFINITY
     await handle({ kind: 'noted', what: 'stopped', about: {} })
     await running

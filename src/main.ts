@@ -171,6 +171,7 @@ async function assemble(
     chargers,
     signals: [programmes(() => engine, config), ...sources, ...(overrides.signals ?? [])],
     seedKey: store.seedKey,
+    breathe,
     tell: line => process.stderr.write(`${JSON.stringify({ at: new Date(runtime.now()).toISOString(), level: 'error', msg: line })}\n`),
     options: {
       freshMs: config.fleet.staleAfterS * 1000,

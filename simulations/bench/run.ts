@@ -14,6 +14,7 @@ const benches = [
   'capacity',
   'stagger',
   'baseline',
+  'verify',
   'sim',
 ] as const
 const [name, ...args] = process.argv.slice(2)

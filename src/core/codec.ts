@@ -13,7 +13,7 @@ export const MAX_LEAF_BYTES = 65_535
 const INLINE_BYTES = 1_024
 const SALT_BYTES = 16
 /** Always outside the leaf: secret until an event is over (`seed`), evidence that can hold an MPAN (`raw`), power of single homes. */
-const ALWAYS_BLOB = new Set(['seed', 'raw', 'powerW', 'registerWh', 'readings', 'history', 'energy', 'salt'])
+const ALWAYS_BLOB = new Set(['seed', 'raw', 'powerW', 'registerWh', 'readings', 'history', 'pieces', 'energy', 'salt'])
 /** Who is to move when: as secret as the seed while the event runs, or the stagger could be read from the log. Needed by the fold, so never expired. */
 const SECRET = new Set(['startRank', 'endRank', 'fromS', 'toS'])
 

@@ -56,6 +56,12 @@ export function putBack(into: Inbox, lost: Inbox): void {
   }
 }
 
+/** Words from outside are kept short enough for a log entry. */
+const MAX_NOTE_CHARS = 500
+type About = Readonly<Record<string, string | number | boolean | null>>
+export const shortened = (about: About): About =>
+  Object.fromEntries(Object.entries(about).map(([k, v]) => [k, typeof v === 'string' ? v.slice(0, MAX_NOTE_CHARS) : v]))
+
 /** Words of chargers, kept short enough for one log entry however they are spelt. */
 const MAX_CAUSES = 64
 const MAX_CAUSE_CHARS = 100

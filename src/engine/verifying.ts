@@ -1,19 +1,17 @@
 import { awaitsVerification } from '../core/apply.ts'
 import { membersOf } from '../core/members.ts'
 import type { EventNo, Fact, Input, Instant, Readings } from '../core/model.ts'
+import { NEVER_S } from '../core/model.ts'
 import { type EventState, ownLastS, type State } from '../core/state.ts'
 import { accuracyOf, UNKNOWN_ACCURACY } from '../core/verify/accuracy.ts'
-import { EDGE_MS } from '../core/verify/energy.ts'
-import { isInEvent, rulesetOf } from '../core/verify/eventDays.ts'
-import { looksAfterS, looksBeforeS } from '../core/verify/historic.ts'
-import { readingsTree } from '../core/verify/readingsRoot.ts'
-import { METER_BEFORE, type MeterErrors, type VerdictTerms } from '../core/verify/record.ts'
-import { rulesOf } from '../core/verify/terms.ts'
-import { askedWindow, baselineWindow, settledWindow, type Window } from '../core/verify/window.ts'
+import { rulesetOf } from '../core/verify/eventDays.ts'
+import { looksAfterS } from '../core/verify/historic.ts'
+import type { MeterErrors } from '../core/verify/record.ts'
+import { verdictTerms } from '../core/verify/terms.ts'
 import type { Meters, Registry, Runtime } from '../ports.ts'
-import { readingsAround } from './edgeReadings.ts'
 import { createResumes } from './resumes.ts'
-import { createHistoryReader, eventDayIn } from './verifyingHistory.ts'
+import { createLate } from './verifyingLate.ts'
+import { type Breathe, createGathering, type Gathered } from './verifyingReadings.ts'
 
 export type VerifyingOptions = {
   /** How long after an event's end late readings are waited for before it is verified. */
@@ -21,121 +19,116 @@ export type VerifyingOptions = {
   /** How long readings that come later still are gathered before they make the next revision of a verdict. */
   readonly reviseAfterMs: number
 }
-type World = { readonly runtime: Runtime; readonly meters: Meters; readonly registry: Registry }
+type World = {
+  readonly runtime: Runtime
+  readonly meters: Meters
+  readonly registry: Registry
+  /** Lets others have their turn; nobody is there in virtual time. */
+  readonly breathe?: Breathe
+  readonly tell?: (line: string) => void
+}
+/** Readings for a verdict, waiting for their turn. They are for an event as it was: of which revision, with which verdict. */
+type Ready = { readonly input: Input; readonly revision: number; readonly verdictRevision: number }
 
-/** Events whose readings have changed since their verdict, and when they are looked at: outlives a restart. */
-const LATE_KEY = 'engine.late'
+/** Readings that could not be read are tried again after this. */
+const AGAIN_MS = 60_000
 
 /**
- * Brings readings to events: once some time after each has ended, and again when readings of its time come late or are corrected, for as long as its
- * rules allow that. Whether anything did change is told by the root over the readings; each verdict is compared once more when its correction
+ * Brings readings to events: once some time after each has ended, and again when readings that bear on its verdict come late or are corrected, for as long as
+ * its rules allow that. Whether anything did change is told by the root over the readings; each verdict is compared once more when its correction
  * period ends, so that what was overlooked (in a crash between two writes) is found at last.
+ *
+ * Readings of ten thousand chargers take seconds to gather, in which a signal must not wait: they are gathered beside the turns, by a job of the runtime that ends
+ * with them, and the next turn takes them whole. What is gathered is in memory only: after a crash it is gathered anew.
  */
-export function createVerifying({ runtime, meters, registry }: World, options: VerifyingOptions, state: () => State, soon: () => void) {
-  const late = new Map<EventNo, Instant>()
-  /** Looked at in the turn that is being taken: comes back if that fails. */
-  const taken = new Map<EventNo, Instant>()
+export function createVerifying(world: World, options: VerifyingOptions, state: () => State, soon: () => void) {
+  const { runtime, meters, registry, breathe = async () => {} } = world
+  const late = createLate(world, options.reviseAfterMs, state)
+  const resumes = createResumes(runtime, meters, state, breathe)
+  const gather = createGathering(meters, breathe)
+  const ready = new Map<EventNo, Ready>()
+  /** Of the turn that is being taken. */
+  let handed: readonly EventNo[] = []
+  let hasResumes = false
   const lookedLast = new Set<EventNo>()
-  const historyOf = createHistoryReader(meters)
-  const resumes = createResumes(runtime, meters, state)
-  let untilMs = 0
-  const whoOf = new WeakMap<Uint32Array, ReadonlySet<number>>()
-  const isOf = (who: Uint32Array, charger: number): boolean => {
-    const known = whoOf.get(who) ?? new Set(who)
-    whoOf.set(who, known)
-    return known.has(charger)
-  }
+  let gathering: Promise<void> | undefined
+  let notBefore = -Infinity
+  let isStopping = false
 
   function dueAt(e: EventState): Instant {
+    if (ready.has(e.no)) return Infinity
     if (awaitsVerification(e)) return (ownLastS(e) + afterS(e)) * 1000 + options.graceMs
     if (!e.kept || e.status !== 'accepted') return Infinity
-    return Math.min(late.get(e.no) ?? Infinity, lookedLast.has(e.no) ? Infinity : e.kept.untilS * 1000)
+    return Math.min(late.dueAt(e.no), lookedLast.has(e.no) ? Infinity : e.kept.untilS * 1000)
   }
-
   /** What its ruleset looks at after the event must be over as well. */
   function afterS({ ruleset }: EventState): number {
     const known = ruleset && rulesetOf(ruleset)
     return known ? looksAfterS(known) : 0
   }
-  /** Marks the verified events that these readings belong to. Nearly always there is none: readings tell of the last minutes. */
-  function see({ charger, fromMs, toMs, powerW }: Readings): void {
-    let isLate = false
-    // a register alone tells of the time up to the value before it, and from it on
-    const reachMs = (k: number): number => (Number.isNaN(powerW[k]!) ? EDGE_MS : 0)
-    for (let k = 0; k < fromMs.length; k++) if (fromMs[k]! - reachMs(k) < untilMs) isLate = true
-    if (!isLate) return
-    const before = late.size
-    for (const e of state().events.values()) {
-      if (!e.kept || late.has(e.no) || e.kept.untilS * 1000 <= runtime.now()) continue
-      const { fromS, toS } = looksAt(e.kept.terms)
-      const [a, z] = [fromS * 1000, toS * 1000]
-      for (let k = 0; k < charger.length && !late.has(e.no); k++)
-        if (fromMs[k]! - reachMs(k) < z && toMs[k]! + reachMs(k) > a && isOf(e.kept.who, charger[k]!))
-          late.set(e.no, runtime.now() + options.reviseAfterMs)
+  function arm(): void {
+    if (gathering || isStopping) return
+    let at = resumes.isReady() ? Infinity : resumes.dueAt()
+    for (const e of state().events.values()) at = Math.min(at, dueAt(e))
+    if (at < NEVER_S * 1000) runtime.at('engine.verify', Math.max(at, notBefore, runtime.now()), gatherDue)
+  }
+  /** One at a time: a second call waits for the first. */
+  function gatherDue(): Promise<void> {
+    gathering ??= (async () => {
+      try {
+        for (const { no } of [...state().events.values()]) {
+          const e = state().events.get(no)
+          if (!e || isStopping || dueAt(e) > runtime.now()) continue
+          await gatherFor(e)
+          if (ready.has(no)) soon()
+        }
+        if (!isStopping) await resumes.look()
+      } catch (error) {
+        notBefore = runtime.now() + AGAIN_MS
+        world.tell?.(`readings could not be gathered: ${String(error)}`)
+      } finally {
+        gathering = undefined
+        arm()
+      }
+      if (resumes.isReady()) soon()
+    })()
+    return gathering
+  }
+  async function gatherFor(e: EventState): Promise<void> {
+    const before = e.verification && e.kept
+    const errors = before ? undefined : errorsOf(membersOf(state(), e))
+    const about = before ? { who: before.who, terms: before.terms } : verdictTerms(state(), e, errors)
+    const salt = before ? before.salt : runtime.random(16)
+    const isLast = before !== null && before.untilS * 1000 <= runtime.now()
+    const was = { revision: e.event.revision, verdictRevision: revisionOf(e) }
+    if (before) late.take(e.no)
+    else late.begin(e.no, about)
+    let found: Gathered | undefined
+    try {
+      found = await gather(about, salt, () => isStopping)
+    } finally {
+      if (!found) late.putBack(e.no)
     }
-    if (late.size === before) return
-    mark()
-    soon()
+    if (!found) return
+    if (isLast) lookedLast.add(e.no)
+    if (before && !isNews(e, before.marks.readings, found)) return late.done(e.no)
+    const { pieces } = found
+    ready.set(e.no, {
+      ...was,
+      input: { kind: 'metered', event: e.no, pieces, salt, ...(errors && errors.who.length > 0 ? { meters: errors } : {}) },
+    })
   }
-  function mark(): void {
-    const all = Object.fromEntries([...taken, ...late])
-    registry.set(LATE_KEY, Object.keys(all).length === 0 ? null : JSON.stringify(all)).catch(() => undefined)
+  /** Readings that were erased or have expired are no correction. */
+  function isNews(e: EventState, before: Uint32Array, { worked }: Gathered): boolean {
+    return worked.tree.root !== e.verification?.readings?.root && worked.meters.readings.every((n, r) => n >= before[r]!)
   }
-  function limit(): void {
-    untilMs = 0
-    for (const e of state().events.values()) if (e.kept) untilMs = Math.max(untilMs, looksAt(e.kept.terms).toS * 1000)
+  /** A verdict or a revision of the event that came meanwhile wants other readings. */
+  function isWanted(no: EventNo, { revision, verdictRevision }: Ready): boolean {
+    const e = state().events.get(no)
+    if (e?.status !== 'accepted' || e.event.revision !== revision || revisionOf(e) !== verdictRevision) return false
+    return verdictRevision === 0 ? awaitsVerification(e) : e.kept !== null
   }
-
-  async function inputs(nowMs: Instant): Promise<Input[]> {
-    for (const [no, at] of taken) if (!late.has(no)) late.set(no, at)
-    taken.clear()
-    const out: Input[] = []
-    for (const e of state().events.values()) {
-      if (dueAt(e) > nowMs) continue
-      const input = e.kept && e.verification ? await corrected(e, nowMs) : await first(e)
-      if (input) out.push(input)
-    }
-    return [...out, ...(await resumes.inputs(nowMs))]
-  }
-  async function first(e: EventState): Promise<Input> {
-    const s = state()
-    const who = membersOf(s, e)
-    const window = (e.ruleset ?? METER_BEFORE).id === METER_BEFORE.id ? settledWindow(e) : askedWindow(e)
-    const { fromS } = baselineWindow(s, e)
-    const { ruleset } = e
-    const isEventDay = (row: number, day: number): boolean => isInEvent(s, who[row]!, day)
-    const readings = await readingsAround(meters, who, Math.min(fromS, window.fromS) * 1000, window.toS * 1000)
-    const history = ruleset && (await historyOf({ who, window, ruleset, periodS: rulesOf(s, e).periodS, isEventDay }))
-    return {
-      kind: 'metered',
-      event: e.no,
-      readings,
-      salt: runtime.random(16),
-      ...withSome(errorsOf(who)),
-      ...(history ? { history } : {}),
-    }
-  }
-  /** Undefined where the readings are what they were. */
-  async function corrected(e: EventState, nowMs: Instant): Promise<Input | undefined> {
-    const { who, terms, salt, marks, untilS } = e.kept!
-    if (untilS * 1000 <= nowMs) lookedLast.add(e.no)
-    if (late.has(e.no)) taken.set(e.no, late.get(e.no)!)
-    late.delete(e.no)
-    const { fromS, toS, baselineFromS } = terms.window
-    const readings = await readingsAround(meters, who, Math.min(fromS, baselineFromS) * 1000, toS * 1000)
-    const history = await historyFor(who, terms)
-    const tree = readingsTree(who, readings, salt, history)
-    if (tree.root === e.verification!.readings?.root || isRemoved(who, marks.readings, readings)) {
-      if (taken.delete(e.no)) mark()
-      return undefined
-    }
-    return { kind: 'metered', event: e.no, readings, salt, ...(history ? { history } : {}) }
-  }
-  const historyFor = async (who: Uint32Array, terms: VerdictTerms) => {
-    const { ruleset, window, rules } = terms
-    if (ruleset.id === METER_BEFORE.id) return undefined
-    return historyOf({ who, window, ruleset, periodS: rules.periodS, isEventDay: eventDayIn(terms) })
-  }
+  const revisionOf = ({ verification: v }: EventState): number => (v ? (v.verdictRevision ?? 1) : 0)
 
   function errorsOf(who: Uint32Array): MeterErrors {
     const known = new Map<string, number>()
@@ -157,46 +150,44 @@ export function createVerifying({ runtime, meters, registry }: World, options: V
     meters: {
       ...meters,
       put(readings: Readings): void {
-        see(readings)
+        if (late.see(readings)) arm()
         meters.put(readings)
       },
     } satisfies Meters,
-    dueAt: (e: EventState): Instant => Math.min(dueAt(e), resumes.dueAt()),
-    /** What is to be verified, or verified anew, now. */
-    inputs,
-    /** To be called after each turn and after a start. */
-    afterTurn(facts: readonly Fact[]): void {
-      if (taken.size > 0) {
-        taken.clear()
-        mark()
+    /** Is there anything for a turn to take? */
+    isReady: (): boolean => ready.size > 0 || resumes.isReady(),
+    /** What is gathered, for the turn that is being taken: it stays until that is recorded. */
+    inputs(nowMs: Instant): Input[] {
+      for (const [no, r] of ready) {
+        if (isWanted(no, r)) continue
+        ready.delete(no)
+        late.putBack(no)
       }
-      if (facts.some(fact => fact.kind === 'verified')) limit()
-      resumes.afterTurn(facts)
+      handed = [...ready.keys()]
+      hasResumes = resumes.isReady()
+      return [...[...ready.values()].map(r => r.input), ...resumes.inputs(nowMs)]
+    },
+    /** To be called after each turn. */
+    afterTurn(facts: readonly Fact[]): void {
+      for (const no of handed) {
+        ready.delete(no)
+        late.done(no)
+      }
+      for (const fact of facts) if (fact.kind === 'verified') late.verified(fact.verification.event)
+      resumes.afterTurn(facts, hasResumes)
+      handed = []
+      hasResumes = false
+      arm()
     },
     recovered(): void {
-      limit()
+      late.recovered()
       resumes.recovered()
-      try {
-        for (const [no, at] of Object.entries(JSON.parse(registry.get(LATE_KEY) ?? '{}') as Record<string, number>))
-          late.set(Number(no), at)
-      } catch {
-        // what was to be looked at is found by the last look at each
-      }
-      for (const no of late.keys()) if (!state().events.get(no)?.kept) late.delete(no)
+      arm()
+    },
+    /** Ends what is being gathered. */
+    async stop(): Promise<void> {
+      isStopping = true
+      await gathering
     },
   }
-}
-/** Readings of this time bear on a verdict: the event's own, and what moves its baseline on its day. Of the days before it the last look tells. */
-function looksAt({ window: w, ruleset: ref, rules }: VerdictTerms): Window {
-  const ruleset = ref.id === METER_BEFORE.id ? undefined : rulesetOf(ref)
-  const fromS = Math.min(w.fromS, w.baselineFromS)
-  return ruleset ? { fromS: fromS - looksBeforeS(ruleset) - rules.periodS, toS: w.toS + looksAfterS(ruleset) } : { fromS, toS: w.toS }
-}
-const withSome = (meters: MeterErrors): { meters?: MeterErrors } => (meters.who.length > 0 ? { meters } : {})
-
-/** Readings were erased or have expired: what is left of them is no correction. */
-function isRemoved(who: Uint32Array, before: Uint32Array, { charger }: Readings): boolean {
-  const now = new Map<number, number>()
-  for (const i of charger) now.set(i, (now.get(i) ?? 0) + 1)
-  return who.some((i, r) => (now.get(i) ?? 0) < before[r]!)
 }

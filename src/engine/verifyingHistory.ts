@@ -75,6 +75,13 @@ function searchesIn(ruleset: Ruleset, today: Day, last: Day, perDay: number): re
   return [...byKind.values()]
 }
 
+/** Days before the event that a ruleset may look at, whoever of the chargers has them. */
+export function daysLookedAt(ruleset: Ruleset, window: Window, periodS: number): Day[] {
+  const today = localDay(ruleset.zone, window.fromS)
+  const last = localDay(ruleset.zone, Math.max(window.fromS, window.toS - 1))
+  return searchesIn(ruleset, today, last, 86_400 / periodS).flatMap(({ from }) => candidateDays(ruleset, from, day => day >= today))
+}
+
 type OneDay = { readonly day: Day; readonly milliWh: Int32Array }
 /** `isOf`: does a slot of a day belong to what is looked at? */
 function gathered(rows: number, isOf: (day: Day, slot: number) => boolean) {

@@ -5,6 +5,7 @@ import { proveConsistency, proveInclusion, rootAt } from '../audit/prove.ts'
 import { formatProof } from '../audit/tlogProof.ts'
 import { blobsOf, decode, type Entry, evidenceOf, SALT } from '../core/codec.ts'
 import type { EventNo, HashHex, Instant } from '../core/model.ts'
+import { readingsOf } from '../core/verify/worked.ts'
 import type { EventKeys } from '../engine/seeds.ts'
 import type { Journal } from '../ports.ts'
 import { type Concerned, createPicker, isOfConcern, type Picked } from './evidenceEntries.ts'
@@ -21,6 +22,7 @@ import {
   type SeedFile,
   sha256Hex,
   verdictJson,
+  weatherCsv,
 } from './evidenceFiles.ts'
 import { packOf } from './evidencePack.ts'
 import { readme } from './evidenceReadme.ts'
@@ -128,10 +130,12 @@ function decodedIn(files: Files, bytes: Uint8Array): Entry {
 /** The same once more in files that need no programme of ours: the message, the readings, the verdict. */
 function addReadable({ fact }: Entry, leaf: number, files: Record<string, Uint8Array>): void {
   if (fact.kind === 'signal' && fact.raw.length > 0) files[names.raw(leaf)] = fact.raw
-  if (fact.kind === 'metered' && fact.readings.charger.length > 0) {
-    files[names.readings(leaf)] = readingsCsv(fact.readings)
-    if (fact.history && fact.history.who.length > 0) files[names.history(leaf)] = historyCsv(fact.history)
+  if (fact.kind === 'metered') {
+    const { readings, history } = readingsOf(fact)
+    if (readings.charger.length > 0) files[names.readings(leaf)] = readingsCsv(readings)
+    if (readings.charger.length > 0 && history && history.who.length > 0) files[names.history(leaf)] = historyCsv(history)
   }
+  if (fact.kind === 'metered' && fact.weather) files[names.weather(leaf)] = weatherCsv(fact.weather)
   if (fact.kind === 'verified') files[names.verdict(leaf)] = verdictJson(fact.verification)
 }
 
@@ -160,4 +164,5 @@ async function addProofs(from: EvidenceSource, concerned: Concerned, files: Reco
   }
   files[names.seed] = jsonOf(seed)
 }
+
 const base64 = (hash: Uint8Array): string => Buffer.from(hash).toString('base64')

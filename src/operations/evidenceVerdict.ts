@@ -1,7 +1,8 @@
 import { canonicalJson } from '../core/codec.ts'
 import type { Metered, Verified } from '../core/verify/record.ts'
 import { recomputed } from '../core/verify/revision.ts'
-import { historyCsv, names, readingsCsv, verdictJson } from './evidenceFiles.ts'
+import { readingsOf } from '../core/verify/worked.ts'
+import { historyCsv, names, readingsCsv, verdictJson, weatherCsv } from './evidenceFiles.ts'
 import { type CheckLine, failed, notPossible, ok, okUnless, only, type Pack, type Read, type Story, whyMissing } from './evidencePack.ts'
 
 type Judged = { readonly verified: Read<Verified>; readonly metered: Read<Metered> | undefined }
@@ -24,11 +25,14 @@ export function readingsLine(pack: Pack, story: Story): CheckLine {
   let count = 0
   for (const { leaf, fact, missing } of metered) {
     if (missing.length > 0) continue
-    count += fact.readings.charger.length
-    if (fact.readings.charger.length > 0 && !isSame(pack.files[names.readings(leaf)], readingsCsv(fact.readings)))
+    const { readings, history } = readingsOf(fact)
+    count += readings.charger.length
+    if (readings.charger.length > 0 && !isSame(pack.files[names.readings(leaf)], readingsCsv(readings)))
       wrong.push(`${names.readings(leaf)} is not what entry ${leaf} has`)
-    if (fact.history && fact.history.who.length > 0 && !isSame(pack.files[names.history(leaf)], historyCsv(fact.history)))
+    if (history && history.who.length > 0 && !isSame(pack.files[names.history(leaf)], historyCsv(history)))
       wrong.push(`${names.history(leaf)} is not what entry ${leaf} has`)
+    if (fact.weather && !isSame(pack.files[names.weather(leaf)], weatherCsv(fact.weather)))
+      wrong.push(`${names.weather(leaf)} is not what entry ${leaf} has`)
   }
   if (wrong.length === 0 && gone) return notPossible(what, whyMissing(pack, gone))
   if (metered.length === 0) return notPossible(what, 'the event was not verified: there are none')

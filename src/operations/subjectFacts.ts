@@ -1,4 +1,5 @@
-import type { Fact, ScheduleColumns } from '../core/model.ts'
+import type { Fact, GridEvent, ScheduleColumns } from '../core/model.ts'
+import { readingsOf } from '../core/verify/worked.ts'
 
 /** The numbers behind which a person stands: the chargers of one box, and the nodes that are the box's alone. */
 export type Numbers = { readonly chargers: ReadonlySet<number>; readonly nodes: ReadonlySet<number> }
@@ -18,9 +19,7 @@ export function saidOf(fact: Fact, of: Numbers): Row | undefined {
     case 'noted':
       return isAbout(fact.about, of) ? { what: fact.what, ...fact.about } : undefined
     case 'signal':
-      return fact.event.targets.some(t => (t.kind === 'charger' ? of.chargers.has(t.charger) : of.nodes.has(t.node)))
-        ? { event: fact.event }
-        : undefined
+      return signalOf(fact.event, of)
     case 'planned':
       return rowsOr(scheduleRows(fact.schedules, of), { generation: fact.generation })
     case 'sent':
@@ -28,17 +27,22 @@ export function saidOf(fact: Fact, of: Numbers): Row | undefined {
     case 'fleet':
       return rowsOr([...columnRows({ ...fact.chargers, charger: fact.chargers.no }, of)], {})
     case 'metered':
-      return rowsOr(columnRows(fact.readings, of), { event: fact.event })
+      return rowsOr(columnRows(readingsOf(fact).readings, of), { event: fact.event })
     default:
       return rowsOr(columnRows(fact as unknown as Row, of), scalarsOf(fact as unknown as Row))
   }
+}
+/** Without whom else it is for. */
+function signalOf(event: GridEvent, { chargers, nodes }: Numbers): Row | undefined {
+  const targets = event.targets.filter(t => (t.kind === 'charger' ? chargers.has(t.charger) : nodes.has(t.node)))
+  return targets.length === 0 ? undefined : { event: { ...event, targets }, otherTargets: event.targets.length - targets.length }
 }
 export const isAbout = (about: Row, { chargers, nodes }: Numbers): boolean =>
   chargers.has(about['charger'] as number) || nodes.has(about['station'] as number)
 
 /** Is a fact about nobody else? Then its power is this person's alone, and can be erased with it. */
 export function saysOnlyOf(fact: Fact, { chargers }: Numbers): boolean {
-  const who = fact.kind === 'metered' ? fact.readings.charger : 'who' in fact ? fact.who : undefined
+  const who = fact.kind === 'metered' ? readingsOf(fact).readings.charger : 'who' in fact ? fact.who : undefined
   return who !== undefined && who.length > 0 && who.every(c => chargers.has(c))
 }
 

@@ -3,7 +3,16 @@ import { expect, test } from 'vitest'
 import { type ChargerSpec, everyoneEnrolled, fleetOf, testProgramme } from '../../simulations/virtual/fleet.ts'
 import { canonicalJson } from '../../src/core/codec.ts'
 import { decide } from '../../src/core/decide.ts'
-import { type Ask, allocationPolicies, type Fact, type GridEvent, type Input, outcomeCode, ramps } from '../../src/core/model.ts'
+import {
+  type Ask,
+  allocationPolicies,
+  type Fact,
+  type GridEvent,
+  type Input,
+  outcomeCode,
+  type Readings,
+  ramps,
+} from '../../src/core/model.ts'
 import { NONE } from '../../src/core/rows.ts'
 import { fromBytes, stateDigest, toBytes } from '../../src/core/snapshot.ts'
 import { emptyState, type State } from '../../src/core/state.ts'
@@ -203,7 +212,7 @@ const answerOf = (s: State, who: readonly number[], how: string): Input => ({
   causes: ['said so'],
 })
 /** Everybody's mean power in the hour before the event and in its intervals. */
-function readingsOf({ intervals }: GridEvent, before: number, after: readonly number[]): Extract<Input, { kind: 'metered' }>['readings'] {
+function readingsOf({ intervals }: GridEvent, before: number, after: readonly number[]): Readings {
   const [fromS, toS] = [intervals[0]?.fromS ?? T, intervals.at(-1)?.toS ?? T]
   const minutes = Math.ceil((toS - fromS) / 60) + 60
   const rows = everyone.flatMap(i =>

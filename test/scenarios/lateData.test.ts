@@ -6,6 +6,7 @@ import { quality } from '../../src/core/model.ts'
 import { readingsTree } from '../../src/core/verify/readingsRoot.ts'
 import type { Metered, Verified } from '../../src/core/verify/record.ts'
 import { recomputed } from '../../src/core/verify/revision.ts'
+import { readingsOf } from '../../src/core/verify/worked.ts'
 import { entries } from '../../src/engine/recover.ts'
 import { gridEvent, type Stage, stage, start } from './stage.ts'
 
@@ -163,14 +164,17 @@ describe('an outsider with the readings', () => {
     expect(asBytes(recomputed(first!.verified, first!.metered)!)).toBe(asBytes(first!.verified))
     expect(asBytes(recomputed(second!.verified, second!.metered, first!.verified)!)).toBe(asBytes(second!.verified))
     // and sees it when a reading is another
-    second!.metered.readings.powerW[7]! += 0.001
-    expect(asBytes(recomputed(second!.verified, second!.metered, first!.verified)!)).not.toBe(asBytes(second!.verified))
+    const other = readingsOf(second!.metered)
+    other.readings.powerW[7]! += 0.001
+    expect(asBytes(recomputed(second!.verified, { ...other, salt: second!.metered.salt! }, first!.verified)!)).not.toBe(
+      asBytes(second!.verified),
+    )
   })
   test('proves the readings of one charger without those of the others', async () => {
     const s = await evening()
     await s.until(to + 3_600)
     const [{ metered, verified } = undefined as never] = await verifiedOf(s)
-    const tree = readingsTree(verified.who, metered.readings, metered.salt!)
+    const tree = readingsTree(verified.who, readingsOf(metered).readings, metered.salt!)
     const root = Buffer.from(verified.verification.readings!.root, 'hex')
     const proof = inclusionProof(treeOf(tree.leafHashes), 4, tree.leafHashes.length)
     expect(tree.root).toBe(verified.verification.readings!.root)
@@ -198,7 +202,7 @@ test('a ruleset with history reads the days before that it needs, no more, and l
   expect(v).toMatchObject({ baselineRule: 'elexon-bl01-unadjusted@1', baseline: { insufficient: 0 }, verdictRevision: 1 })
   expect(v.baselineWh).toBeCloseTo(10 * 2_000)
   const [{ metered, verified } = undefined as never] = await verifiedOf(s)
-  const daysOf = (charger: number) => metered.history!.who.filter(i => i === charger).length
+  const daysOf = (charger: number) => readingsOf(metered).history!.who.filter(i => i === charger).length
   // ten complete ones: one further back where one is missing; nothing of the event's own day, because this rule does not look at it
   expect([daysOf(1), daysOf(2)]).toEqual([10, 10])
   expect(recomputed(verified, metered)).toEqual(verified)

@@ -3,11 +3,12 @@ import type { History as DenseHistory, Given } from './baseline/history.ts'
 import { type EventSlots, exclusions, slotsOf } from './baseline/prepare.ts'
 import type { Ruleset, Window } from './baseline/ruleset.ts'
 import type { Baselines } from './baselines.ts'
-import { DAY_S, type Day, offsetS } from './calendar.ts'
+import { DAY_S, type Day, offsetS, type Zone } from './calendar.ts'
 import { rulesetOf } from './eventDays.ts'
 import type { Periods } from './periods.ts'
 import { type Rows, rowsBy } from './readingsRoot.ts'
-import { type History, MISSING, type SelectedDays, type VerdictTerms } from './record.ts'
+import { type History, MISSING, type SelectedDays, type VerdictTerms, type Weather } from './record.ts'
+import { maximaOf } from './weather.ts'
 
 /** Why a day was not selected; see `SelectedDays`. */
 export const dayReasons = exclusions.slice(1)
@@ -49,8 +50,17 @@ export const looksAfterS = (ruleset: Ruleset): number =>
 /** How long before the event's first slot that begins, S. */
 export const looksBeforeS = (ruleset: Ruleset): number => Math.max(0, ...windowsOf(ruleset).map(w => -60 * w.offsetMin))
 
-/** Baselines by a ruleset of `baseline/`, from the days before; a ruleset that nobody knows any more has none. */
-export function historicBaselines(who: Uint32Array, terms: VerdictTerms, periods: Periods, history: History | undefined): Baselines {
+/** Some ten milliseconds. */
+const ROWS_AT_ONCE = 500
+
+/** Baselines by a ruleset of `baseline/`, from the days before; a ruleset that nobody knows any more has none. Stops after some rows, so that others may have their turn. */
+export function* historicBaselines(
+  who: Uint32Array,
+  terms: VerdictTerms,
+  periods: Periods,
+  history: History | undefined,
+  weather?: Weather,
+): Generator<void, Baselines> {
   const count = periods.hours.length
   const wh = new Float64Array(who.length * count).fill(Number.NaN)
   const insufficient = new Uint8Array(who.length).fill(1)
@@ -63,9 +73,10 @@ export function historicBaselines(who: Uint32Array, terms: VerdictTerms, periods
   const given = givenOf(terms)
   const days = selectedDays(who.length)
   const firstNo = event.day * (DAY_S / periodS) + event.startSlot
-  const view = viewOf(terms, history, event, periodS)
+  const view = viewOf(terms, history, event, periodS, weather && { of: weather, zone: ruleset.zone })
   const rows = history ? rowsBy(history.who) : new Map<number, Rows>()
-  who.forEach((charger, r) => {
+  for (const [r, charger] of who.entries()) {
+    if (r % ROWS_AT_ONCE === 0) yield
     const parts = baselineParts(ruleset, event, view(r, rows.get(charger)), 0, given, prepared)
     const bySlot = parts.flatMap(part => [...part.baseline])
     insufficient[r] = parts.some(part => part.shortage !== undefined) ? 1 : 0
@@ -77,7 +88,7 @@ export function historicBaselines(who: Uint32Array, terms: VerdictTerms, periods
       // what stands in for too few days is what was measured, and the readings of the event say that
       wh[r * count + t] = outTurn[r] === 1 ? Number.NaN : (bySlot[slot] ?? Number.NaN) * share
     }
-  })
+  }
   const { kind } = ruleset.method
   const from = kind === 'likeDays' || kind === 'meterBefore' ? 'sameMeter' : 'other'
   return { wh, from, insufficient, outTurn, days: days.columns() }
@@ -85,14 +96,21 @@ export function historicBaselines(who: Uint32Array, terms: VerdictTerms, periods
 const givenOf = ({ profileWh }: VerdictTerms): Given => (profileWh ? { profile: profileWh, devices: 1 } : {})
 
 /** The days of one charger after another, in the same columns. */
-function viewOf(terms: VerdictTerms, history: History | undefined, event: EventSlots, periodS: number) {
+function viewOf(
+  terms: VerdictTerms,
+  history: History | undefined,
+  event: EventSlots,
+  periodS: number,
+  weather: { readonly of: Weather; readonly zone: Zone } | undefined,
+) {
   const slotsPerDay = DAY_S / periodS
   const known = history ? history.day : new Int32Array(0)
   const firstDay: Day = known.reduce((least, day) => Math.min(least, day), event.day)
   const days = known.reduce((most, day) => Math.max(most, day), event.day) - firstDay + 1
   const values = new Float64Array(days * slotsPerDay)
   const isEventDay = new Uint8Array(days)
-  const view: DenseHistory = { values, meters: 1, firstDay, days, slotsPerDay, isEventDay }
+  const dayKey = weather && maximaOf(weather.of, weather.zone, firstDay, days)
+  const view: DenseHistory = { values, meters: 1, firstDay, days, slotsPerDay, isEventDay, ...(dayKey ? { dayKey } : {}) }
   const { eventDays = new Int32Array(0), inEvent = new Uint8Array(0) } = terms
   return (row: number, rows: Rows | undefined): DenseHistory => {
     values.fill(Number.NaN)

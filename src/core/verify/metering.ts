@@ -16,6 +16,8 @@ export type Metering = {
   /** By row: did it keep its limits? */
   readonly kept: readonly Compliance[]
   readonly readings: Uint32Array
+  /** Of all rows. */
+  readonly count: number
   readonly estimated: number
   readonly flawed: number
   /** In the order of `who`. */
@@ -25,27 +27,29 @@ const nothing: Amount = { wh: 0, seconds: 0 }
 /** A stretch without readings is named from this on: boxes do not begin and end with an event. */
 const GAP_S = 60
 
-/** By row of `who`. What is wrong with one meter is its own. */
-export function meteringOf(who: Uint32Array, terms: VerdictTerms, periods: Periods, readings: Readings): Metering {
-  const count = periods.hours.length
+/**
+ * By row of `who`, from the readings of some chargers after others: all of a charger's together. What is wrong with one meter is its own. `count`: how many
+ * readings were added.
+ */
+export function meteringFor(who: Uint32Array, terms: VerdictTerms, periods: Periods) {
+  const periodCount = periods.hours.length
   const rowOf = new Map(Array.from(who, (charger, r) => [charger, r]))
-  const wh = new Float64Array(who.length * count)
-  const seconds = new Float64Array(who.length * count)
+  const wh = new Float64Array(who.length * periodCount)
+  const seconds = new Float64Array(who.length * periodCount)
   const before = new Array<Amount>(who.length).fill(nothing)
   const kept = new Array<Compliance>(who.length).fill('noData')
   const counts = new Uint32Array(who.length)
   const found: Finding[][] = []
   let estimated = 0
-  for (const [charger, own] of readingsByCharger(readings)) {
-    const r = rowOf.get(charger)
-    if (r === undefined) continue
+  let count = 0
+  function take(r: number, own: Readings): void {
     const curve = curveOf(own, { maxW: terms.maxW[r]! })
     const { window } = terms
     before[r] = amountIn(curve.segments, window.baselineFromS, window.baselineToS)
-    for (let t = 0; t < count; t++) {
+    for (let t = 0; t < periodCount; t++) {
       const amount = amountIn(curve.segments, periods.startS[t]!, periods.endS[t]!)
-      wh[r * count + t] = amount.wh
-      seconds[r * count + t] = amount.seconds
+      wh[r * periodCount + t] = amount.wh
+      seconds[r * periodCount + t] = amount.seconds
     }
     kept[r] = keptTo(terms, r, curve.segments)
     counts[r] = own.charger.length
@@ -54,9 +58,20 @@ export function meteringOf(who: Uint32Array, terms: VerdictTerms, periods: Perio
     const all = stepped(curve, { fromS, toS: window.toS, stepS: Math.max(1, window.toS - fromS) }).findings
     if (all.length > 0) found[r] = all.filter(x => x.kind !== 'fromRegister' && touches(x, window))
   }
-  const findings = Array.from(who, (charger, r) => withGap(found[r] ?? [], charger, r, terms, seconds, count)).flat()
-  const flawed = findings.reduce((n, x) => n + (x.kind === 'gap' || x.kind === 'estimated' ? 0 : x.count), 0)
-  return { wh, seconds, before, kept, readings: counts, estimated, flawed, findings }
+  return {
+    add(readings: Readings): void {
+      count += readings.charger.length
+      for (const [charger, own] of readingsByCharger(readings)) {
+        const r = rowOf.get(charger)
+        if (r !== undefined) take(r, own)
+      }
+    },
+    metered(): Metering {
+      const findings = Array.from(who, (charger, r) => withGap(found[r] ?? [], charger, r, terms, seconds, periodCount)).flat()
+      const flawed = findings.reduce((n, x) => n + (x.kind === 'gap' || x.kind === 'estimated' ? 0 : x.count), 0)
+      return { wh, seconds, before, kept, readings: counts, count, estimated, flawed, findings }
+    },
+  }
 }
 /** That much of what a box says is made of its register is how it is built, and a hole before the event's own stretches concerns nobody. */
 function touches({ fromMs, toMs }: Finding, w: VerdictTerms['window']): boolean {

@@ -8,12 +8,17 @@ import type { Flaw } from './series.ts'
  * member that came later than the first `verified` facts is optional; absent means what it says there.
  */
 
-/** A ruleset of the baseline, as pinned when the event was accepted. */
-export type RulesetRef = { readonly id: string; readonly version: number }
+/** Fields of a ruleset that a programme sets for itself, by dotted path: see `withValues` in baseline/rulesets.ts. */
+export type RulesetValues = Readonly<Record<string, number | string>>
+/** A ruleset of the baseline, as pinned when the event was accepted. `values`: what the programme had set of it then. */
+export type RulesetRef = { readonly id: string; readonly version: number; readonly values?: RulesetValues }
 /** What an event without a pinned ruleset was verified by. */
 export const METER_BEFORE: RulesetRef = { id: 'meterBefore', version: 1 }
-/** `meterBefore-1`; others as `pinOf` in baseline/rulesets.ts. */
-export const nameOf = ({ id, version }: RulesetRef): string => `${id}${id === METER_BEFORE.id ? '-' : '@'}${version}`
+/** `meterBefore-1`; others as `pinOf` in baseline/rulesets.ts, with what the programme has set: `control-group@1 (method.minGroup 20)`. */
+export function nameOf({ id, version, values }: RulesetRef): string {
+  const own = Object.entries(values ?? {}).map(([path, value]) => `${path} ${value}`)
+  return `${id}${id === METER_BEFORE.id ? '-' : '@'}${version}${own.length === 0 ? '' : ` (${own.sort().join(', ')})`}`
+}
 
 /** How a programme's events are verified; an event keeps those that it was accepted under. Defaults: `verificationDefaults`. */
 export type VerificationRules = {
@@ -32,6 +37,10 @@ export type VerificationRules = {
   readonly gbpPerMWh: number | null
   /** For a ruleset with a reference profile: what one charger draws in each period of a local day, Wh; null: none is given. */
   readonly profileWh: readonly number[] | null
+  /** What is set of the ruleset; absent: nothing, it is as published. */
+  readonly values?: RulesetValues | undefined
+  /** For a ruleset that looks for days alike in temperature: the name of the series. */
+  readonly weather?: string | undefined
 }
 export const verificationDefaults: VerificationRules = {
   ruleset: METER_BEFORE.id,
@@ -45,7 +54,7 @@ export const verificationDefaults: VerificationRules = {
 }
 
 /** Why nobody should be paid by this verdict. */
-export const unsettleables = ['noWindow', 'coverage', 'meterClass', 'baseline'] as const
+export const unsettleables = ['noWindow', 'coverage', 'meterClass', 'baseline', 'groupTooSmall', 'unbalanced'] as const
 export type Unsettleable = (typeof unsettleables)[number]
 
 /** Where the delivery lies within what the meters can tell, against the ask. */
@@ -68,6 +77,36 @@ export type ReadingsUsed = {
 /** By charger: how its baseline came about. */
 export type BaselineCounts = { readonly insufficient: number; readonly adjusted: number; readonly capped: number }
 
+/** The nominated baselines that count. `units`: nodes; `ignored`: nominations that came after the deadline of the ruleset. */
+export type NominationUsed = { readonly units: number; readonly chargers: number; readonly ignored: number }
+/** The temperatures that days were compared by. `root`: see `weather.ts`; `days` have a maximum, `missing` of those looked at have none. */
+export type WeatherUsed = {
+  readonly name: string
+  readonly root: HashHex
+  readonly count: number
+  readonly late: number
+  readonly days: number
+  readonly missing: number
+}
+/**
+ * Difference in differences of the asked against those held out by draw. Powers are per charger; null where it cannot be said. `neither`: chargers that are in
+ * no group (they may not be used, or too little of them is metered), `disturbed` of them because another event acted on them.
+ */
+export type ControlUsed = {
+  readonly asked: number
+  readonly heldOut: number
+  readonly neither: number
+  readonly disturbed: number
+  readonly effectW: number | null
+  readonly standardErrorW: number | null
+  readonly lowW: number | null
+  readonly highW: number | null
+  /** Of what both drew before the event: Welch's t, and the standardised mean difference. */
+  readonly balanceT: number | null
+  readonly balanceSmd: number | null
+  readonly doubt: 'groupTooSmall' | 'unbalanced' | null
+}
+
 /** What a revision has that the one before had not. */
 export type Changed = {
   readonly deliveredWh: number
@@ -75,6 +114,8 @@ export type Changed = {
   readonly baselineWh: number
   /** At the price that the event was accepted under; absent where there is none. */
   readonly gbp?: number
+  /** The temperatures are others. Absent: they are not. */
+  readonly weather?: true
   readonly chargers: number
   /**
    * Those with the largest change, at most `MOST_NAMED`; the others are in `chargers`. By how much is what a single home drew: the record has that in
@@ -121,6 +162,9 @@ export type Verification = {
   /** What is wrong with the readings, in the order of `who`, without what was read; at most `MOST_NAMED`, all in `findingCounts`. */
   readonly findings?: readonly Finding[]
   readonly findingCounts?: Readonly<Partial<Record<Flaw, number>>>
+  readonly nomination?: NominationUsed
+  readonly weather?: WeatherUsed
+  readonly control?: ControlUsed
   /** Absent: it may be settled on. */
   readonly unsettleable?: Unsettleable
   /** Delivered energy at the programme's price, GBP, before any pay factor. */
@@ -150,7 +194,7 @@ export type AskColumns = {
  */
 export type VerdictTerms = {
   readonly ruleset: RulesetRef
-  readonly rules: Omit<VerificationRules, 'profileWh'>
+  readonly rules: Omit<VerificationRules, 'profileWh' | 'values'>
   readonly profileWh?: Float64Array
   readonly asks: AskColumns
   readonly forecast: Forecast | null
@@ -171,6 +215,9 @@ export type VerdictTerms = {
   /** For a ruleset with history: days before on which a member was in an event, and 1 at `r * eventDays.length + k` where row r was. */
   readonly eventDays?: Int32Array
   readonly inEvent?: Uint8Array
+  /** For a ruleset of nominated baselines, or of a control group. */
+  readonly nominated?: Nominated
+  readonly grouped?: Grouped
 }
 
 /**
@@ -205,6 +252,34 @@ export type MeterErrors = { readonly who: Uint32Array; readonly errorBp: Uint16A
 export type History = { readonly who: Uint32Array; readonly day: Int32Array; readonly slots: number; readonly milliWh: Int32Array }
 export const MISSING = -0x80000000
 /**
+ * Temperatures of a place, row k over [startS[k], endS[k]), by time, in 1/1000 degree Celsius. `late` 1: it came long after its time.
+ */
+export type Weather = {
+  readonly name: string
+  readonly startS: Uint32Array
+  readonly endS: Uint32Array
+  readonly milliC: Int32Array
+  readonly late: Uint8Array
+}
+/**
+ * The nominated baselines of an event: unit u is what stands below `node[u]`, W in period t at `u * periods + t`. `unitOf` by row of `who`; -1: none.
+ * `sentS` is when the newest that counts of a unit was recorded; `ignored` has the node of each nomination that came too late.
+ */
+export type Nominated = {
+  readonly node: Uint32Array
+  readonly sentS: Uint32Array
+  readonly meanW: Float64Array
+  readonly unitOf: Int32Array
+  readonly ignored: Uint32Array
+}
+/**
+ * Who was asked and who was held out, by row of `who`: index in `groups`. Rows of one `cluster` were drawn together and are not independent of each
+ * other: those of a station.
+ */
+export type Grouped = { readonly group: Uint8Array; readonly cluster: Uint32Array }
+export const groups = ['heldOut', 'asked', 'neither', 'disturbed'] as const
+
+/**
  * The days that a baseline was made of, and those that were not and why. Chargers with the same days share a pattern: pattern p says of `day[k]` what
  * stands at `p * day.length + k`: 0 not looked at, 1 selected, else 2 + index in `dayReasons`.
  */
@@ -226,9 +301,12 @@ export type SelectedDays = {
 export type Metered = {
   readonly kind: 'metered'
   readonly event: EventNo
-  readonly readings: Readings
+  /** The readings and days of history as they are packed (see `packed.ts`), some chargers in each piece. Logs of before have their columns instead. */
+  readonly pieces?: readonly Uint8Array[]
+  readonly readings?: Readings
   readonly meters?: MeterErrors
   readonly history?: History
+  readonly weather?: Weather
   readonly salt?: Uint8Array
 }
 /** Decision. `verdict` and `cause` per charger number in `who`: indexes in `chargerVerdicts` and `nonResponses`. Logs of before know no more than these. */

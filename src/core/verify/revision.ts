@@ -3,14 +3,14 @@ import type { State } from '../state.ts'
 import {
   type Changed,
   type FormerVerdict,
-  type Metered,
   MOST_NAMED,
   type ReadingMarks,
   type VerdictTerms,
   type Verification,
   type Verified,
 } from './record.ts'
-import { type Evidence, verdictOn } from './verdict.ts'
+import { verdictOn } from './verdict.ts'
+import type { Evidence } from './worked.ts'
 
 /** So many rows of verdicts are kept for corrections, over all events; of the oldest events late data then change nothing any more. */
 const KEPT_ROWS = 1_000_000
@@ -57,10 +57,11 @@ export function forgetKept(s: State, nowS: Second): void {
  * The next revision of a verdict, by the same terms from the readings as they are now; undefined where they are what they were. The verdict before it
  * stays in the log, and in `former`.
  */
-export function revised(before: Verification, kept: Kept, evidence: Pick<Metered, 'readings' | 'history'>): Verified | undefined {
+export function revised(before: Verification, kept: Kept, evidence: Evidence): Verified | undefined {
   const { event, revision } = before
   const now = verdictOn({ event, revision, who: kept.who, terms: kept.terms }, { ...evidence, salt: kept.salt })
-  if (now.verification.readings?.root === before.readings?.root) return undefined
+  const isOtherWeather = now.verification.weather?.root !== before.weather?.root
+  if (now.verification.readings?.root === before.readings?.root && !isOtherWeather) return undefined
   const verdictRevision = (before.verdictRevision ?? 1) + 1
   const former = [...(before.former ?? []), formerOf(before)].slice(-MOST_NAMED)
   return { ...now, verification: { ...now.verification, verdictRevision, changed: changedIn(before, kept, now), former } }
@@ -92,6 +93,7 @@ function changedIn(before: Verification, kept: Kept, now: Verified): Changed {
     actualWh: v.actualWh - before.actualWh,
     baselineWh: v.baselineWh - before.baselineWh,
     ...(gbpPerMWh === null ? {} : { gbp: ((v.deliveredWh - before.deliveredWh) * gbpPerMWh) / 1e6 }),
+    ...(v.weather?.root === before.weather?.root ? {} : { weather: true as const }),
     chargers: rows.length,
     named: named.slice(0, MOST_NAMED).map(({ charger, what }) => ({ charger, what })),
   }

@@ -1,5 +1,5 @@
 import type { Baselines } from './baselines.ts'
-import { coverageOf as coverageOfRows, countsWith } from './coverage.ts'
+import { countsWith, coverageOf as coverageOfRows } from './coverage.ts'
 import { askedOfOneWh, isCommanded, limitsAt } from './judged.ts'
 import type { Metering } from './metering.ts'
 import type { Periods } from './periods.ts'
@@ -32,7 +32,7 @@ export function energyOf(terms: VerdictTerms, meters: Metering, baselines: Basel
   const countedS = new Float64Array(rows)
   const meanW = meters.before.map((_, r): number | null => {
     let [sumWh, hours] = [0, 0]
-    const isFull = terms.ruleset.id === METER_BEFORE.id && terms.resumes[r] === 0
+    const isFull = baselines.isWhole ?? (terms.ruleset.id === METER_BEFORE.id && terms.resumes[r] === 0)
     for (let t = 0; t < count; t++) {
       const cell = r * count + t
       const seconds = meters.seconds[cell]!

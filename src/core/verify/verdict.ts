@@ -1,33 +1,24 @@
 import { scoreOf } from '../capacity.ts'
 import type { EventNo, Verdict } from '../model.ts'
 import { deliveredInterval, passOf } from './accuracy.ts'
-import { type Baselines, meterBeforeBaselines } from './baselines.ts'
-import { historicBaselines } from './historic.ts'
+import type { Baselines } from './baselines.ts'
+import type { ControlBaselines } from './control.ts'
+import { rulesetOf } from './eventDays.ts'
 import { codeOf, isCommanded, type Judged, judgedBy } from './judged.ts'
-import { type Metering, meteringOf } from './metering.ts'
-import { type Periods, periodsIn } from './periods.ts'
-import { inOrder, marksOf, readingsTree } from './readingsRoot.ts'
-import {
-  METER_BEFORE,
-  type Measured,
-  type Metered,
-  MOST_NAMED,
-  nameOf,
-  type Unsettleable,
-  type VerdictTerms,
-  type Verification,
-  type Verified,
-} from './record.ts'
+import { nominationUsed } from './nominated.ts'
+import { periodsIn } from './periods.ts'
+import { marksOf } from './readingsRoot.ts'
+import { type Measured, MOST_NAMED, nameOf, type Unsettleable, type VerdictTerms, type Verification, type Verified } from './record.ts'
 import { askCode, askedWhIn, coverageOf, type Energy, energyOf, periodColumns, sumBy, sumsOf } from './sums.ts'
+import { weatherUsed, weatherWindow } from './weather.ts'
+import { type Evidence, workedOut } from './worked.ts'
 
 /** Below this share of metered charger-time nothing is said about the event. */
 const MIN_COVERAGE = 0.8
 const DELIVERED_FROM = 0.95
 const PARTIAL_FROM = 0.5
-const noSalt = new Uint8Array(0)
 
 export type Judging = { readonly event: EventNo; readonly revision: number; readonly who: Uint32Array; readonly terms: VerdictTerms }
-export type Evidence = Pick<Metered, 'readings' | 'history' | 'salt'>
 
 /**
  * Did the load fall? A function of the terms and the readings alone, so that anybody who has both comes to the same, to the last digit: sums are made row by
@@ -36,14 +27,11 @@ export type Evidence = Pick<Metered, 'readings' | 'history' | 'salt'>
  */
 export function verdictOn(judging: Judging, given: Evidence): Verified {
   const { who, terms } = judging
-  const evidence = { ...given, readings: inOrder(given.readings) }
   const periods = periodsIn(terms.window, terms.rules.periodS)
-  const meters = meteringOf(who, terms, periods, evidence.readings)
-  const baselines = baselinesOf(who, terms, meters, periods, evidence)
+  const { meters, baselines, tree } = workedOut(judging, given)
   const energy = energyOf(terms, meters, baselines, periods)
   const judged = Array.from(who, (_, r) => judgedBy(terms, r, meters.kept[r]!, energy.heardS[r]!, energy.meanW[r]!))
   const columns = periodColumns(terms, periods, energy)
-  const tree = readingsTree(who, evidence.readings, evidence.salt ?? noSalt, evidence.history)
   return {
     kind: 'verified',
     who,
@@ -56,9 +44,10 @@ export function verdictOn(judging: Judging, given: Evidence): Verified {
     marks: marksOf(who, tree, meters.readings),
     verification: {
       ...figuresOf(judging, energy, baselines, judged, sumsOf(columns)),
+      ...usedOf(terms, baselines, given),
       readings: {
         root: tree.root,
-        count: evidence.readings.charger.length,
+        count: meters.count,
         estimated: meters.estimated,
         flawed: meters.flawed,
         chargers: sumBy(meters.readings, n => (n > 0 ? 1 : 0)),
@@ -73,7 +62,7 @@ export function verdictOn(judging: Judging, given: Evidence): Verified {
 function figuresOf(
   { event, revision, terms }: Judging,
   energy: Energy,
-  baselines: Baselines,
+  baselines: Baselines & Partial<ControlBaselines>,
   judged: readonly Judged[],
   sums: ReturnType<typeof sumsOf>,
 ): Verification {
@@ -107,6 +96,19 @@ function figuresOf(
     ...(gbpPerMWh === null ? {} : { gbp: (sums.deliveredWh * gbpPerMWh) / 1e6 }),
   }
 }
+/** What the baselines were made of beside readings. */
+function usedOf(
+  { ruleset: ref, nominated, window }: VerdictTerms,
+  { control }: Partial<ControlBaselines>,
+  { weather }: Evidence,
+): Pick<Verification, 'nomination' | 'weather' | 'control'> {
+  const ruleset = rulesetOf(ref)
+  return {
+    ...(nominated ? { nomination: nominationUsed(nominated) } : {}),
+    ...(weather && ruleset ? { weather: weatherUsed(weather, ruleset, weatherWindow(ruleset, window)) } : {}),
+    ...(control ? { control } : {}),
+  }
+}
 function tallied(judged: readonly Judged[]): Pick<Verification, 'counts' | 'causes'> {
   const counts = { compliant: 0, notCompliant: 0, noData: 0, notCommanded: 0 }
   const causes: { -readonly [K in keyof Verification['causes']]: number } = {}
@@ -120,11 +122,6 @@ function countedBy(named: readonly { readonly kind: string }[]): NonNullable<Ver
   const out: Record<string, number> = {}
   for (const { kind } of named) out[kind] = (out[kind] ?? 0) + 1
   return out
-}
-
-function baselinesOf(who: Uint32Array, terms: VerdictTerms, meters: Metering, periods: Periods, evidence: Evidence): Baselines {
-  if (terms.ruleset.id !== METER_BEFORE.id) return historicBaselines(who, terms, periods, evidence.history)
-  return meterBeforeBaselines(meters.before, periods)
 }
 
 /** Where no energy was asked, those who were told a limit decide: that nobody was, or nobody was seen, is no delivery. */
@@ -142,21 +139,22 @@ function verdictOf(
   return ratio >= PARTIAL_FROM ? 'partial' : 'missed'
 }
 
-function unsettleableOf(terms: VerdictTerms, coverage: number, baselines: Baselines): Unsettleable | undefined {
+function unsettleableOf(terms: VerdictTerms, coverage: number, baselines: Baselines & Partial<ControlBaselines>): Unsettleable | undefined {
   const { window, rules, errorBp } = terms
   if (window.toS <= window.fromS) return 'noWindow'
+  if (baselines.control?.doubt === 'groupTooSmall') return 'groupTooSmall'
   if (coverage < MIN_COVERAGE) return 'coverage'
   const most = rules.meterErrorAtMost
   if (most !== null && errorBp.some((bp, r) => isCommanded(terms, r) && bp > most * 10_000)) return 'meterClass'
   if (baselines.insufficient.every((x, r) => x === 1 || !isCommanded(terms, r))) return 'baseline'
-  return undefined
+  return baselines.control?.doubt ?? undefined
 }
 
-/** The delivery within what the meters can tell. */
+/** The delivery within what the meters can tell, and the draw of a control group: errors of both are independent. */
 function measuredOf(
   terms: VerdictTerms,
   energy: Energy,
-  baselines: Baselines,
+  baselines: Baselines & Partial<ControlBaselines>,
   sums: { askedWh: number; deliveredWh: number },
   verdict: Verdict,
 ): Measured {
@@ -174,7 +172,9 @@ function measuredOf(
   }
   const accuracy = Float64Array.from(terms.errorBp, bp => bp / 10_000)
   const interval = deliveredInterval(load, { accuracy, commonShare: terms.rules.commonError, baselineFrom: baselines.from })
-  const errorWh = interval.highWh - interval.deliveredWh
+  const metersWh = interval.highWh - interval.deliveredWh
+  const { errorWh: drawnWh = 0 } = baselines
+  const errorWh = drawnWh > 0 ? Math.sqrt(metersWh * metersWh + drawnWh * drawnWh) : metersWh
   const { askedWh, deliveredWh } = sums
   const own = { lowWh: deliveredWh - errorWh, deliveredWh, highWh: deliveredWh + errorWh }
   const isKnown = askedWh > 0 && verdict !== 'unverifiable'
