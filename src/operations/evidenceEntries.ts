@@ -93,12 +93,8 @@ export function createPicker(wanted: string) {
       chosen.set(began.first, { leaf: began.first, bytes: began.bytes, own: false, others: new Set() })
       if (commitments.length > 0) for (const p of beginning) chosen.set(p.leaf, p)
       for (const p of fleets) if (p.leaf < drawnAt) chosen.set(p.leaf, p)
-      const [first] = commitments
-      const commitment = inForce(
-        commitments.filter(c => c.picked.leaf < began.first && covers(c.fact, no)),
-        c => c.picked.leaf <= beginning.length,
-      )
-      for (const c of [first, commitment]) if (c) chosen.set(c.picked.leaf, c.picked)
+      const earlier = commitments.filter(c => c.picked.leaf < began.first && covers(c.fact, no))
+      for (const { picked } of [...commitments.slice(0, 1), ...earlier]) chosen.set(picked.leaf, picked)
       for (const p of entries) chosen.set(p.leaf, p)
       const goneHere = new Map<HashHex, 'erased' | 'expired'>()
       for (const p of [...chosen.values()])
@@ -113,7 +109,7 @@ export function createPicker(wanted: string) {
         event,
         entries: [...chosen.values()].sort((a, b) => a.leaf - b.leaf),
         firstOfTurn: began.first,
-        keys: commitment?.fact,
+        keys: inForce(earlier, c => c.picked.leaf <= beginning.length)?.fact,
         gone: goneHere,
         opened,
       }

@@ -89,7 +89,7 @@ export function onlyLine(pack: Pack, story: Story, checkpoint: Checkpoint | unde
   const [first] = only(pack, 'keyCommitted')
   const why =
     shownFromStart(pack) === 0
-      ? 'how the log began is not in the pack'
+      ? 'how the log began is not in the pack (ask for one with entry 0)'
       : first && isAtBeginning(pack, first) && first.fact.from !== undefined
         ? `the log began (entry ${first.leaf}) with the keys of other events`
         : 'the log did not begin with keys of events'

@@ -15,12 +15,13 @@ import { blobsOf, decode, encode, SALT } from '../../src/core/codec.ts'
 import type { Fact, HashHex } from '../../src/core/model.ts'
 import { type EvidenceOptions, evidenceFiles, evidenceZip } from '../../src/operations/evidence.ts'
 import { checkPack, type Trust, unpacked } from '../../src/operations/evidenceCheck.ts'
-import { type Files, names, type SeedFile, sha256Hex, textOf } from '../../src/operations/evidenceFiles.ts'
+import { type Files, names, type SeedFile, textOf } from '../../src/operations/evidenceFiles.ts'
 import type { CheckLine } from '../../src/operations/evidencePack.ts'
 import { sourceOf } from '../../src/operations/evidencePacks.ts'
 import type { Journal } from '../../src/ports.ts'
 import { gridEvent as apiEvent, eve, startBridge, tokens } from '../api/bridge.ts'
 import { cancelled, gridEvent, type Stage, stage, start } from '../scenarios/stage.ts'
+import { resealed } from './forged.ts'
 
 /** The evidence of one event as a file: it convinces somebody who has it and the log's public key, and nothing in it can be changed unseen. */
 const [from, to] = [start + 3_600, start + 5_400]
@@ -85,13 +86,6 @@ describe('the pack of an event', () => {
   })
 })
 
-/** What a careful forger does last: the manifest fits again. */
-function resealed(files: Files): Files {
-  const manifest = JSON.parse(textOf(files[names.manifest]!)) as { files: Record<string, string> }
-  const { [names.manifest]: _, ...others } = files
-  const hashes = Object.fromEntries(Object.entries(others).map(([name, bytes]) => [name, sha256Hex(bytes)]))
-  return { ...others, [names.manifest]: Buffer.from(JSON.stringify({ ...manifest, files: hashes })) }
-}
 const nameLike = (files: Files, like: RegExp): string => Object.keys(files).find(name => like.test(name))!
 const leafOf = (files: Files, kind: string): number =>
   Number(

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { signerOf } from '../../src/audit/note.ts'
 import { checkPack, unpacked } from '../../src/operations/evidenceCheck.ts'
-import { type Files, names, sha256Hex, textOf } from '../../src/operations/evidenceFiles.ts'
+import { type Files, names, textOf } from '../../src/operations/evidenceFiles.ts'
 import type { CheckLine } from '../../src/operations/evidencePack.ts'
 import { eventReport } from '../../src/operations/report.ts'
 import { csvOf } from '../../src/report/csv.ts'
@@ -9,6 +9,7 @@ import { chartLibrary } from '../../src/report/library.ts'
 import { tablesOf } from '../../src/report/tables.ts'
 import { ana, type Bridge, startBridge } from '../api/bridge.ts'
 import { anEvent, eventId } from '../report/event.ts'
+import { resealed } from './forged.ts'
 
 /** The report of a pack: no figure in it can be changed unseen, and it says itself what no entry of the log says. */
 const trust = { keys: [signerOf('memory.gridbridge.invalid/log', new Uint8Array(32).fill(7)).verifier] }
@@ -26,12 +27,6 @@ beforeAll(async () => {
   pack = await packFrom()
 }, 30_000)
 
-/** The forger makes the manifest right. */
-function resealed(files: Files): Files {
-  const { [names.manifest]: manifest, ...others } = files
-  const hashes = Object.fromEntries(Object.entries(others).map(([name, bytes]) => [name, sha256Hex(bytes)]))
-  return { ...others, [names.manifest]: Buffer.from(JSON.stringify({ ...JSON.parse(textOf(manifest!)), files: hashes })) }
-}
 const altered = (file: string, from: string | RegExp, to: string): Files => {
   const name = names.report(file)
   const text = textOf(pack[name]!)
