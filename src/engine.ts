@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { contentDigest } from './core/apply.ts'
+import { saysTheSame } from './core/apply.ts'
 import { encode } from './core/codec.ts'
 import { decide, UnlawfulPlan } from './core/decide.ts'
 import { chargersOf, membersOf, rangesOf } from './core/members.ts'
@@ -410,7 +410,7 @@ export function createEngine(world: World): Engine {
   /** A revision that is known with another content, also one taken a moment earlier: it changes nothing and is on record. Sent twice, it is answered again. */
   async function conflictWith(event: GridEvent, raw: Uint8Array): Promise<Judgement | undefined> {
     const e = state.events.get(state.eventNoById.get(event.id) ?? -1)
-    if (!e || e.event.revision !== event.revision || e.asked === '' || e.asked === contentDigest(event)) return undefined
+    if (!e || e.event.revision !== event.revision || saysTheSame(e, event)) return undefined
     await bridge.note(
       'signalConflict',
       { event: e.no, revision: event.revision, adapter: event.source.adapter, peer: event.source.peer },

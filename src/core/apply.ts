@@ -272,6 +272,13 @@ export function contentDigest(event: GridEvent): HashHex {
     .digest('hex')
 }
 
+/**
+ * Is this signal, of the revision that is in force, what was taken? The same bytes are, also read at another time: a letter without a start means the moment at
+ * which it came, and its answer may have been lost with the bridge. Of what an old journal holds nothing is known.
+ */
+export const saysTheSame = (e: EventState, event: GridEvent): boolean =>
+  e.asked === '' || e.event.rawHash === event.rawHash || e.asked === contentDigest(event)
+
 /** A higher revision replaces; an equal or lower one is news of nothing. No intervals: cancelled now, and what it had asked for is kept. */
 function applySignal(s: State, { event, seed, sinceS = Math.floor(s.nowMs / 1000) }: Of<'signal'>, nowS: Second): void {
   const known = s.eventNoById.get(event.id)

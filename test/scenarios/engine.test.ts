@@ -67,7 +67,7 @@ describe('the same revision twice', () => {
     const facts: string[] = []
     s.engine().listen(all => all.forEach(f => void facts.push(f.kind === 'noted' ? f.what : f.kind)))
     const other = gridEvent('a', s.now() + 600, s.now() + 1_200, { ask: off, ...atOnce, ...change })
-    expect(await s.submit(other)).toMatchObject({ kind: 'declined', why: 'conflict', event: 0 })
+    expect(await s.submit(other, Buffer.from('another letter'))).toMatchObject({ kind: 'declined', why: 'conflict', event: 0 })
     expect(s.engine().state().events.get(0)!.event).toMatchObject({ intervals: event.intervals, targets: event.targets })
     expect(facts.filter(f => f !== 'link' && f !== 'observed')).toEqual(['signalConflict'])
   })
@@ -75,8 +75,16 @@ describe('the same revision twice', () => {
     const s = await stage({ specs: [{}, {}] })
     const event = hour(s)
     const other = gridEvent('a', s.now() + 600, s.now() + 1_800, { ask: off, ...atOnce })
-    const answers = await Promise.all([s.submit(event), s.submit(other), s.submit(event)])
+    const answers = await Promise.all([s.submit(event), s.submit(other, Buffer.from('another letter')), s.submit(event)])
     expect(answers.map(a => (a.kind === 'declined' ? a.why : a.kind))).toEqual(['accepted', 'conflict', 'accepted'])
+  })
+  test('with the same bytes it is the same letter, also where it says no start and was read again after a crash', async () => {
+    const s = await stage({ specs: [{}, {}] })
+    const first = await s.submit(gridEvent('a', s.now(), s.now() + 600, { ask: off, ...atOnce }))
+    s.kill()
+    await s.restart()
+    await s.until(s.now() + 7)
+    expect(await s.submit(gridEvent('a', s.now(), s.now() + 600, { ask: off, ...atOnce }))).toEqual(first)
   })
   test('after a restart too, and after a snapshot', async () => {
     const s = await stage({ specs: [{}, {}], options: { snapshotEvery: 1 } })
@@ -85,7 +93,7 @@ describe('the same revision twice', () => {
     s.kill()
     await s.restart()
     expect(await s.submit(event)).toMatchObject({ kind: 'accepted' })
-    expect(await s.submit({ ...event, priority: 1 })).toMatchObject({ kind: 'declined', why: 'conflict' })
+    expect(await s.submit({ ...event, priority: 1 }, Buffer.from('another letter'))).toMatchObject({ kind: 'declined', why: 'conflict' })
   })
 })
 

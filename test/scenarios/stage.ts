@@ -110,8 +110,7 @@ export async function stage(setting: Setting) {
     until: (second: number) => runtime.runUntil(second * 1000),
     totalW,
     meter: () => write(`   the meters show ${kW(totalW())}, ${chargers.filter(c => sim.powerW(c.no) > 0).length} chargers charge`),
-    async submit(event: GridEvent): Promise<Judgement> {
-      const raw = Buffer.from(`${event.id} ${event.revision}`)
+    async submit(event: GridEvent, raw = Buffer.from(`${event.id} ${event.revision}`)): Promise<Judgement> {
       write(`<- ${event.source.peer}: ${event.upstreamRef} revision ${event.revision}${event.intervals.length === 0 ? ' cancelled' : ''}`)
       return engine.bridge.submit({ ...event, rawHash: createHash('sha256').update(raw).digest('hex') }, raw)
     },
