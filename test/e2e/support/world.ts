@@ -215,6 +215,10 @@ export function letter(id: string, asked: Asked, o: { durationS: number; windowS
 }
 
 /** A dispatch until it is answered: the bridge may be dying under it. The same letter each time, as a control room repeats it. */
-export function insist(send: () => Promise<Reply>): Promise<Reply> {
-  return until('a 202', send, r => r.status === 202)
+export function insist(send: () => Promise<Reply>): Promise<Pick<Reply, 'status' | 'body'>> {
+  const sent = async () => {
+    const { status, body } = await send()
+    return { status, body }
+  }
+  return until('a 202', sent, r => r.status === 202)
 }
