@@ -100,6 +100,31 @@ describe('status callbacks', () => {
     await vi.waitFor(() => expect(inStore()).toBe(0))
     expect(dso.refused()).toEqual([])
   })
+  it('tell each revision of the verdict, as a letter of its own: what changed, by how many Wh and pounds', async () => {
+    await dso.dispatch(shed)
+    const verification = { verdict: 'delivered', deliveredWh: 44_000, askedWh: 45_000, ratio: 0.9778, gbp: 13.2 } as unknown as Verification
+    bridge.step(eventId, 'verified', { verification })
+    bridge.advance(86_400_000)
+    const changed = { deliveredWh: -2_000.4, actualWh: 2_000.4, baselineWh: 0, gbp: -0.60012, chargers: 1, named: [] }
+    const former = [{ verdictRevision: 1, verdict: 'delivered' as const, askedWh: 45_000, deliveredWh: 44_000, ratio: 0.9778, root: 'aa' }]
+    bridge.step(eventId, 'verified', {
+      verification: { ...verification, deliveredWh: 41_999.6, gbp: 12.6, verdictRevision: 2, changed, former },
+    })
+    await arrived('received', 'accepted', 'verified', 'verified')
+    const [first, second] = dso.received().slice(-2)
+    expect(first!.envelope).toMatchObject({ data: { verification: { verdictRevision: 1, deliveredWh: 44_000, gbp: 13.2 } } })
+    expect(second!.envelope).toMatchObject({
+      type: 'energy.gridbridge.dispatch.verified.v1',
+      data: {
+        verification: {
+          ...{ verdictRevision: 2, deliveredWh: 42_000, gbp: 12.6 },
+          changed: { deliveredWh: -2_000, chargers: 1, gbp: -0.6 },
+          former: [{ verdictRevision: 1, deliveredWh: 44_000 }],
+        },
+      },
+    })
+    expect(second!.webhookId).not.toBe(first!.webhookId)
+  })
   it('say declined, cancelled and failed', async () => {
     bridge.declineNext('nobody')
     await dso.dispatch(shed)

@@ -1,5 +1,9 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { canonicalJson } from '../../src/core/codec.ts'
 import { chargerVerdicts, nonResponses } from '../../src/core/model.ts'
+import type { Metered, Verified } from '../../src/core/verify/record.ts'
+import { recomputed } from '../../src/core/verify/revision.ts'
+import { entries } from '../../src/engine/recover.ts'
 import { eventReport } from '../../src/operations/report.ts'
 import { type EventReport, known } from '../../src/report/model.ts'
 import { ana, type Bridge, gridEvent, startBridge } from '../api/bridge.ts'
@@ -68,6 +72,17 @@ describe('a report is made from the log and the meters', () => {
     const { series } = (await b.get(`/v1/events/${encodeURIComponent(id)}`)).json()
     const during = series.points.find((p: { at: string }) => Date.parse(p.at) >= r.series.fromMs + k * r.series.stepMs)
     expect(during.coverage).toBeCloseTo(coverage, 9)
+  })
+  test('a verdict of a log that did not record how much of each charger was metered is made again as it was', async () => {
+    let readings: Metered | undefined
+    let recorded: Verified | undefined
+    for await (const { fact } of entries(b.journal, 0)) {
+      if (fact.kind === 'metered') readings = fact
+      if (fact.kind === 'verified') recorded = fact
+    }
+    expect(canonicalJson(recomputed(recorded!, readings!))).toBe(canonicalJson(recorded))
+    const { meteredS: _, ...energy } = recorded!.energy!
+    expect(canonicalJson(recomputed({ ...recorded!, energy }, readings!))).toBe(canonicalJson({ ...recorded!, energy }))
   })
   test('who was told what and answered, and who did not respond', async () => {
     const r = await made()

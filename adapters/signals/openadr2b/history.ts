@@ -34,6 +34,7 @@ export const createHistory = (options: { readonly resources: readonly HistoryRes
     const unknown = r.points.find(p => !options.resources.some(s => p.rID === rIDOf(s.id)))
     if (unknown || r.points.length === 0) return refuse('452', `no data point ${unknown?.rID ?? ''}`)
     const { fromS, toS, stepS, nowS } = spanOf(r, nowMs)
+    if (r.reportBackS < 0) return refuse('454', 'negative duration')
     if (r.granularityS < 0 || stepS % 60 !== 0) return refuse('454', `granularity ${r.granularityS} s is no whole minutes`)
     if (fromS < nowS - OFFERED_S - stepS) return refuse('454', `history reaches back ${OFFERED_S / DAY_S} days`)
     if (toS <= fromS) return refuse('454', 'nothing of the interval is over yet')
@@ -60,7 +61,9 @@ export const createHistory = (options: { readonly resources: readonly HistoryRes
       createdMs: nowMs,
     }),
     refusalOf,
-    /** The report of a request that was not refused: once, now, whatever report-back says, because the past does not come again. */
+    /** What a request asks for, S, as far as it is over. */
+    spanOf,
+    /** The report of a request that was not refused, as the meters say it now. */
     report: async (request: ReportRequest, nowMs: number): Promise<Report> => {
       const span = spanOf(request, nowMs)
       const count = (span.toS - span.fromS) / span.stepS

@@ -312,7 +312,7 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
     if (!stopped) runtime.at(`openadr2b:${peer}:poll`, bridge.now() + waitMs, async () => planPoll(await alone(cycle, true)))
   }
   function planReports(): void {
-    const nextMs = telemetry.nextMs()
+    const nextMs = reporting.nextMs()
     // Without a registration nobody asks for reports; the next metadata exchange begins anew.
     if (stopped || !known.registration() || !Number.isFinite(nextMs)) return
     runtime.at(`openadr2b:${peer}:reports`, nextMs, async () => {
@@ -327,8 +327,17 @@ export const createVen = (options: Options, runtime: Runtime, transport: Transpo
     })
   }
 
+  /** Readings came late or were corrected: whatever peer's event shows it, the energies of that time are others. */
+  const revised = async (window: { readonly fromS: number; readonly toS: number }): Promise<number> => {
+    if (!known.registration()) return 0
+    await reporting.revised(window)
+    if (failures === 0) await flush()
+    return 0
+  }
   /** An event that ends here before its time, by an operator's hand, is an opt-out towards the VTN. */
   const onProgress = (progress: Progress): void => {
+    const { verification: v } = progress
+    if (progress.kind === 'verified' && v && (v.verdictRevision ?? 1) > 1) void alone(() => revised(v.window))
     if (progress.event.peer !== peer || (progress.kind !== 'cancelled' && progress.kind !== 'failed')) return
     void alone(async () => {
       const answer = await judge.left(progress.event.upstreamRef, progress.kind)

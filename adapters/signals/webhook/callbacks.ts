@@ -191,6 +191,12 @@ function letterOf(progress: Progress, status: string, at: Instant, version: numb
 /** Watts and watt-hours without the noise of a sum of floats. */
 const whole = (n: number | null): number | null => (n === null ? null : Math.round(n))
 const share = (n: number | null): number | null => (n === null ? null : Math.round(n * 1e4) / 1e4)
+const pence = (gbp: number): number => Math.round(gbp * 100) / 100
+/** By how much a revision moved the delivery, and what it is worth; who it was is nobody else's business. */
+const changedBy = ({ deliveredWh, chargers, gbp }: NonNullable<NonNullable<Progress['verification']>['changed']>) => ({
+  ...{ deliveredWh: whole(deliveredWh), chargers },
+  ...(gbp === undefined ? {} : { gbp: pence(gbp) }),
+})
 const shownVerification = (v: NonNullable<Progress['verification']>) => ({
   verdict: v.verdict,
   askedWh: whole(v.askedWh),
@@ -207,7 +213,8 @@ const shownVerification = (v: NonNullable<Progress['verification']>) => ({
   ...(v.control ? { control: v.control } : {}),
   ...(v.readings ? { readingsRoot: v.readings.root } : {}),
   verdictRevision: v.verdictRevision ?? 1,
-  ...(v.changed ? { changed: { deliveredWh: whole(v.changed.deliveredWh), chargers: v.changed.chargers } } : {}),
+  ...(v.gbp === undefined ? {} : { gbp: pence(v.gbp) }),
+  ...(v.changed ? { changed: changedBy(v.changed) } : {}),
   ...(v.former
     ? { former: v.former.map(f => ({ ...f, askedWh: whole(f.askedWh), deliveredWh: whole(f.deliveredWh), ratio: share(f.ratio) })) }
     : {}),

@@ -600,6 +600,74 @@ describe('reports', () => {
       [T0 - 1_800_000, 1_800, { kind: 'float', value: 0 }, 'Quality Bad - Non Specific'],
     ])
   })
+  const past = (over: object = {}) =>
+    ask({
+      reportSpecifierID: 'history',
+      granularityS: 1_800,
+      reportBackS: 900,
+      interval: { dtstartMs: T0 - 2 * 1_800_000, durationS: 2 * 1_800 },
+      points: [{ rID: 'history', readingType: 'Direct Read' }],
+      ...over,
+    })
+  const energies = () =>
+    bed.sent('oadrUpdateReport').map(u => u.reports[0]!.intervals.map(i => (i.points[0]!.value as { value: number }).value))
+  /** Two half hours; the verdict of an event in them is at this revision. */
+  const says = (first: number) => {
+    bed.history = (_, { fromS, toS, stepS }) => {
+      const wh = Float64Array.from({ length: (toS - fromS) / stepS }, (_, k) => (k === 0 ? first : 5_000))
+      return { fromS, stepS, chargers: 10, wh, known: Uint32Array.from(wh, () => 10) }
+    }
+  }
+  const verified = (verdictRevision: number, fromS = T0 / 1000 - 3_600) =>
+    bed.progress({
+      kind: 'verified',
+      at: bed.runtime.now(),
+      event: { adapter: 'openadr2b', peer: 'dno', upstreamRef: 'EV_1' },
+      verification: { verdictRevision, window: { fromS, toS: fromS + 1_800, baselineFromS: 0, baselineToS: 0 } },
+    } as unknown as Progress)
+  it('HISTORY_USAGE that is to be reported back on is told again when a verdict is revised: late readings are in it', async () => {
+    await quiet()
+    says(8_000)
+    await want(past())
+    expect(bed.sent('oadrCreatedReport')[0]).toMatchObject({ response: { code: '200' }, pending: ['RR1'] })
+    expect(energies()).toEqual([[8_000, 5_000]])
+    verified(1)
+    await bed.poll()
+    says(7_000)
+    verified(2, T0 / 1000 - 50_000)
+    await bed.poll()
+    expect(energies(), 'neither a first verdict nor a revision of another time').toHaveLength(1)
+    verified(2)
+    await bed.poll()
+    expect(energies()).toEqual([
+      [8_000, 5_000],
+      [7_000, 5_000],
+    ])
+    verified(3)
+    await bed.runtime.advance(2_000_000)
+    expect(energies(), 'what is as it was is not told again').toHaveLength(2)
+    says(6_500)
+    await bed.runtime.advance(1_000_000)
+    expect(energies().at(-1), 'and what changed without a verdict is, in its time').toEqual([6_500, 5_000])
+  })
+  it('HISTORY_USAGE that stands outlives a restart, and ends when it is cancelled', async () => {
+    await quiet()
+    says(8_000)
+    await want(past())
+    await bed.restart()
+    says(7_000)
+    verified(2)
+    await bed.poll()
+    expect(energies().at(-1)).toEqual([7_000, 5_000])
+    bed.push({ kind: 'oadrCancelReport', requestID: 'c1', reportRequestIDs: ['RR1'], reportToFollow: false, venID: 'VEN_1' })
+    await bed.poll()
+    expect(bed.sent('oadrCanceledReport')).toMatchObject([{ response: { code: '200' }, pending: [] }])
+    const told = energies().length
+    says(6_000)
+    verified(3)
+    await bed.poll()
+    expect(energies()).toHaveLength(told)
+  })
   it.each([
     ['454', { granularityS: 90 }],
     ['454', { interval: { dtstartMs: T0 + 60_000, durationS: 1_800 } }],
