@@ -104,6 +104,7 @@ describe('status callbacks', () => {
     await dso.dispatch(shed)
     const verification = { verdict: 'delivered', deliveredWh: 44_000, askedWh: 45_000, ratio: 0.9778, gbp: 13.2 } as unknown as Verification
     bridge.step(eventId, 'verified', { verification })
+    await arrived('received', 'accepted', 'verified')
     bridge.advance(86_400_000)
     const changed = { deliveredWh: -2_000.4, actualWh: 2_000.4, baselineWh: 0, gbp: -0.60012, chargers: 1, named: [] }
     const former = [{ verdictRevision: 1, verdict: 'delivered' as const, askedWh: 45_000, deliveredWh: 44_000, ratio: 0.9778, root: 'aa' }]
