@@ -24,7 +24,7 @@ import { entries, recover } from './engine/recover.ts'
 import { createSeeds, type EventKeys, eventKeys, secretUntilS } from './engine/seeds.ts'
 import { createSources, type SourceHealth } from './engine/sources.ts'
 import { createSpots } from './engine/spots.ts'
-import { createVerifying } from './engine/verifying.ts'
+import { createVerifying, type WatchedWitnesses } from './engine/verifying.ts'
 import { eventView, fleetFigures, observe, observeMembers } from './engine/views.ts'
 import type {
   Bridge,
@@ -53,6 +53,8 @@ export type World = {
   readonly tell?: (line: string) => void
   /** Lets others have their turn, between two pieces of long work. */
   readonly breathe?: () => Promise<void>
+  /** Temperatures, where rulesets look for days alike in them. */
+  readonly witnesses?: WatchedWitnesses
 }
 export type EngineOptions = {
   /** A reading older than this says nothing about now. */

@@ -17,7 +17,7 @@ import type { State } from './core/state.ts'
 import type { Engine } from './engine.ts'
 import { recordConfig } from './operations/configChange.ts'
 import type { Cosigning } from './operations/cosign.ts'
-import type { Scrub } from './operations/erasure.ts'
+import type { Copy, Scrub } from './operations/erasure.ts'
 import type { Operations } from './operations/index.ts'
 import type { createNetworkBounds } from './operations/networkBounds.ts'
 import { keepEvidence } from './operations/retention.ts'
@@ -39,12 +39,13 @@ export const holdFolder = async (): Promise<(dir: string) => () => void> => (awa
 
 /** What is done to the files of a bridge beside its work: some of it only while it is stopped. */
 export const maintenance = async () => {
-  const [backup, rotate, hold] = await Promise.all([
+  const [backup, copies, rotate, hold] = await Promise.all([
     import('../adapters/stores/sqlite/backup.ts'),
+    import('../adapters/stores/sqlite/copies.ts'),
     import('../adapters/stores/sqlite/rotate.ts'),
     import('../adapters/stores/sqlite/hold.ts'),
   ])
-  return { ...backup, ...rotate, ...hold }
+  return { ...backup, ...copies, ...rotate, ...hold }
 }
 /** Ends the log of a stopped bridge, whose folder the caller holds, and begins the next. @throws EventsUnderWay, StoreError */
 export async function closeLog(config: Config, dir: string, next: string, archive: string, nowMs: number) {
@@ -73,6 +74,7 @@ export type Store = {
   readonly registry: Registry
   readonly seedKey: Uint8Array
   readonly scrub?: Scrub
+  readonly copies?: () => readonly Copy[]
   close(): Promise<void>
 }
 /** Parts to use instead of the configured ones, for tests and simulations. */
@@ -132,6 +134,7 @@ async function assemble(
   const [
     { createEngine },
     { SEED_KEYS },
+    { watchedWitnesses },
     { createOperations },
     { createApi },
     { errorLog },
@@ -142,6 +145,7 @@ async function assemble(
   ] = await Promise.all([
     import('./engine.ts'),
     import('./engine/seeds.ts'),
+    import('./engine/verifyingWeather.ts'),
     import('./operations/index.ts'),
     import('./api/server.ts'),
     import('./api/log.ts'),
@@ -163,6 +167,7 @@ async function assemble(
     })
   const sources: ListeningSource[] = []
   for (const signal of config.signals) sources.push(await makeSignal(signal as SignalConfig, runtime))
+  const witnesses = watchedWitnesses(store.witnesses)
   const engine: Engine = createEngine({
     runtime,
     journal: store.journal,
@@ -172,6 +177,7 @@ async function assemble(
     signals: [programmes(() => engine, config), ...sources, ...(overrides.signals ?? [])],
     seedKey: store.seedKey,
     breathe,
+    witnesses,
     tell: line => process.stderr.write(`${JSON.stringify({ at: new Date(runtime.now()).toISOString(), level: 'error', msg: line })}\n`),
     options: {
       freshMs: config.fleet.staleAfterS * 1000,
@@ -189,8 +195,9 @@ async function assemble(
     passwords,
     freshMs: config.fleet.staleAfterS * 1000,
     scrub: store.scrub,
+    copies: store.copies,
     breathe,
-    readings: { retention: config.meters, runtime, witnesses: store.witnesses, configured: config.meters.witnesses },
+    readings: { retention: config.meters, runtime, witnesses, configured: config.meters.witnesses },
   })
   const post: Pick<NoticesOptions, 'fetch' | 'wait'> = {
     fetch: (url, init) => fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(NOTICE_TIMEOUT_MS) }),
@@ -339,12 +346,17 @@ async function systemRuntime(closers: (() => unknown)[]): Promise<Runtime> {
   return runtime
 }
 async function sqliteStore(dir: string, config: Config, runtime: Runtime, closers: (() => unknown)[]): Promise<Store> {
-  const [{ openStore }, { holdFolder }] = await Promise.all([
+  const [{ openStore }, { holdFolder }, { knownCopies }] = await Promise.all([
     import('../adapters/stores/sqlite/open.ts'),
     import('../adapters/stores/sqlite/hold.ts'),
+    import('../adapters/stores/sqlite/copies.ts'),
   ])
   closers.push(holdFolder(dir))
-  return openStore({ dir, origin: config.origin, runtime, secrets: secretsOf(config) })
+  const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
+  return {
+    ...openStore({ dir, origin: config.origin, runtime, secrets: secretsOf(config) }),
+    copies: () => knownCopies(dir).map(({ madeMs, untilMs, ...copy }) => ({ ...copy, made: time(madeMs), until: time(untilMs) })),
+  }
 }
 
 function ocppOptions({ ocpp, fleet }: Config) {

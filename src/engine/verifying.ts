@@ -8,11 +8,14 @@ import { rulesetOf } from '../core/verify/eventDays.ts'
 import { looksAfterS } from '../core/verify/historic.ts'
 import type { MeterErrors } from '../core/verify/record.ts'
 import { verdictTerms } from '../core/verify/terms.ts'
+import { weatherRoot } from '../core/verify/weather.ts'
 import type { Meters, Registry, Runtime } from '../ports.ts'
 import { createResumes } from './resumes.ts'
 import { createLate } from './verifyingLate.ts'
 import { type Breathe, createGathering, type Gathered } from './verifyingReadings.ts'
+import { type WatchedWitnesses, weatherAfterS } from './verifyingWeather.ts'
 
+export type { WatchedWitnesses }
 export type VerifyingOptions = {
   /** How long after an event's end late readings are waited for before it is verified. */
   readonly graceMs: number
@@ -23,6 +26,8 @@ type World = {
   readonly runtime: Runtime
   readonly meters: Meters
   readonly registry: Registry
+  /** Series of meters that are not ours: temperatures are among them. */
+  readonly witnesses?: WatchedWitnesses
   /** Lets others have their turn; nobody is there in virtual time. */
   readonly breathe?: Breathe
   readonly tell?: (line: string) => void
@@ -45,7 +50,7 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
   const { runtime, meters, registry, breathe = async () => {} } = world
   const late = createLate(world, options.reviseAfterMs, state)
   const resumes = createResumes(runtime, meters, state, breathe)
-  const gather = createGathering(meters, breathe)
+  const gather = createGathering(meters, world.witnesses, breathe)
   const ready = new Map<EventNo, Ready>()
   /** Of the turn that is being taken. */
   let handed: readonly EventNo[] = []
@@ -62,9 +67,10 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
     return Math.min(late.dueAt(e.no), lookedLast.has(e.no) ? Infinity : e.kept.untilS * 1000)
   }
   /** What its ruleset looks at after the event must be over as well. */
-  function afterS({ ruleset }: EventState): number {
+  function afterS(e: EventState): number {
+    const { ruleset } = e
     const known = ruleset && rulesetOf(ruleset)
-    return known ? looksAfterS(known) : 0
+    return known ? Math.max(looksAfterS(known), weatherAfterS(known, ownLastS(e))) : 0
   }
   function arm(): void {
     if (gathering || isStopping) return
@@ -112,14 +118,22 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
     if (!found) return
     if (isLast) lookedLast.add(e.no)
     if (before && !isNews(e, before.marks.readings, found)) return late.done(e.no)
-    const { pieces } = found
+    const { pieces, weather } = found
     ready.set(e.no, {
       ...was,
-      input: { kind: 'metered', event: e.no, pieces, salt, ...(errors && errors.who.length > 0 ? { meters: errors } : {}) },
+      input: {
+        kind: 'metered',
+        event: e.no,
+        pieces,
+        salt,
+        ...(errors && errors.who.length > 0 ? { meters: errors } : {}),
+        ...(weather ? { weather } : {}),
+      },
     })
   }
   /** Readings that were erased or have expired are no correction. */
-  function isNews(e: EventState, before: Uint32Array, { worked }: Gathered): boolean {
+  function isNews(e: EventState, before: Uint32Array, { worked, weather }: Gathered): boolean {
+    if (weather && weatherRoot(weather) !== e.verification?.weather?.root && weather.milliC.length > 0) return true
     return worked.tree.root !== e.verification?.readings?.root && worked.meters.readings.every((n, r) => n >= before[r]!)
   }
   /** A verdict or a revision of the event that came meanwhile wants other readings. */
@@ -180,6 +194,9 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
       arm()
     },
     recovered(): void {
+      world.witnesses?.onNews((name, fromS, toS) => {
+        if (late.seeWeather(name, fromS, toS)) arm()
+      })
       late.recovered()
       resumes.recovered()
       arm()

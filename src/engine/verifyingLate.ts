@@ -5,6 +5,8 @@ import { EDGE_MS } from '../core/verify/energy.ts'
 import { rulesetOf } from '../core/verify/eventDays.ts'
 import { looksAfterS, looksBeforeS } from '../core/verify/historic.ts'
 import { METER_BEFORE, type VerdictTerms } from '../core/verify/record.ts'
+import { needsWeather, weatherWindow } from '../core/verify/weather.ts'
+import { overlapS } from '../core/verify/window.ts'
 import type { Registry, Runtime } from '../ports.ts'
 import { daysLookedAt, eventDayIn } from './verifyingHistory.ts'
 
@@ -75,6 +77,18 @@ export function createLate(
         if (!old.some(k => bearsOn(watch, readings, k))) continue
         if (first.has(no)) meanwhile.add(no)
         else due.set(no, runtime.now() + reviseAfterMs)
+      }
+      if (due.size === before) return false
+      mark()
+      return true
+    },
+    /** The same for a series of temperatures. What comes while a first verdict is made is found by the last look. */
+    seeWeather(name: string, fromS: number, toS: number): boolean {
+      const before = due.size
+      for (const [no, { terms }] of open()) {
+        const ruleset = terms.rules.weather === name ? rulesetOf(terms.ruleset) : undefined
+        if (!ruleset || first.has(no) || !needsWeather(ruleset)) continue
+        if (overlapS(weatherWindow(ruleset, terms.window), { fromS, toS }) > 0) due.set(no, runtime.now() + reviseAfterMs)
       }
       if (due.size === before) return false
       mark()

@@ -1,14 +1,15 @@
 import type { Instant, Readings } from '../core/model.ts'
 import { packed } from '../core/verify/packed.ts'
-import { type History, METER_BEFORE, type VerdictTerms } from '../core/verify/record.ts'
+import { type History, METER_BEFORE, type VerdictTerms, type Weather } from '../core/verify/record.ts'
 import { type Worked, workedAhead, working } from '../core/verify/worked.ts'
-import type { Meters } from '../ports.ts'
+import type { Meters, Witnesses } from '../ports.ts'
 import { readingsAround } from './edgeReadings.ts'
 import { createHistoryReader, eventDayIn } from './verifyingHistory.ts'
+import { createWeatherReader } from './verifyingWeather.ts'
 
 /** Whom a verdict is about, and by what. */
 type About = { readonly who: Uint32Array; readonly terms: VerdictTerms }
-export type Gathered = { readonly pieces: readonly Uint8Array[]; readonly worked: Worked }
+export type Gathered = { readonly pieces: readonly Uint8Array[]; readonly weather?: Weather; readonly worked: Worked }
 /** Lets others have their turn. */
 export type Breathe = () => Promise<void>
 
@@ -21,8 +22,9 @@ const MOST_PIECES = 128
  * Gathers the readings that a verdict stands on and works out what they say of each charger, some chargers after others, so that ten thousand of them
  * keep nobody waiting. `isOver` ends it early, with undefined. What comes in for a charger after it had its turn is not in it: whoever calls sees to that.
  */
-export function createGathering(meters: Meters, breathe: Breathe) {
+export function createGathering(meters: Meters, witnesses: Witnesses | undefined, breathe: Breathe) {
   const historyOf = createHistoryReader(meters)
+  const weatherOf = createWeatherReader(witnesses)
   return async (about: About, salt: Uint8Array, isOver: () => boolean): Promise<Gathered | undefined> => {
     const work = working(about, salt)
     const chargers = Uint32Array.from(new Set(about.who)).sort()
@@ -38,13 +40,14 @@ export function createGathering(meters: Meters, breathe: Breathe) {
       found.push(packed(readings, history))
       await breathe()
     }
-    const steps = work.finish()
+    const weather = await weatherOf(about.terms)
+    const steps = work.finish(weather)
     let step = steps.next()
     for (; !step.done; step = steps.next()) await breathe()
     const pieces = joined(found)
     workedAhead(pieces, about, step.value)
     await breathe()
-    return { pieces, worked: step.value }
+    return { pieces, ...(weather ? { weather } : {}), worked: step.value }
   }
 
   function readingsOf(some: Uint32Array, { window: w }: VerdictTerms): Promise<Readings> {

@@ -1,3 +1,4 @@
+import type { Ruleset } from '../core/verify/baseline/ruleset.ts'
 import { rulesetOf } from '../core/verify/eventDays.ts'
 import type { RulesetRef, Weather } from '../core/verify/record.ts'
 import { needsWeather, weatherWindow } from '../core/verify/weather.ts'
@@ -31,14 +32,29 @@ export const createWeatherReader =
   }
 const none = new Float64Array(0)
 
-/** The same store, watched: tells of which series and time something came. */
-export function watchedWitnesses(store: Witnesses, onNews: (name: string, fromMs: number, toMs: number) => void): Witnesses {
+/** How long after the end of an event the last day goes on that a ruleset looks at the temperature of, S. */
+export const weatherAfterS = (ruleset: Ruleset, endS: number): number =>
+  needsWeather(ruleset) ? weatherWindow(ruleset, { fromS: endS, toS: endS }).toS - endS : 0
+
+type News = (name: string, fromS: number, toS: number) => void
+export type WatchedWitnesses = Witnesses & {
+  /** Tells of which series and time something came. Called anew, it takes the place of the former. */
+  onNews(listener: News): void
+}
+/** The same store, watched for temperatures that come after a verdict which they bear on. */
+export function watchedWitnesses(store: Witnesses): WatchedWitnesses {
+  let tell: News = () => {}
   return {
     ...store,
+    onNews: listener => {
+      tell = listener
+    },
     async put(no, rows) {
       await store.put(no, rows)
       const meter = store.meters().find(m => m.no === no)
-      if (meter && rows.fromMs.length > 0) onNews(meter.name, Math.min(...rows.fromMs), Math.max(...rows.toMs))
+      if (!meter || rows.fromMs.length === 0) return
+      const [first, last] = [rows.fromMs.reduce((a, b) => Math.min(a, b)), rows.toMs.reduce((a, b) => Math.max(a, b))]
+      tell(meter.name, Math.floor(first / 1000), Math.ceil(last / 1000))
     },
   }
 }

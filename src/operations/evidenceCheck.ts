@@ -11,6 +11,7 @@ import { accepts, parseProof } from '../audit/tlogProof.ts'
 import { answersLine, commandsLine, decisionLine, signalLine } from './evidenceCommands.ts'
 import { controlLine, offsetsLine } from './evidenceDraws.ts'
 import { type Files, names, sha256Hex, textOf } from './evidenceFiles.ts'
+import { nominationLine } from './evidenceNominations.ts'
 import { type CheckLine, failed, ok, okUnless, openPack, type Pack, storyOf } from './evidencePack.ts'
 import { type Renderer, reportLines } from './evidenceReportCheck.ts'
 import { keyLine, onlyLine, seedLine } from './evidenceSeed.ts'
@@ -63,6 +64,7 @@ function storyLines(pack: Pack, checkpoint: Checkpoint | undefined, by: Renderer
     ['no other seed', () => onlyLine(pack, story, checkpoint)],
     ['random delays', () => offsetsLine(pack, story)],
     ['control group', () => controlLine(pack, story)],
+    ['nominations', () => nominationLine(pack, story)],
     ['readings', () => readingsLine(pack, story)],
     ['verdict', () => verdictLines(pack, story)],
     ['report', () => reportLines(pack, story, by)],

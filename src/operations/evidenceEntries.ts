@@ -26,7 +26,7 @@ export type Concerned = {
 
 /** Leaves with none of these are of no concern; looking at their text is cheaper than decoding it. Whatever names an event may be of this one. */
 const concern =
-  /"event":|"keyRotated"|"kind":"(?:keyCommitted|opened|fleet|programme|planned|sent|outcome|refused|forced|optOut|optIn|erased|expired)"/
+  /"event":|"keyRotated"|"kind":"(?:keyCommitted|opened|fleet|programme|planned|sent|outcome|refused|forced|optOut|optIn|nominated|erased|expired)"/
 export const isOfConcern = (text: string): boolean => concern.test(text) || (text.includes('"kind":"noted"') && text.includes('"charger":'))
 
 /**
@@ -41,6 +41,7 @@ export function createPicker(wanted: string) {
   const fleets: Picked[] = []
   const programmes = new Map<string, Picked>()
   const always: Picked[] = []
+  const nominated: { picked: Picked; fact: Of<'nominated'> }[] = []
   const gone = new Map<HashHex, { why: 'erased' | 'expired'; picked: Picked }>()
   let opened: State | undefined
   let turn = { no: -1, first: 0, bytes: new Uint8Array(0) as Uint8Array, before: undefined as Uint8Array | undefined }
@@ -64,6 +65,7 @@ export function createPicker(wanted: string) {
       numbers.begun(opened)
       always.push(picked)
     } else if (fact.kind === 'programme') programmes.set(fact.programme.id, { ...picked, own: true })
+    else if (fact.kind === 'nominated') nominated.push({ picked: { ...picked, own: true }, fact })
     else if (fact.kind === 'noted' && fact.what === 'keyRotated') always.push(picked)
     else if (fact.kind === 'erased' || fact.kind === 'expired') for (const hash of fact.blobs) gone.set(hash, { why: fact.kind, picked })
     else {
@@ -87,7 +89,7 @@ export function createPicker(wanted: string) {
     },
     result(): Concerned | undefined {
       if (!own) return undefined
-      const { no, event, began, drawnAt, entries } = own.result()
+      const { no, event, began, drawnAt, verified, entries } = own.result()
       const chosen = new Map<number, Picked>(always.map(p => [p.leaf, p]))
       if (began.before) chosen.set(began.first - 1, { leaf: began.first - 1, bytes: began.before, own: false, others: new Set() })
       chosen.set(began.first, { leaf: began.first, bytes: began.bytes, own: false, others: new Set() })
@@ -95,6 +97,7 @@ export function createPicker(wanted: string) {
       for (const p of fleets) if (p.leaf < drawnAt) chosen.set(p.leaf, p)
       const earlier = commitments.filter(c => c.picked.leaf < began.first && covers(c.fact, no))
       for (const { picked } of [...commitments.slice(0, 1), ...earlier]) chosen.set(picked.leaf, picked)
+      for (const { picked, fact } of nominated) if (verified && bearsOn(fact, verified)) chosen.set(picked.leaf, picked)
       for (const p of entries) chosen.set(p.leaf, p)
       const goneHere = new Map<HashHex, 'erased' | 'expired'>()
       for (const p of [...chosen.values()])
@@ -115,6 +118,11 @@ export function createPicker(wanted: string) {
       }
     },
   }
+}
+/** Is a nomination of a unit whose word the verdict took, or did not take because it came too late? Those of others are nobody's business. */
+function bearsOn({ node, fromS, stepS, meanW }: Of<'nominated'>, { terms, verification: { window } }: Of<'verified'>): boolean {
+  const isOfUnit = terms?.nominated?.node.includes(node) || terms?.nominated?.ignored.includes(node)
+  return isOfUnit === true && fromS < window.toS && fromS + stepS * meanW.length > window.fromS
 }
 /** Which command of a charger an answer is to: `seq` has 16 bits. */
 export const commandOf = (charger: ChargerNo, seq: number): number => charger * 65_536 + seq
@@ -144,6 +152,7 @@ function createOwn(no: EventNo, event: GridEvent, began: Began) {
   const letGo = new Set<ChargerNo>()
   const pending = new Set<number>()
   let drawnAt = 0
+  let verified: Of<'verified'> | undefined
 
   function planned({ schedules: { who, ends, because } }: Of<'planned'>): boolean {
     let isOwn = false
@@ -207,8 +216,9 @@ function createOwn(no: EventNo, event: GridEvent, began: Began) {
     take(fact: Fact, picked: Picked): void {
       if (!isOwn(fact)) return
       entries.set(picked.leaf, { ...picked, own: true })
+      if (fact.kind === 'verified') verified = fact
       if (fact.kind === 'accepted' || fact.kind === 'joined' || fact.kind === 'paced' || fact.kind === 'outage') drawnAt = picked.leaf
     },
-    result: () => ({ no, event, began, drawnAt, entries: [...entries.values()] }),
+    result: () => ({ no, event, began, drawnAt, verified, entries: [...entries.values()] }),
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../core/codec.ts'
 import type { EventNo, HashHex, Instant, Readings } from '../core/model.ts'
-import { type History, MISSING, type Verification } from '../core/verify/record.ts'
+import { type History, MISSING, type Verification, type Weather } from '../core/verify/record.ts'
 
 /**
  * What an evidence pack consists of, by the names of its files: for who makes one and who checks one. Documented for outsiders in
@@ -21,6 +21,7 @@ export const names = {
   raw: (leaf: number) => `signal/${digits(leaf)}.raw`,
   readings: (leaf: number) => `readings/${digits(leaf)}.csv`,
   history: (leaf: number) => `readings/${digits(leaf)}-history.csv`,
+  weather: (leaf: number) => `readings/${digits(leaf)}-weather.csv`,
   verdict: (leaf: number) => `verdict/${digits(leaf)}.json`,
   report: (file: string) => `report/${file}`,
 } as const
@@ -69,6 +70,11 @@ export function historyCsv({ who, day, slots, milliWh }: History): Uint8Array {
       const date = new Date(day[k]! * 86_400_000).toISOString().slice(0, 10)
       lines.push([who[k], date, slot, value === MISSING ? '' : value / 1000].join(','))
     }
+  return bytesOf(`${lines.join('\n')}\n`)
+}
+export function weatherCsv({ startS, endS, milliC, late }: Weather): Uint8Array {
+  const lines = ['from_s,to_s,celsius,late']
+  for (let k = 0; k < milliC.length; k++) lines.push([startS[k], endS[k], milliC[k]! / 1000, late[k]].join(','))
   return bytesOf(`${lines.join('\n')}\n`)
 }
 const cell = (value: number): number | string => (Number.isNaN(value) ? '' : value)

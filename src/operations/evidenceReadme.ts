@@ -33,7 +33,7 @@ What is in it
                   content; the entry has the SHA-256 of both together
   signal/         each message of the grid operator, as it was received
   readings/       the meter readings that each verdict stands on, as CSV (and days
-                  of history, where the baseline needs them)
+                  of history or temperatures, where the baseline needs them)
   verdict/        each verdict and each later revision of it
   seed.json       what the random delays were drawn from
   report/         the report for people to read: made from the above, proven by
@@ -47,6 +47,7 @@ What is checked
   - chance: the key of this event had been committed to before the message came;
     key, message and the log as it stood give one seed and no other; the random
     delays and the control group are drawn again from it and compared
+  - nominated baselines: the units said them, by the deadline of the ruleset
   - the verdict: made again from the readings, and the same to the last digit
 
 What it cannot show

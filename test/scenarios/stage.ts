@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, createMemoryStore } from '../../adapters/stores/memory/index.ts'
+import { createMemoryWitnesses } from '../../adapters/stores/memory/witnesses.ts'
 import { condensed, inWords, kW } from '../../simulations/output/words.ts'
 import { createVirtualChargers, type VirtualCharger } from '../../simulations/virtual/chargers.ts'
 import { type ChargerSpec, everyoneEnrolled, fleetOf, testProgramme } from '../../simulations/virtual/fleet.ts'
@@ -8,6 +9,7 @@ import type { GridEvent, Programme, Readings } from '../../src/core/model.ts'
 import { stateDigest } from '../../src/core/snapshot.ts'
 import { emptyState } from '../../src/core/state.ts'
 import { entries, fold } from '../../src/engine/recover.ts'
+import { watchedWitnesses } from '../../src/engine/verifyingWeather.ts'
 import { createEngine, type Engine, type EngineOptions } from '../../src/engine.ts'
 import type { ChargerLink, Judgement, Runtime } from '../../src/ports.ts'
 
@@ -37,6 +39,7 @@ export async function stage(setting: Setting) {
   const journal = createMemoryJournal(createMemoryStore())
   const meters = createMemoryMeters()
   const registry = createMemoryRegistry()
+  const witnesses = watchedWitnesses(createMemoryWitnesses())
   const fleet = fleetOf(specs, setting.shape)
   const chargers: VirtualCharger[] = specs.map((_, i) => ({
     no: i,
@@ -76,6 +79,7 @@ export async function stage(setting: Setting) {
       journal,
       meters,
       registry,
+      witnesses,
       chargers: link,
       signals: [],
       seedKey: new Uint8Array(32).fill(7),
@@ -104,6 +108,7 @@ export async function stage(setting: Setting) {
     journal,
     meters,
     registry,
+    witnesses,
     engine: () => engine,
     write,
     now: () => Math.floor(runtime.now() / 1000),

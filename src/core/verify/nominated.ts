@@ -1,6 +1,6 @@
 import { rangesOf } from '../members.ts'
 import type { Fact, NodeNo, Second, Target } from '../model.ts'
-import type { EventState, Fleet, State } from '../state.ts'
+import type { Fleet, State } from '../state.ts'
 import type { Ruleset } from './baseline/ruleset.ts'
 import type { Baselines } from './baselines.ts'
 import { localDay, slotS } from './calendar.ts'
@@ -46,17 +46,23 @@ export function nominationDueS({ daysBefore, atMin }: Deadline, zone: Ruleset['z
  * The nominations that count for an event: of units that lie wholly within its targets (what a unit said of itself says nothing of a part of it), that say
  * something of every moment of the window, and in time. Of a unit within such a unit nothing is needed. Of two values for a step the later in time counts.
  */
-export function nominatedFor(s: State, e: EventState, who: Uint32Array, window: Window, ruleset: Ruleset, periodS: number): Nominated {
+export function nominatedFor(
+  s: Pick<State, 'fleet' | 'nominations'>,
+  targets: readonly Target[],
+  who: Uint32Array,
+  window: Window,
+  ruleset: Ruleset,
+  periodS: number,
+): Nominated {
   const { method: m, zone } = ruleset
   const periods = periodsIn(window, periodS)
-  const out = { node: [] as number[], sentS: [] as number[], meanW: [] as number[] }
+  const out = { node: [] as number[], sentS: [] as number[], meanW: [] as number[], ignored: [] as number[] }
   const unitOf = new Int32Array(who.length).fill(-1)
-  if (m.kind !== 'nominated') return columnsOf(out, unitOf, 0)
+  if (m.kind !== 'nominated') return columnsOf(out, unitOf)
   const isInTime = (x: Nomination, atS: Second): boolean => x.atS <= nominationDueS(m.deadline, zone, atS)
-  let ignored = 0
-  for (const { node, from, to } of unitsIn(s, e.event.targets)) {
+  for (const { node, from, to } of unitsIn(s, targets)) {
     const list = s.nominations.get(node)!
-    ignored += list.filter(x => stepsIn(x, window).some(atS => !isInTime(x, atS))).length
+    for (const x of list) if (stepsIn(x, window).some(atS => !isInTime(x, atS))) out.ignored.push(node)
     const rows = rowsWithin(s.fleet, who, from, to).filter(r => unitOf[r] === -1)
     const own = rows.length === 0 ? undefined : overPeriods(list, periods, isInTime)
     if (!own) continue
@@ -65,18 +71,21 @@ export function nominatedFor(s: State, e: EventState, who: Uint32Array, window: 
     out.sentS.push(own.sentS)
     out.meanW.push(...own.meanW)
   }
-  return columnsOf(out, unitOf, ignored)
+  return columnsOf(out, unitOf)
 }
-const columnsOf = (out: { node: number[]; sentS: number[]; meanW: number[] }, unitOf: Int32Array, ignored: number): Nominated => ({
+const columnsOf = (out: Readonly<Record<'node' | 'sentS' | 'meanW' | 'ignored', number[]>>, unitOf: Int32Array): Nominated => ({
   node: Uint32Array.from(out.node),
   sentS: Uint32Array.from(out.sentS),
   meanW: Float64Array.from(out.meanW),
   unitOf,
-  ignored,
+  ignored: Uint32Array.from(out.ignored),
 })
 
 /** Nodes with nominations whose chargers all are under the targets, the largest first. */
-function unitsIn(s: State, targets: readonly Target[]): { readonly node: NodeNo; readonly from: number; readonly to: number }[] {
+function unitsIn(
+  s: Pick<State, 'fleet' | 'nominations'>,
+  targets: readonly Target[],
+): { readonly node: NodeNo; readonly from: number; readonly to: number }[] {
   const ranges = rangesOf(s.fleet, targets)
   return [...s.nominations.keys()]
     .filter(node => node < s.fleet.nodes)
@@ -137,5 +146,5 @@ export function nominatedBaselines({ nominated: n, maxW }: VerdictTerms, periods
 export const nominationUsed = ({ node, unitOf, ignored }: Nominated): NominationUsed => ({
   units: node.length,
   chargers: unitOf.reduce((n, u) => n + (u >= 0 ? 1 : 0), 0),
-  ignored,
+  ignored: ignored.length,
 })

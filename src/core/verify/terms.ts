@@ -68,7 +68,7 @@ export function windowsOf(s: State, e: EventState): { readonly window: Window; r
 /** What the record has for a ruleset that asks for more than readings. */
 function givenTo(s: State, e: EventState, who: Uint32Array, window: Window, periodS: number): Pick<VerdictTerms, 'nominated' | 'grouped'> {
   const ruleset = e.ruleset && rulesetOf(e.ruleset)
-  if (ruleset?.method.kind === 'nominated') return { nominated: nominatedFor(s, e, who, window, ruleset, periodS) }
+  if (ruleset?.method.kind === 'nominated') return { nominated: nominatedFor(s, e.event.targets, who, window, ruleset, periodS) }
   return ruleset?.method.kind === 'controlGroup' ? { grouped: groupedFor(s, e, who, ruleset.method) } : {}
 }
 
