@@ -67,7 +67,7 @@ export type EngineOptions = {
   readonly reviseAfterMs: number
   /** Leaves between snapshots. */
   readonly snapshotEvery: number
-  /** With the keys of how many events a log begins (`SEED_KEYS`); few by default, for worlds that do not last. */
+  /** With the keys of how many events a log begins (`SEED_KEYS`), more than 64; few by default, for worlds that do not last. */
   readonly seedKeys: number
 }
 const defaults: EngineOptions = {

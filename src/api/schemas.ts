@@ -128,7 +128,17 @@ export const seed = named(
     leaf: count.describe('index of the log entry that has the hash'),
     signalHash: hex.describe('SHA-256 of the message that brought the event'),
     keyHash: hex.describe('SHA-256 of the key that seeds are made with, in the log before any draw'),
-    key: hex.describe('the key of this event alone; its SHA-256 was in the log before the signal'),
+    key: hex.describe('the key of this event alone, committed to in the log before the signal'),
+    committed: z
+      .object({
+        leaf: count.describe('index of the log entry, the first that committed to the key of this event'),
+        root: hex.describe('of the tree (RFC 6962) whose entries are the keys of `count` events'),
+        count,
+        slot: count.describe('which of them the key of this event is'),
+        path: z.array(hex).describe('from the key to the root (RFC 9162)'),
+      })
+      .nullable()
+      .describe('null where the log committed to the SHA-256 of the key'),
   }),
 )
 export const results = z.object({

@@ -45,7 +45,10 @@ export async function seed(context: Context, id: string): Promise<undefined> {
     [
       `${s.event}: seed ${s.seed}`,
       `  SHA-256 of salt ${s.salt} and seed is ${s.hash}, in leaf ${s.leaf} of the log`,
-      `  made of signal ${s.signalHash} with the key whose SHA-256 is ${s.keyHash}`,
+      `  made of signal ${s.signalHash} with key ${s.key}, which is made with the key whose SHA-256 is ${s.keyHash}`,
+      s.committed
+        ? `  it is key ${s.committed.slot} of the ${s.committed.count} that entry ${s.committed.leaf} of the log committed to, before any other, with root ${s.committed.root}`
+        : '  SHA-256 of that key was committed to in the log before; whether no other was, a pack says (audit export)',
     ].join('\n'),
   )
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { beforeEach, expect, test } from 'vitest'
+import { leafHash, verifyInclusion } from '../../src/audit/merkle.ts'
 import { ana, type Bridge, eve, gridEvent, startBridge } from './bridge.ts'
 
 let b: Bridge
@@ -29,6 +30,11 @@ test('what an event was drawn from is told when it is over, and found in the log
   const { entries } = (await b.get(`/v1/audit/entries?from=${found.leaf}&limit=1`)).json()
   expect(entries[0].entry.fact).toMatchObject({ kind: 'signal', seed: { $blob: found.hash }, event: { id, rawHash: found.signalHash } })
   expect(found.keyHash).toBe(createHash('sha256').update(new Uint8Array(32).fill(3)).digest('hex'))
+  // the log begins with the key
+  const { leaf, root, count, slot, path } = found.committed
+  expect({ leaf, count, slot }).toEqual({ leaf: 0, count: 128, slot: 0 })
+  const hashes = path.map((hash: string) => Buffer.from(hash, 'hex'))
+  expect(verifyInclusion(leafHash(Buffer.from(found.key, 'hex')), slot, count, hashes, Buffer.from(root, 'hex'))).toEqual({ ok: true })
   expect(b.notes.at(-1)).toMatchObject({ what: 'seedRevealed', about: { event: 0, by: 'ana' } })
 })
 
