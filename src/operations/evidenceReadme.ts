@@ -45,15 +45,16 @@ What is checked
   - each command: the charger is under the event's targets, may be used, and a plan
     in the name of this event came before; each answer belongs to a command
   - chance: the key of this event had been committed to before the message came;
-    key, message and the log as it stood give one seed and no other; the random
-    delays and the control group are drawn again from it and compared
+    key, message and the log as it stood give one seed; the log begins with that
+    commitment, so there could be no other; the random delays and the control
+    group are drawn again from it and compared
   - nominated baselines: the units said them, by the deadline of the ruleset
   - the verdict: made again from the readings, and the same to the last digit
 
 What it cannot show
   - Absence. A pack proves that its entries were logged, not that nothing else was:
-    another event, another commitment, a later revision. The whole log shows that
-    (gridbridge audit verify on the log itself), and so do witnesses.
+    another event, a later revision. The whole log shows that (gridbridge audit
+    verify on the log itself), and so do witnesses.
   - That the message is what the operator sent: compare signal/ with the operator's
     own copy. Signatures inside it are for whoever has the operator's keys.
   - That a meter measured right.
