@@ -87,7 +87,12 @@ export function settledText(x: Settled): string {
     ),
     '',
     table(
-      x.statements.map(s => ({ ...s, delivered: wattHours(s.deliveredWh), coverage: percent(s.coverage), gbp: s.gbp.toFixed(2) })),
+      x.statements.map(s => ({
+        ...s,
+        delivered: wattHours(s.deliveredWh),
+        coverage: s.coverage === null ? '-' : percent(s.coverage),
+        gbp: s.gbp.toFixed(2),
+      })),
       [
         { key: 'participant', title: 'PARTICIPANT' },
         { key: 'chargers', title: 'CHARGERS', right: true },

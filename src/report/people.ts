@@ -65,7 +65,7 @@ const levelCells = (l: LevelRow): Cell[] => [
   levelTexts[l.level],
   l.name,
   ...[l.chargers, l.compliant, l.notCompliant, l.noData, l.notCommanded],
-  ...[wattHours(l.baselineWh), wattHours(l.actualWh), wattHours(l.deliveredWh), percent(l.coverage)],
+  ...[wattHours(l.baselineWh), wattHours(l.actualWh), wattHours(l.deliveredWh), l.coverage === null ? null : percent(l.coverage)],
 ]
 const fileNote = ({ files }: PageContext, name: string): Html =>
   files.includes(name) ? html`in <a href="${name}">${name}</a>` : html`in <code>${name}</code> (written with <code>--format csv</code>)`

@@ -16,12 +16,14 @@ export function watts(w: number | null | undefined): string {
       ? `${(w / 1000).toFixed(0)} kW`
       : a >= 1000
         ? `${(w / 1000).toFixed(1)} kW`
-        : `${w.toFixed(0)} W`
+        : `${whole(w)} W`
 }
+/** Nothing has no sign. */
+const whole = (x: number): string => x.toFixed(0).replace(/^-0$/, '0')
 export const wattHours = (wh: number | null | undefined): string => {
   if (wh === null || wh === undefined || Number.isNaN(wh)) return 'unknown'
   const a = Math.abs(wh)
-  return a >= 1_000_000 ? `${(wh / 1_000_000).toFixed(2)} MWh` : a >= 1000 ? `${(wh / 1000).toFixed(1)} kWh` : `${wh.toFixed(0)} Wh`
+  return a >= 1_000_000 ? `${(wh / 1_000_000).toFixed(2)} MWh` : a >= 1000 ? `${(wh / 1000).toFixed(1)} kWh` : `${whole(wh)} Wh`
 }
 export const percent = (share: number | null | undefined): string =>
   share === null || share === undefined ? 'unknown' : `${(100 * share).toFixed(1)} %`

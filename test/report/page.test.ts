@@ -3,6 +3,7 @@ import { chartLibrary } from '../../src/report/library.ts'
 import type { EventReport } from '../../src/report/model.ts'
 import { reportPage } from '../../src/report/page.ts'
 import { changesOf } from '../../src/report/revisions.ts'
+import { wattHours, watts } from '../../src/report/words.ts'
 import { chargers, reportOf, verification } from './sample.ts'
 
 const library = { script: 'var uPlot = 0', style: '.u-wrap{}' }
@@ -190,6 +191,9 @@ describe('the page of an event', () => {
     expect(text).toContain('BATH-11 BATH/BATH-11 4 of 5 4.0 kWh 3.0 kWh −200 Wh 1.2 kWh 75.0 %')
     expect(text).toContain('GSP BATH/BATH-11 4 of 5 too coarse')
     expect(shown(page(reportOf()))).not.toContain('own meters')
+  })
+  test('less than half a watt-hour is nothing, and has no sign', () => {
+    expect([wattHours(-0.3), watts(-0.4), wattHours(-0.6), wattHours(0)]).toEqual(['0 Wh', '0 W', '-1 Wh', '0 Wh'])
   })
   test('what must not be settled on is marked', () => {
     const r = reportOf()
