@@ -10,7 +10,7 @@ import { periodsIn } from './periods.ts'
 import { marksOf } from './readingsRoot.ts'
 import { type Measured, MOST_NAMED, nameOf, type Unsettleable, type VerdictTerms, type Verification, type Verified } from './record.ts'
 import { askCode, askedWhIn, coverageOf, type Energy, energyOf, periodColumns, sumBy, sumsOf } from './sums.ts'
-import { weatherUsed, weatherWindow } from './weather.ts'
+import { needsWeather, weatherUsed, weatherWindow } from './weather.ts'
 import { type Evidence, workedOut } from './worked.ts'
 
 /** Below this share of metered charger-time nothing is said about the event. */
@@ -143,13 +143,20 @@ function unsettleableOf(terms: VerdictTerms, coverage: number, baselines: Baseli
   const { window, rules, errorBp } = terms
   if (window.toS <= window.fromS) return 'noWindow'
   if (baselines.control?.doubt === 'groupTooSmall') return 'groupTooSmall'
+  const isShort = baselines.insufficient.every((x, r) => x === 1 || !isCommanded(terms, r))
+  if (isShort && isGiven(terms)) return 'baseline'
   if (coverage < MIN_COVERAGE) return 'coverage'
   const most = rules.meterErrorAtMost
   if (most !== null && errorBp.some((bp, r) => isCommanded(terms, r) && bp > most * 10_000)) return 'meterClass'
-  if (baselines.insufficient.every((x, r) => x === 1 || !isCommanded(terms, r))) return 'baseline'
+  if (isShort) return 'baseline'
   return baselines.control?.doubt ?? undefined
 }
 
+/** Does a baseline hang on what no meter says, so that its lack is not theirs? */
+function isGiven({ nominated, ruleset: ref }: VerdictTerms): boolean {
+  const ruleset = rulesetOf(ref)
+  return nominated !== undefined || (ruleset !== undefined && needsWeather(ruleset))
+}
 /** The delivery within what the meters can tell, and the draw of a control group: errors of both are independent. */
 function measuredOf(
   terms: VerdictTerms,
