@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { copyKinds } from '../operations/erasure.ts'
 import { named } from './named.ts'
 
 /** Shapes of what is asked of the record: the log and its proofs, what is kept of a person, what a notice of an incident needs. */
@@ -34,15 +35,18 @@ export const subjectExport = named(
   'SubjectExport',
   z.looseObject({ subject: z.enum(['box', 'token']) }).describe('all that is kept of a person, by where it is kept'),
 )
+const spoken = z.string().min(4).max(200)
+export const subjectQuery = z.strictObject({
+  also: z
+    .union([z.array(spoken).max(20), spoken])
+    .default([])
+    .describe('what else people may have called the person in texts, such as a name'),
+})
 export const erasureBody = named(
   'ErasureRequest',
   z.strictObject({
     apply: z.boolean().default(false),
-    also: z
-      .array(z.string().min(4).max(200))
-      .max(20)
-      .default([])
-      .describe('what else people may have called the person in texts, such as a name'),
+    also: z.array(spoken).max(20).default([]).describe('what else people may have called the person in texts, such as a name'),
   }),
 )
 export const erasure = named(
@@ -58,6 +62,17 @@ export const erasure = named(
     readings: count,
     isGone: z.boolean().describe('false: a text can still be read in a file; see `hint`'),
     notUndone: z.array(z.string()),
+    copies: z
+      .array(
+        z.object({
+          kind: z.enum(copyKinds),
+          path: z.string(),
+          made: z.string().nullable(),
+          until: z.string().nullable().describe('from when on it is removed by itself; null: when you remove it'),
+          isSeen: z.boolean().describe('false: its folder cannot be looked into now'),
+        }),
+      )
+      .describe('whole copies of the state that still have it'),
     hint: z.string(),
   }),
 )

@@ -417,6 +417,7 @@ export {
   erasureBody,
   incident,
   subjectExport,
+  subjectQuery,
 } from './recordSchemas.ts'
 
 const check = z.object({ ok: z.boolean(), detail: z.string() })

@@ -4,6 +4,7 @@ import { closeLog, logReader, maintenance, readConfig } from '../main.ts'
 import { type VerifyAnswer, verifyFile } from './auditVerify.ts'
 import type { Context } from './context.ts'
 import { type ExitCode, Fault } from './exit.ts'
+import type { Output } from './output.ts'
 
 const DATABASE = 'gridbridge.db'
 const PUBLIC_KEY = 'audit.pub'
@@ -19,8 +20,10 @@ export async function backup(context: Context<{ withKeys?: boolean; keep?: numbe
   const { config } = readConfig({ file: options.config, env, cwd })
   const dir = resolve(cwd, config.dataDir)
   const nowMs = Date.now()
-  const { backUp } = await maintenance()
+  const { backUp, rememberCopy } = await maintenance()
   const done = backUp(dir, join(resolve(cwd, folder), `gridbridge-${stamp(nowMs)}`), options.withKeys ?? false)
+  const untilMs = options.keep === undefined ? null : nowMs + options.keep * 1000
+  remembered(out, () => rememberCopy(dir, { kind: 'backup', path: done.dir, madeMs: nowMs, untilMs }))
   const answer = await verified(done.dir)
   if (!answer.ok)
     throw new Fault(
@@ -41,6 +44,14 @@ export async function backup(context: Context<{ withKeys?: boolean; keep?: numbe
     ].join('\n'),
   )
   return 0
+}
+/** An erasure names what is remembered. A copy is one all the same. */
+function remembered({ note }: Pick<Output, 'note'>, remember: () => void): void {
+  try {
+    remember()
+  } catch (error) {
+    note(`not remembered, so an erasure will not name it: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }
 const verified = async (dir: string, key = join(dir, PUBLIC_KEY), since?: string): Promise<VerifyAnswer> =>
   verifyFile(await logReader(), join(dir, DATABASE), readFileSync(key, 'utf8'), since)
@@ -125,6 +136,8 @@ export async function close(context: Context<{ next: string; archive: string }>)
         ? new Fault(5, 'GB-1298', error.message, 'close the log when they are verified')
         : error
     })
+    const { rememberCopy } = await maintenance()
+    remembered(out, () => rememberCopy(dir, { kind: 'archive', path: done.archive, madeMs: nowMs, untilMs: null }))
     out.result(
       done,
       [

@@ -15,7 +15,8 @@ export function keepCommands(program: Command, does: Does, { remote, configOptio
       .command('export')
       .description('all that is kept of the person behind a charger, a box, an MPAN or a token, as JSON')
       .argument('<id>')
-      .option('--out <file>', 'where to (mode 0600); stdout without it'),
+      .option('--out <file>', 'where to (mode 0600); stdout without it')
+      .option('--also <text...>', 'what else people may have called the person in texts, such as a name'),
   ).action(does(async () => (await import('./subject.ts')).exportOne))
   remote(
     subject

@@ -1,15 +1,17 @@
 import { resolve } from 'node:path'
-import type { Erasure } from '../operations/erasure.ts'
+import type { Copy, Erasure } from '../operations/erasure.ts'
 import type { Context } from './context.ts'
 import type { ExitCode } from './exit.ts'
 import { writePrivate } from './output.ts'
 
 /** The person's data as JSON, to stdout or to a file that only its owner may read. */
-export async function exportOne(context: Context<{ out?: string }>, id: string): Promise<undefined> {
+export async function exportOne(context: Context<{ out?: string; also?: string[] }>, id: string): Promise<undefined> {
   const { out, options, cwd } = context
-  const { body } = await (await context.client())(`/v1/subjects/${encodeURIComponent(id)}`, { timeoutMs: 600_000 })
-  const text = JSON.stringify(body, null, 2)
-  if (options.out === undefined) return void out.result(body, text)
+  const also = (options.also ?? []).map(name => `also=${encodeURIComponent(name)}`).join('&')
+  const path = `/v1/subjects/${encodeURIComponent(id)}${also && `?${also}`}`
+  const { body } = await (await context.client())(path, { asBytes: true, timeoutMs: 600_000 })
+  const text = (body as Buffer).toString('utf8')
+  if (options.out === undefined) return void out.result(JSON.parse(text) as object, text)
   writePrivate(resolve(cwd, options.out), `${text}\n`)
   out.note(`written: ${options.out}`)
 }
@@ -34,6 +36,13 @@ export function erasureText(e: Erasure): string {
     `  ${e.names} names, ${e.settings} settings, ${e.readings} readings, ${e.blobs} messages, texts and power columns of the log`,
     ...(e.notUndone.length > 0 ? [`  NOT put back at the box: ${e.notUndone.join(', ')}`] : []),
     ...(e.isGone ? [] : ['  NOT gone from the files yet']),
+    ...e.copies.map(copyText),
     `  ${e.hint}`,
   ].join('\n')
+}
+
+const copyNames: Record<Copy['kind'], string> = { backup: 'backup', archive: 'archive of a closed log', replaced: 'set aside by a restore' }
+function copyText({ kind, path, made, until, isSeen }: Copy): string {
+  const age = made === null ? '' : `, made ${made}`
+  return `  not reached: ${path} (${copyNames[kind]}${age}), ${until === null ? 'until you remove it' : `until ${until}`}${isSeen ? '' : '; its folder cannot be looked into now'}`
 }

@@ -4,8 +4,9 @@ import { REVIEWED } from '../core/register.ts'
 import type { Engine } from '../engine.ts'
 import type { Station } from '../ports.ts'
 import type { FleetRelease } from './fleetRelease.ts'
+import { namesAny, replaced } from './mentions.ts'
 import { type By, done, type Result } from './result.ts'
-import { type Box, type Breathe, findSubject, leavesWithEvidence, namesAny, numbersOf, settingsOf, textOf } from './subject.ts'
+import { type Box, type Breathe, findSubject, leavesWithEvidence, type Person, personOf, textOf } from './subject.ts'
 import { isAbout, saysOnlyOf } from './subjectFacts.ts'
 
 export type Erasure = {
@@ -23,8 +24,22 @@ export type Erasure = {
   readonly isGone: boolean
   /** Configuration of the box that could not be put back, because it is offline. */
   readonly notUndone: readonly string[]
+  /** Whole copies of the state that were made before: this erasure does not reach them. */
+  readonly copies: readonly Copy[]
   readonly hint: string
 }
+/**
+ * A copy of the state in which whoever is erased still is: a backup, the archive of a closed log (its messages and texts), or a database that a restore
+ * set aside. `until`: from when on it is removed by itself; null: when you remove it. `isSeen`: false where its folder cannot be looked into now.
+ */
+export type Copy = {
+  readonly kind: (typeof copyKinds)[number]
+  readonly path: string
+  readonly made: string | null
+  readonly until: string | null
+  readonly isSeen: boolean
+}
+export const copyKinds = ['backup', 'archive', 'replaced'] as const
 export type ErasureRequest = { readonly apply: boolean; readonly also?: readonly string[] | undefined }
 /** Sees to it that none of these texts can be read in the store's files. */
 export type Scrub = (texts: readonly string[]) => Promise<{ readonly isGone: boolean }>
@@ -47,47 +62,53 @@ export async function eraseSubject(
   id: string,
   { apply, also = [] }: ErasureRequest,
   by: By,
-  breathe: Breathe,
+  { breathe, copies }: { readonly breathe: Breathe; readonly copies: () => readonly Copy[] },
 ): Promise<Result<Erasure>> {
   const found = findSubject(engine, id)
   if (!found.ok) return found
   const { registry } = engine
+  const person = personOf(engine, found.value, also)
+  const names = [...person.names, ...also]
+  const kept = copies()
   if (found.value.kind === 'token') {
-    if (apply) {
-      await registry.set(found.value.key, null)
-      await engine.bridge.note('tokenErased', { by: by.name })
-    }
-    const isGone = !apply || (await scrub(searchable([id], engine))).isGone
-    return done({ ...nothing, applied: apply, subject: 'token', names: 1, isGone, hint: hintOf(apply, isGone) })
+    const { blobs, reviews } = await evidenceAbout(engine, person, breathe)
+    const counts = { ...nothing, subject: 'token', names: names.length, settings: 1, blobs: blobs.length, copies: kept } as const
+    if (!apply) return done({ ...counts, hint: hintOf(false, true, kept) })
+    await engine.bridge.note('tokenErased', { by: by.name })
+    if (blobs.length > 0) await record(engine, nobodyAtAll, blobs, reviews, by)
+    await engine.journal.forget(blobs, reviews.length > 0)
+    await forgetValues(engine, person)
+    const { isGone } = await scrub(searchable(names, engine))
+    return done({ ...counts, applied: true, isGone, hint: hintOf(true, isGone, kept) })
   }
-  const box: Box = { ...found.value, names: [...found.value.names, ...also] }
-  const settings = settingsOf(engine, box)
+  const box = found.value
   const counts = {
     subject: 'box',
     station: box.station,
     chargers: box.chargers,
-    names: box.names.length,
-    settings: settings.length,
+    names: names.length,
+    settings: person.settings.size,
+    copies: kept,
   } as const
   const readings = (await engine.meters.range(Uint32Array.from(box.chargers), 0, engine.now() + 86_400_000)).charger.length
   if (!apply) {
-    const { blobs } = await evidenceAbout(engine, box, breathe)
-    return done({ ...nothing, ...counts, blobs: blobs.length, readings, hint: hintOf(false, true) })
+    const { blobs } = await evidenceAbout(engine, person, breathe)
+    return done({ ...nothing, ...counts, blobs: blobs.length, readings, hint: hintOf(false, true, kept) })
   }
   const released = await release(registry.station(box.station)!.identity, by)
   const notUndone = released.ok ? released.value.failed : []
   engine.chargers.forget?.(box.station)
   // only now, so that what it said until its end is found too
-  const { blobs, reviews } = await evidenceAbout(engine, box, breathe)
+  const { blobs, reviews } = await evidenceAbout(engine, person, breathe)
   await record(engine, box, blobs, reviews, by)
   await engine.journal.forget(blobs, reviews.length > 0)
   await engine.meters.erase(Uint32Array.from(box.chargers))
-  await forgetNames(engine, box)
+  await forgetNames(engine, box, person)
   // where it has come back meanwhile under its old name; and what was still on its way when the link ended
   engine.chargers.forget?.(box.station)
   await engine.meters.erase(Uint32Array.from(box.chargers))
-  const { isGone } = await scrub(searchable(box.names, engine))
-  return done({ ...nothing, ...counts, applied: true, blobs: blobs.length, readings, isGone, notUndone, hint: hintOf(true, isGone) })
+  const { isGone } = await scrub(searchable(names, engine))
+  return done({ ...nothing, ...counts, applied: true, blobs: blobs.length, readings, isGone, notUndone, hint: hintOf(true, isGone, kept) })
 }
 const nothing: Erasure = {
   applied: false,
@@ -100,19 +121,23 @@ const nothing: Erasure = {
   readings: 0,
   isGone: true,
   notUndone: [],
+  copies: [],
   hint: '',
 }
-function hintOf(applied: boolean, isGone: boolean): string {
+/** A token has no box, and no number. */
+const nobodyAtAll = { station: -1, chargers: [] }
+function hintOf(applied: boolean, isGone: boolean, copies: readonly Copy[]): string {
   if (!applied) return 'nothing was changed: --apply does it, and it cannot be undone'
+  const others = copies.length > 0 ? `the ${copies.length} copies named here still have it, as do those` : 'backups still have it'
   return isGone
-    ? 'backups made before still have it until they are removed: see docs/guides/privacy.md'
+    ? `${others} that were made elsewhere, until they are removed: see docs/guides/privacy.md`
     : 'a reader (audit verify, a backup) holds up the files, or another record has the same text: ask again when it is done'
 }
 
 /** Messages and texts that name the person, and power of nobody else. What many share stays: it is by number, and expires. */
-async function evidenceAbout(engine: Engine, box: Box, breathe: Breathe): Promise<{ blobs: HashHex[]; reviews: EventNo[] }> {
-  const numbers = numbersOf(box)
-  const isNamed = namesAny(box.names)
+async function evidenceAbout(engine: Engine, person: Person, breathe: Breathe): Promise<{ blobs: HashHex[]; reviews: EventNo[] }> {
+  const { numbers } = person
+  const isNamed = namesAny(person.names, person.spoken)
   const blobs = new Set<HashHex>()
   const reviews = new Set<EventNo>()
   const uses = [...engine.state().register.values()]
@@ -136,9 +161,15 @@ async function bodiesOf(engine: Engine, leaf: Uint8Array): Promise<(hash: HashHe
   return hash => bodies.get(hash)
 }
 
-async function record(engine: Engine, box: Box, blobs: readonly HashHex[], reviews: readonly EventNo[], by: By): Promise<void> {
+async function record(
+  engine: Engine,
+  box: Pick<Box, 'station' | 'chargers'>,
+  blobs: readonly HashHex[],
+  reviews: readonly EventNo[],
+  by: By,
+): Promise<void> {
   const who = Uint32Array.from(box.chargers)
-  const stations = Uint32Array.of(box.station)
+  const stations = box.station < 0 ? new Uint32Array(0) : Uint32Array.of(box.station)
   await engine.handle(
     { kind: 'noted', what: 'erasureAsked', about: { by: by.name, station: box.station, blobs: blobs.length } },
     ...chunks(blobs).map(some => ({ kind: 'erased', who, stations, blobs: some, ...(reviews.length > 0 ? { reviews } : {}) }) as const),
@@ -150,25 +181,25 @@ export const chunks = (hashes: readonly HashHex[]): HashHex[][] =>
     hashes.slice(i * HASHES_PER_FACT, (i + 1) * HASHES_PER_FACT),
   )
 
-/** Values first, the box last: as long as it is there it can be found again. */
-async function forgetNames(engine: Engine, box: Box): Promise<void> {
-  const { registry } = engine
-  const own = new Set(settingsOf(engine, box))
-  const isNamed = namesAny(box.names)
+/** What is kept of the person goes; what is kept for something else goes on without its names. */
+async function forgetValues({ registry }: Engine, { settings, names, spoken }: Person): Promise<void> {
+  const isNamed = namesAny(names, spoken)
   for (const key of [...registry.keys('')]) {
     const value = registry.get(key) ?? ''
-    if (own.has(key) || isNamed(key)) await registry.set(key, null)
-    else if (isNamed(value)) await registry.set(key, withoutNames(value, box.names))
+    if (settings.has(key) || isNamed(key)) await registry.set(key, null)
+    else if (isNamed(value)) await registry.set(key, replaced(value, names, spoken, 'erased'))
   }
+}
+/** Values first, the box last: as long as it is there it can be found again. */
+async function forgetNames(engine: Engine, box: Box, person: Person): Promise<void> {
+  const { registry } = engine
+  await forgetValues(engine, person)
   await registry.forget({ externalIds: box.chargers, aliases: box.aliases })
   await registry.put({
     nodes: box.nodes.map(no => ({ ...registry.node(no)!, name: `erased-${no}` })),
     stations: [nobody(registry.station(box.station)!)],
   })
 }
-/** Longest first, so that no piece of a name is left. */
-const withoutNames = (value: string, names: readonly string[]): string =>
-  names.toSorted((a, b) => b.length - a.length).reduce((text, name) => text.replaceAll(name, 'erased'), value)
 
 /** The number stays taken, and the box cannot come back under it: no password has this hash, and profile 1 or more asks for one. */
 const nobody = ({ no, evses, capabilities }: Station): Station => ({

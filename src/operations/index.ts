@@ -2,7 +2,7 @@ import type { Instant } from '../core/model.ts'
 import type { Engine } from '../engine.ts'
 import { type Audit, createAudit, type LeafDecoder } from './audit.ts'
 import { createEmergency, type Emergency } from './emergency.ts'
-import { type ErasureRequest, eraseSubject, type Scrub } from './erasure.ts'
+import { type Copy, type ErasureRequest, eraseSubject, type Scrub } from './erasure.ts'
 import { createEvents, type Events } from './events.ts'
 import { createEvidence, type EvidencePacks } from './evidencePacks.ts'
 import { createFleet, type FleetViews } from './fleet.ts'
@@ -23,7 +23,8 @@ import { createReports, type Reports } from './report.ts'
 import type { By, Result } from './result.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { createSettle, type Settle } from './settle.ts'
-import { type Breathe, exportSubject } from './subject.ts'
+import type { Breathe } from './subject.ts'
+import { exportSubject } from './subjectExport.ts'
 import { createSubmissions, type Submissions } from './submissions.ts'
 import { createWitnesses, type WitnessOperations } from './witnesses.ts'
 import { createWitnessGaps, type WitnessGaps } from './witnessGaps.ts'
@@ -58,7 +59,7 @@ export type Operations = {
 }
 /** GDPR articles 15, 17 and 20. */
 export type Subjects = {
-  export(id: string, by: By): ReturnType<typeof exportSubject>
+  export(id: string, also: readonly string[], by: By): ReturnType<typeof exportSubject>
   erase(id: string, request: ErasureRequest, by: By): ReturnType<typeof eraseSubject>
 }
 export type OperationsSetup = ImportSetup & {
@@ -68,6 +69,8 @@ export type OperationsSetup = ImportSetup & {
   /** Absent: what is deleted is gone, as in memory. */
   readonly scrub?: Scrub | undefined
   readonly breathe?: Breathe | undefined
+  /** Copies of the state that were made, as far as the bridge knows. */
+  readonly copies?: (() => readonly Copy[]) | undefined
   readonly readings: ReadingsSetup
 }
 
@@ -77,6 +80,7 @@ export function createOperations({
   decodeLeaf,
   scrub = async () => ({ isGone: true }),
   breathe = async () => {},
+  copies = () => [],
   readings,
   ...setup
 }: OperationsSetup): Operations {
@@ -113,8 +117,8 @@ export function createOperations({
     log: createLog(engine),
     incident: (period, by) => exportIncident(engine, period, by, breathe),
     subject: {
-      export: (id, by) => exportSubject(engine, id, by, breathe),
-      erase: (id, request, by) => eraseSubject(engine, fleetRelease.release, scrub, id, request, by, breathe),
+      export: (id, also, by) => exportSubject(engine, id, also, by, breathe),
+      erase: (id, request, by) => eraseSubject(engine, fleetRelease.release, scrub, id, request, by, { breathe, copies }),
     },
   }
 }

@@ -1,12 +1,10 @@
 import { blobsOf, evidenceOf } from '../core/codec.ts'
-import { type ChargerNo, type HashHex, NEVER_S, type NodeNo } from '../core/model.ts'
-import { entries } from '../engine/recover.ts'
+import type { ChargerNo, HashHex, NodeNo } from '../core/model.ts'
 import type { Engine } from '../engine.ts'
 import type { Alias } from '../ports.ts'
 import { consentKey } from './fleetPlan.ts'
-import { pathName } from './names.ts'
-import { type By, done, isoOrNull, isoS, type Result, refuse } from './result.ts'
-import { type Numbers, saidOf } from './subjectFacts.ts'
+import { done, type Result, refuse } from './result.ts'
+import type { Numbers } from './subjectFacts.ts'
 
 /** A person as the bridge knows one: a box with all its chargers, or a driver's token. */
 export type Subject =
@@ -23,7 +21,8 @@ export type Subject =
     }
 export type Box = Extract<Subject, { kind: 'box' }>
 
-export const tokenKey = (token: string): string => `ocpp.token:${token}`
+export const tokenPrefix = 'ocpp.token:'
+export const tokenKey = (token: string): string => tokenPrefix + token
 export const numbersOf = (box: Box): Numbers => ({ chargers: new Set(box.chargers), nodes: new Set(box.nodes) })
 /** Keys of values that the bridge or an adapter keeps for a box: by convention the number is the part after the name. */
 export function settingsOf(engine: Engine, { station, chargers }: Box): string[] {
@@ -78,10 +77,25 @@ function boxOf({ registry }: Engine, no: NodeNo): Box {
   return { kind: 'box', station: no, chargers, nodes, aliases, names: [...new Set(names)].filter(n => n !== '') }
 }
 
-/** Whose texts are these? A name counts where it stands alone: `CP-1` is not in `CP-17`. */
-export function namesAny(names: readonly string[]): (text: string) => boolean {
-  const patterns = names.map(n => new RegExp(`(?<![\\p{L}\\p{N}])${n.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')}(?![\\p{L}\\p{N}])`, 'u'))
-  return text => patterns.some(p => p.test(text))
+/** By what a person is found in messages, and behind which numbers it stands. */
+export type Person = {
+  readonly names: readonly string[]
+  /** What people may have called the person in their own words. */
+  readonly spoken: readonly string[]
+  readonly numbers: Numbers
+  /** Nodes whose names are no secret to the person: its own, and all above. */
+  readonly places: ReadonlySet<NodeNo>
+  /** Keys of what is kept for it. */
+  readonly settings: ReadonlySet<string>
+}
+export function personOf(engine: Engine, subject: Subject, spoken: readonly string[]): Person {
+  if (subject.kind === 'token') {
+    const none = { chargers: new Set<ChargerNo>(), nodes: new Set<NodeNo>() }
+    return { names: [subject.key.slice(tokenPrefix.length)], spoken, numbers: none, places: new Set(), settings: new Set([subject.key]) }
+  }
+  const places = new Set<NodeNo>()
+  for (let node = subject.station as number; node >= 0; node = engine.registry.node(node)?.parent ?? -1) places.add(node)
+  return { names: subject.names, spoken, numbers: numbersOf(subject), places, settings: new Set(settingsOf(engine, subject)) }
 }
 
 /** Lets others have their turn: a long log is read beside the work of the bridge, not instead of it. */
@@ -99,94 +113,3 @@ export async function* leavesWithEvidence(
 }
 export const textOf = async (engine: Engine, hash: HashHex): Promise<string> =>
   Buffer.from((await engine.journal.blob(hash)) ?? new Uint8Array(0)).toString('utf8')
-
-/**
- * All that is kept of a person, for an answer under GDPR articles 15 and 20: registry, consent, what is kept for the box, enrolments, opt-outs, the car, every
- * reading, and what the log says of its numbers. Password hashes are left out. Reads the whole log. That somebody asked is recorded.
- */
-export async function exportSubject(engine: Engine, id: string, by: By, breathe: Breathe): Promise<Result<object>> {
-  const found = findSubject(engine, id)
-  if (!found.ok) return found
-  if (found.value.kind === 'token') return done({ subject: 'token', token: id, kept: 'that it may start sessions; nothing else' })
-  const box = found.value
-  await engine.bridge.note('subjectExported', { by: by.name, station: box.station })
-  return done({
-    subject: 'box',
-    registry: registryOf(engine, box),
-    chargers: box.chargers.map(c => chargerOf(engine, c)),
-    settings: Object.fromEntries(settingsOf(engine, box).map(key => [key, engine.registry.get(key) ?? null])),
-    readings: await readingsOf(engine, box),
-    ...(await outlivingOf(engine, box)),
-    log: await logOf(engine, box, breathe),
-  })
-}
-
-function registryOf({ registry }: Engine, box: Box) {
-  const { identity, auth, evses, capabilities } = registry.station(box.station)!
-  return {
-    station: box.station,
-    identity,
-    securityProfile: auth.profile,
-    evses,
-    capabilities,
-    place: pathName(registry, box.station),
-    externalIds: box.chargers.map(charger => ({ charger, externalId: registry.charger(charger)?.externalId ?? '' })),
-    aliases: box.aliases,
-  }
-}
-function chargerOf(engine: Engine, no: ChargerNo) {
-  const s = engine.state()
-  const consent = engine.registry.get(consentKey(no))
-  return {
-    no,
-    consent: consent === undefined ? null : (JSON.parse(consent) as unknown),
-    enrolments: [...s.enrolments].flatMap(([programme, basis]) =>
-      (basis[no] ?? 0) === 0 ? [] : [{ programme, consented: basis[no] === 1 }],
-    ),
-    optOuts: (s.optOuts.get(no) ?? []).map(o => ({ from: isoS(o.fromS), until: isoOrNull(o.toS, NEVER_S), reason: o.reason })),
-    departAt: (s.departS[no] ?? 0) === 0 ? null : isoS(s.departS[no]!),
-    needWh: (s.needWh[no] ?? -1) < 0 ? null : s.needWh[no],
-  }
-}
-async function readingsOf(engine: Engine, { chargers }: Box) {
-  const r = await engine.meters.range(Uint32Array.from(chargers), 0, engine.now() + 86_400_000)
-  return Array.from(r.charger, (charger, k) => ({
-    charger,
-    from: new Date(r.fromMs[k]!).toISOString(),
-    to: new Date(r.toMs[k]!).toISOString(),
-    powerW: Number.isNaN(r.powerW[k]!) ? null : r.powerW[k],
-    registerWh: Number.isNaN(r.registerWh[k]!) ? null : r.registerWh[k],
-    quality: r.quality[k],
-  }))
-}
-/** What is kept longer than readings: energy by half hours, sessions, and what the meters signed. */
-async function outlivingOf({ meters, now }: Engine, { chargers }: Box) {
-  const who = Uint32Array.from(chargers)
-  const untilMs = now() + DAY_MS
-  const toS = Math.floor(untilMs / 1000)
-  const h = await meters.history(who, { fromS: toS - HISTORY_S, toS, stepS: 1800 })
-  const energy = [...h.wh.entries()]
-    .filter(([, wh]) => !Number.isNaN(wh))
-    .map(([k, energyWh]) => ({ charger: who[Math.floor(k / h.count)], from: isoS(h.fromS + (k % h.count) * h.stepS), energyWh }))
-  const signedValues = (await meters.signed(who, 0, untilMs)).map(({ charger, atMs, body }) => ({
-    ...{ charger, at: new Date(atMs).toISOString() },
-    value: JSON.parse(body) as unknown,
-  }))
-  return { energy, sessions: await meters.sessions(who, 0, untilMs), signedValues }
-}
-const DAY_MS = 86_400_000
-/** Half hours older than ten years are looked for no more. */
-const HISTORY_S = 3_650 * 86_400
-
-async function logOf(engine: Engine, box: Box, breathe: Breathe) {
-  const numbers = numbersOf(box)
-  const out: object[] = []
-  let entry = 0
-  for await (const { at, fact } of entries(engine.journal, 0)) {
-    const said = saidOf(fact, numbers)
-    if (entry % 1000 === 0) await breathe()
-    if (said) out.push({ entry, at: new Date(at).toISOString(), kind: fact.kind, ...said })
-    entry++
-  }
-  return out
-}

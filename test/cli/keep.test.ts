@@ -119,6 +119,28 @@ describe('gridbridge audit close', () => {
   })
 })
 
+describe('copies of the state', () => {
+  it('are remembered with the time until which they are kept, so that an erasure can name them; one that is removed is forgotten', async () => {
+    await grow(2)
+    const backup = JSON.parse((await run('backup', 'kept', '--keep', '35d')).out) as { dir: string }
+    const closed = JSON.parse((await run('audit', 'close', '--next', 'gridbridge.local/log-2', '--archive', 'closed')).out)
+    writeFileSync(file('gridbridge-data', 'gridbridge.db.replaced-20260101T000000Z'), '')
+    const { knownCopies } = await import('../../adapters/stores/sqlite/copies.ts')
+    const known = () => knownCopies(file('gridbridge-data'))
+    const [first] = known()
+    expect(first!.untilMs! - first!.madeMs!).toBe(35 * 86_400_000)
+    expect(known()).toMatchObject([
+      { kind: 'backup', path: backup.dir, isSeen: true },
+      { kind: 'archive', path: closed.archive, untilMs: null, isSeen: true },
+      { kind: 'replaced', isSeen: true },
+    ])
+    rmSync(backup.dir, { recursive: true })
+    // a disk that is not there now may have it still
+    rmSync(file('closed'), { recursive: true })
+    expect(known()).toMatchObject([{ kind: 'archive', isSeen: false }, { kind: 'replaced' }])
+  })
+})
+
 describe('what is said of an erasure', () => {
   it('counts, and names nobody', () => {
     const e = {
@@ -132,10 +154,18 @@ describe('what is said of an erasure', () => {
       readings: 60,
       isGone: false,
       notUndone: ['X'],
+      copies: [
+        { kind: 'backup', path: '/backups/a', made: '2026-11-01T00:00:00Z', until: '2026-12-06T00:00:00Z', isSeen: true },
+        { kind: 'archive', path: '/archive/log', made: '2026-01-01T00:00:00Z', until: null, isSeen: false },
+      ],
       hint: 'h',
     } as const
     expect(erasureText(e)).toMatch(/^erased: box 3 with chargers 0\n {2}4 names, 2 settings, 60 readings, 5 messages/)
     expect(erasureText(e)).toContain('NOT gone from the files yet')
     expect(erasureText({ ...e, applied: false })).toMatch(/^would erase/)
+    expect(erasureText(e)).toContain('not reached: /backups/a (backup, made 2026-11-01T00:00:00Z), until 2026-12-06T00:00:00Z\n')
+    expect(erasureText(e)).toMatch(
+      /\/archive\/log \(archive of a closed log, .*\), until you remove it; its folder cannot be looked into now/,
+    )
   })
 })

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { type Api, by, type Context } from '../context.ts'
 import { unwrap } from '../problem.ts'
@@ -16,12 +17,17 @@ export function subjectRoutes(app: Api, { operations }: Context): void {
       schema: {
         tags,
         summary: 'All that is kept of a person',
-        description: 'Registry, consent, opt-outs, readings and what the log says of their charger. That it was asked for is recorded.',
+        description:
+          'Registry, consent, opt-outs, readings, what the log says of their charger, and messages and texts that name them, with names of others masked. That it was asked for is recorded.',
         params,
+        querystring: s.subjectQuery,
         response: { 200: s.subjectExport },
       },
     },
-    async request => mutable(unwrap(await operations.subject.export(request.params.id, by(request)))) as never,
+    async (request, reply) => {
+      const pieces = unwrap(await operations.subject.export(request.params.id, [request.query.also].flat(), by(request)))
+      return reply.type('application/json; charset=utf-8').send(Readable.from(pieces) as never)
+    },
   )
   app.post(
     '/v1/subjects/:id/erasure',
