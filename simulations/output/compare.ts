@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ScenarioError } from '../scenario/read.ts'
 import type { Spread } from '../scenario/statistics.ts'
@@ -8,7 +8,7 @@ import { type Load, meanLoad } from '../sweep/loads.ts'
 import { type AskedSpan, askedOf, ofSetting, type Result } from '../sweep/result.ts'
 import type { LoadSeries } from './files.ts'
 import { figureText } from './junit.ts'
-import type { RunManifest } from './run.ts'
+import { type RunManifest, sha256 } from './run.ts'
 
 /** What `sim run` or `sim sweep` wrote into a folder. */
 export type Kept =
@@ -16,14 +16,22 @@ export type Kept =
   | { readonly kind: 'sweep'; readonly dir: string; readonly manifest: SweepManifest; readonly results: readonly Result[] }
 type Figures = Readonly<Record<string, number | null>>
 
-/** @throws ScenarioError for a folder that has neither, or not all of it */
+/** @throws ScenarioError for a folder that has neither, or not all of it, or not what its manifest says */
 export function readKept(path: string, dir: string): Kept {
-  const read = (name: string): string => {
-    if (!existsSync(join(path, name)))
-      throw new ScenarioError([`${dir}: there is no ${name}; was it written by sim run or sim sweep, to its end?`])
-    return readFileSync(join(path, name), 'utf8')
+  const text = (name: string): string => {
+    try {
+      return readFileSync(join(path, name), 'utf8')
+    } catch (error) {
+      const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? `there is no ${name}` : `${name} cannot be read`
+      throw new ScenarioError([`${dir}: ${why}; was it written by sim run or sim sweep, to its end?`])
+    }
   }
-  const manifest = JSON.parse(read('manifest.json')) as RunManifest | SweepManifest
+  const manifest = manifestOf(text('manifest.json'), dir)
+  const read = (name: string): string => {
+    const data = text(name)
+    if (sha256(data) === manifest.files?.[name]) return data
+    throw new ScenarioError([`${dir}: ${name} is not the one of its manifest.json: cut off, changed, or of another run`])
+  }
   switch (manifest.format) {
     case 'gridbridge-sim-run-1':
       return {
@@ -40,10 +48,21 @@ export function readKept(path: string, dir: string): Kept {
         .map(line => JSON.parse(line) as Result)
       return { kind: 'sweep', dir, manifest, results }
     }
-    default:
-      throw new ScenarioError([
-        `${dir}: its format is ${JSON.stringify((manifest as { format?: unknown }).format)}, which this version cannot read`,
-      ])
+  }
+}
+type KeptManifest = (RunManifest | SweepManifest) & { readonly files?: Readonly<Record<string, string>> }
+function manifestOf(text: string, dir: string): KeptManifest {
+  const value = parsed(text) as Partial<KeptManifest> | null
+  if (value?.format === 'gridbridge-sim-run-1' || value?.format === 'gridbridge-sim-sweep-1') return value as KeptManifest
+  throw new ScenarioError([
+    `${dir}: by its manifest.json it is neither a run nor a sweep (its format: ${JSON.stringify(value?.format ?? null)})`,
+  ])
+}
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
   }
 }
 
@@ -146,5 +165,7 @@ function means(results: readonly Result[]): Figures {
 export function rowCells({ figure, a, b }: Row): string[] {
   const text = (x: number | null) => (x === null ? '–' : figureText(x))
   const delta = a === null || b === null ? null : b - a
-  return [figure, text(a), text(b), text(delta), delta === null || a === 0 ? '–' : `${((100 * delta) / Math.abs(a!)).toFixed(1)} %`]
+  return [figure, text(a), text(b), text(delta), delta === null || a === 0 ? '–' : percentText((100 * delta) / Math.abs(a!))]
 }
+/** Less than half a tenth is nothing, and has no sign. */
+const percentText = (x: number): string => `${(Math.abs(x) < 0.05 ? 0 : x).toFixed(1)} %`

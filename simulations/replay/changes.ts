@@ -13,7 +13,14 @@ export type Change = { readonly path: string; readonly value: unknown }
 export function changeOf(text: string): Change {
   const [, path, value] = /^([\w.]+)=(.+)$/.exec(text) ?? []
   if (path === undefined) throw new RangeError(`${text}: wanted PATH=VALUE, such as allocation=rotation or ask.totalW=50000`)
-  return { path, value: parse(value!) }
+  return { path, value: readValue(text, value!) }
+}
+function readValue(text: string, value: string): unknown {
+  try {
+    return parse(value)
+  } catch (error) {
+    throw new RangeError(`${text}: ${(error as Error).message.split('\n')[0]}`)
+  }
 }
 
 /** Inputs as they would have come. @throws ScenarioError for a parameter that there is not, or a value that it may not have */
@@ -29,7 +36,8 @@ export function changedProgramme(p: Programme, changes: readonly Change[]): Prog
   const { version, ...rest } = structuredClone(p)
   const copy: Record<string, unknown> = rest
   for (const { path, value } of changes) {
-    if (path.startsWith('ask.')) continue
+    if (isOfAsk(path)) continue
+    if (path === 'id') throw new ScenarioError(['--param id: an event is of its programme, whatever that is called'])
     for (const one of path === 'spread' ? ['startSpreadS', 'endSpreadS'] : [path]) put(copy, one, value)
   }
   const checked = schema.safeParse(copy)
@@ -39,14 +47,19 @@ export function changedProgramme(p: Programme, changes: readonly Change[]): Prog
 }
 const unknownKeys = (issue: object): string => ('keys' in issue ? (issue.keys as string[]).join(', ') : '')
 
+const isOfAsk = (path: string): boolean => path.split('.')[0] === 'ask'
 function changedEvent(event: GridEvent, changes: readonly Change[]): GridEvent {
   const intervals = structuredClone(event.intervals) as GridEvent['intervals']
   for (const { path, value } of changes) {
-    const [of, key] = path.split('.')
-    if (of !== 'ask') continue
+    if (!isOfAsk(path)) continue
+    const key = path.slice('ask.'.length)
     for (const { ask } of intervals) {
-      if (key === undefined || !(key in ask) || typeof value !== typeof ask[key as keyof typeof ask])
-        throw new ScenarioError([`--param ${path}: the event asks ${JSON.stringify(ask)}`])
+      if (key === 'kind' || !Object.hasOwn(ask, key)) throw new ScenarioError([`--param ${path}: the event asks ${JSON.stringify(ask)}`])
+      const most = key === 'fraction' ? 1 : Number.MAX_SAFE_INTEGER
+      if (typeof value !== 'number' || !(value >= 0 && value <= most))
+        throw new ScenarioError([
+          `--param ${path}: wanted ${key === 'fraction' ? 'a number from 0 to 1' : 'a number from 0 on'}, as in ${JSON.stringify(ask)}`,
+        ])
       Object.assign(ask, { [key]: value })
     }
   }
@@ -57,6 +70,7 @@ function changedEvent(event: GridEvent, changes: readonly Change[]): GridEvent {
 
 function put(into: Record<string, unknown>, path: string, value: unknown): void {
   const [first, ...rest] = path.split('.') as [string, ...string[]]
+  if (first in {}) throw new ScenarioError([`--param ${path}: there is no ${first}`])
   if (rest.length === 0) into[first] = value
   else {
     const within = (into[first] ??= {}) as Record<string, unknown>

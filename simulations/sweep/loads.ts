@@ -1,7 +1,7 @@
 import { type Chart, ended, gapped, type Line } from '../../src/report/chart.ts'
 import { type Html, html } from '../../src/report/escape.ts'
 import { figure } from '../../src/report/sections.ts'
-import { table } from '../../src/report/table.ts'
+import { minus, table } from '../../src/report/table.ts'
 import { watts } from '../../src/report/words.ts'
 import { clocksChange, timesOver } from '../output/charts.ts'
 import type { Result } from './result.ts'
@@ -61,7 +61,7 @@ export function loadFigures(loads: readonly Load[], zone: string, id = ''): Html
   const said = (chart: Chart) =>
     chart.lines.map(l => {
       const widest = l.values.reduce<number>((a, v) => (v !== null && Math.abs(v) > Math.abs(a) ? v : a), 0)
-      return `${l.label} ${watts(widest)}`
+      return `${l.label} ${minus(watts(widest))}`
     })
   const shown = (name: string, says: (chart: Chart) => Html): Html => {
     const chart = charts[name]!

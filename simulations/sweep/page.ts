@@ -71,13 +71,21 @@ function figureSection(name: string, settings: readonly SettingSummary[]): Html 
     const [f, d] = [s.figures[name], s.paired[name]]
     return [s.setting, ...cells(f, ['n', 'mean', 'ci95', 'p05', 'p50', 'p95']), ...(k === 0 ? ['–', '–', '–'] : differenceCells(d))]
   })
-  return html`<section><h2>${name}</h2>${table(name, heads, rows)}</section>`
+  return html`<section><h2>${name}</h2>${table(`Over the seeds; differences are by seed`, heads, rows)}</section>`
 }
 const cells = (s: Spread | undefined, names: readonly (keyof Spread)[]): Cell[] => names.map(n => (s ? figureText(s[n]) : null))
 /** The difference, its interval, and whether that leaves out nought. */
 export const differenceCells = (d: Spread | undefined): Cell[] => [...cells(d, ['mean', 'ci95']), d ? differs(d) : null]
 export const differs = ({ n, mean, ci95 }: Spread): string =>
-  n < 2 ? 'too few runs' : Math.abs(mean) > ci95 ? (mean > 0 ? '▲ higher' : '▼ lower') : 'not told apart'
+  n < 2
+    ? 'too few runs'
+    : mean === 0 && ci95 === 0
+      ? 'the same'
+      : Math.abs(mean) > ci95
+        ? mean > 0
+          ? '▲ higher'
+          : '▼ lower'
+        : 'not told apart'
 
 const spreadTable = (caption: string, figures: Readonly<Record<string, Spread>>): Html =>
   table(

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { ScenarioError } from '../scenario/read.ts'
 import { type Result, resultOf, type Task } from './result.ts'
 import type { Setting } from './settings.ts'
 
@@ -12,7 +13,8 @@ export const oneHere = (settings: readonly Setting[]): Players => ({
   close: async () => {},
 })
 
-type Answer = { readonly result: Result } | { readonly failed: string; readonly setting: number; readonly seed: number }
+/** `faults`: it is the scenario that cannot be played so. */
+type Answer = { readonly result: Result } | { readonly failed: string; readonly faults?: readonly string[] | null }
 
 /** A thread each. A thread that dies takes its run with it, and says which. Runs as it is compiled: a thread cannot load TypeScript. */
 export function threads(
@@ -40,6 +42,7 @@ export function threads(
           end()
           idle.push(worker)
           if ('result' in answer) resolve(answer.result)
+          else if (answer.faults) reject(new ScenarioError(answer.faults.map(fault => `${what}: ${fault}`)))
           else reject(new Error(`${what}: ${answer.failed}`))
         }
         const failed = (error: Error) => {

@@ -19,6 +19,11 @@ const short: Readonly<Record<string, readonly string[]>> = {
  * @throws ScenarioError for a place that there is not, and for a value that may not be there
  */
 export function settingsOf(scenario: Scenario, params: readonly Param[]): Setting[] {
+  for (const [k, { name }] of params.entries()) {
+    if (name === 'seed') throw new ScenarioError(['--param seed: seeds are said with --seed, such as --seed 1..200'])
+    if (params.findIndex(p => p.name === name) < k)
+      throw new ScenarioError([`--param ${name}: it is there twice; its values go into one, such as ${name}=0,600`])
+  }
   const combinations = params.reduce<Readonly<Record<string, string>>[]>(
     (all, { name, values }) => all.flatMap(one => values.map(value => ({ ...one, [name]: value }))),
     [{}],
@@ -36,9 +41,10 @@ const nameOf = (params: Readonly<Record<string, string>>): string =>
 
 function withValue(scenario: Scenario, name: string, text: string): Scenario {
   const copy = structuredClone(scenario)
-  for (const path of short[name] ?? [name]) for (const spot of spotsOf(copy, path.split('.'), name)) spot.in[spot.key] = parse(text)
+  for (const path of pathsOf(name)) for (const spot of spotsOf(copy, path.split('.'), name)) spot.in[spot.key] = parse(text)
   return checkedScenario(copy, `--param ${name}=${text}`)
 }
+const pathsOf = (name: string): readonly string[] => (Object.hasOwn(short, name) ? short[name]! : [name])
 type Place = Record<string, unknown>
 type Spot = { readonly in: Place; readonly key: string }
 /** The members that a path names. An element of a list goes by its number, its `id`, or `*` for all. */
@@ -69,6 +75,7 @@ function keysOf(place: Place, wanted: string): string[] {
 }
 /** Does the format know the key there? Tried with a value that is none: what is said of the key then is not that there is none. */
 function isKnown(root: object, place: Place, key: string): boolean {
+  if (key in {}) return false
   place[key] = Symbol.iterator
   try {
     checkedScenario(root, '')

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { ScenarioError } from '../scenario/read.ts'
 import type { Scenario } from '../scenario/schema.ts'
 import { resultOf } from './result.ts'
 
@@ -10,6 +11,7 @@ parentPort?.on('message', async ({ of, setting, seed }: Handed) => {
   try {
     parentPort!.postMessage({ result: await resultOf({ of, seed, scenario: scenarios[setting]!, folder }, names[setting]!) })
   } catch (error) {
-    parentPort!.postMessage({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error), setting, seed })
+    const failed = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    parentPort!.postMessage({ failed, faults: error instanceof ScenarioError ? error.faults : null })
   }
 })

@@ -19,11 +19,13 @@ export async function run(context: Context<SimOptions>, file?: string): Promise<
   const opened = open(file, cwd)
   const seed = options.seed ?? String(opened.scenario.seed)
   out.note(`${opened.scenario.name}: ${opened.scenario.fleet.chargers} chargers, seed ${seed}`)
+  const dir = resolve(cwd, options.out ?? `sim-${opened.name}-${seed}`.replaceAll(/[^\w.-]/g, '_'))
+  const { folderFor, writeResult } = await import('./simFolder.ts')
+  folderFor(dir, 'gridbridge-sim-run-1')
   const made = await played(opened, seed, out)
   const [{ filesOf }, { chartLibrary }] = await Promise.all([import('../../simulations/output/files.ts'), import('../report/library.ts')])
-  const dir = resolve(cwd, options.out ?? `sim-${opened.name}-${seed}`.replaceAll(/[^\w.-]/g, '_'))
   const files = filesOf(made, { library: chartLibrary(), csv: options.csv ?? false })
-  writeFiles(dir, files)
+  writeResult(dir, files)
   await writeJunit(context, made.manifest.scenario, [{ name: `seed ${seed}`, thresholds: made.thresholds }])
   const { summaryOf } = await import('../../simulations/output/files.ts')
   const { plain } = await import('../report/model.ts')
@@ -75,6 +77,11 @@ export async function runText({ played: p, figures: f, thresholds, manifest }: R
     `unmet      ${wattHours(f['unmetWh'])}; ${f['unmetSessions']} cars left short, the worst by ${wattHours(f['worstUnmetWh'])}`,
     `peak       ${watts(f['peakW'])}, ${watts(f['freePeakW'])} without limits`,
     `commands   ${f['commands']} sent, ${f['accepted']} accepted; ${f['journalEntries']} entries in the log`,
+    ...(f['meters'] === undefined
+      ? []
+      : [
+          `meters     ${f['meters']} besides the chargers': ${f['meterIntervals']} intervals, ${f['meterGaps']} missing, ${f['meterLate']} late`,
+        ]),
     ...(await thresholdLines(thresholds)),
     `report     ${join(dir, 'report.html')}`,
   ].join('\n')
@@ -117,10 +124,8 @@ export function open(file: string, cwd: string): Opened {
   }
 }
 /** A mistake in a scenario is the user's to mend; everything else stays what it was. */
-export function ofScenario(error: unknown): unknown {
-  if (error instanceof ScenarioError)
-    return new Fault(2, 'GB-1280', error.faults.join('\n  '), 'see docs/guides/simulate.md; gridbridge sim new writes one')
-  return error
+export function ofScenario(error: unknown, hint = 'see docs/guides/simulate.md; gridbridge sim new writes one'): unknown {
+  return error instanceof ScenarioError ? new Fault(2, 'GB-1280', error.faults.join('\n  '), hint) : error
 }
 /** The manifest goes last: where it is, the others are whole. */
 export function writeFiles(dir: string, files: OutputFiles): void {

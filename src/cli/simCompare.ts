@@ -53,6 +53,6 @@ function read(cwd: string, dirA: string, dirB: string) {
   try {
     return compared(readKept(resolve(cwd, dirA), dirA), readKept(resolve(cwd, dirB), dirB))
   } catch (error) {
-    throw ofScenario(error)
+    throw ofScenario(error, 'gridbridge sim compare --help')
   }
 }

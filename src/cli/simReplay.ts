@@ -5,7 +5,8 @@ import type { WhatIf } from '../../simulations/replay/whatIf.ts'
 import type { Context } from './context.ts'
 import { type ExitCode, Fault } from './exit.ts'
 import { table, wattHours, watts } from './output.ts'
-import { ofScenario, writeFiles } from './sim.ts'
+import { ofScenario } from './sim.ts'
+import { folderFor, writeResult } from './simFolder.ts'
 
 export type ReplayOptions = { event?: string; spread?: number; param?: readonly string[]; out?: string; csv?: boolean }
 
@@ -15,6 +16,13 @@ export async function replay(context: Context<ReplayOptions>, db: string): Promi
   const changes = await changesOf(options)
   if (changes.length > 0 && options.event === undefined)
     throw new Fault(2, 'GB-1284', 'which event is to be played with other parameters?', 'add --event with its id or number')
+  if (changes.length === 0 && (options.out !== undefined || options.csv))
+    throw new Fault(
+      2,
+      'GB-1285',
+      'as it was there is nothing to write: --out and --csv are of an event with other parameters',
+      'add --spread or --param',
+    )
   const { recordReader } = await import('../main.ts')
   const record = (await recordReader())(resolve(cwd, db))
   try {
@@ -94,13 +102,14 @@ async function whatIf({ out, options, cwd }: Context<ReplayOptions>, record: Rec
   ])
   const id = options.event!
   const made = await whatIf(record, id, changes).catch((error: unknown) => {
-    throw ofScenario(error)
+    throw ofScenario(error, 'gridbridge sim replay --help')
   })
   if (made === undefined) throw noEvent(id)
   const version = packageVersion()
   const dir = resolve(cwd, options.out ?? `replay-${made.event.facts.no}`)
+  folderFor(dir, 'gridbridge-sim-replay-1')
   const files = filesOf(made, { library: chartLibrary(), version, csv: options.csv ?? false })
-  writeFiles(dir, files)
+  writeResult(dir, files)
   const summary = plain(summaryOf(made, version)) as ReturnType<typeof summaryOf>
   out.result({ ...summary, dir, files: [...files.keys()] }, await whatIfText(made, dir))
   return 0

@@ -8,7 +8,8 @@ import type { Context } from './context.ts'
 import type { ExitCode } from './exit.ts'
 import { table } from './output.ts'
 import { untilStopped } from './signals.ts'
-import { ofScenario, open, type SimOptions, thresholdLines, writeFiles, writeJunit } from './sim.ts'
+import { ofScenario, open, type SimOptions, thresholdLines, writeJunit } from './sim.ts'
+import { folderFor, writeResult } from './simFolder.ts'
 import { createProgress } from './simProgress.ts'
 
 type SweepOptions = Omit<SimOptions, 'seed'> & { seed: readonly number[]; param: readonly Param[]; workers?: number }
@@ -27,11 +28,12 @@ export async function sweep(context: Context<SweepOptions>, file: string): Promi
   const of: Sweep = { settings, seeds: options.seed, folder: opened.folder, version: packageVersion() }
   const dir = resolve(cwd, options.out ?? `sweep-${opened.name}`)
   out.note(`${opened.scenario.name}: ${settings.length} settings x ${of.seeds.length} seeds (${of.seeds[0]} to ${of.seeds.at(-1)})`)
+  folderFor(dir, 'gridbridge-sim-sweep-1')
   const results = await played(context, of, dir)
   if (results === undefined) return 130
   const manifest = sweepManifest(opened.scenario, of)
   const { files, summaries } = sweepFiles(manifest, settings, results, { library: chartLibrary(), csv: options.csv ?? false })
-  writeFiles(dir, files)
+  writeResult(dir, files)
   const suites = summaries.map(s => ({ name: s.setting, thresholds: s.thresholds }))
   await writeJunit(context, manifest.scenario, suites)
   const { plain } = await import('../report/model.ts')
@@ -53,7 +55,9 @@ async function played({ out, options }: Context<SweepOptions>, of: Sweep, dir: s
     import('../../simulations/sweep/kept.ts'),
     import('../../simulations/sweep/players.ts'),
   ])
-  const kept = wrong(() => keptIn(join(dir, 'results.jsonl')))
+  const kept = keptIn(join(dir, 'results.jsonl'))
+  if (kept.unreadable > 0)
+    out.note(`${kept.unreadable} lines of ${join(dir, 'results.jsonl')} are no results; their runs are played again.`)
   const runs = wrong(() => tasksOf(of)).length
   const players = threads(Math.min(options.workers ?? availableParallelism(), runs), of.settings, of.folder)
   const progress = createProgress(out, 'playing')
@@ -102,7 +106,7 @@ async function sweepText(summaries: readonly SettingSummary[], dir: string): Pro
     { key: 'figure', title: 'FIGURE' },
     { key: 'setting', title: 'SETTING' },
     ...['mean', 'p05', 'p50', 'p95'].map(key => ({ key, title: key.toUpperCase(), right: true })),
-    { key: 'difference', title: `AGAINST ${summaries[0]!.setting.toUpperCase()}`, right: true },
+    ...(summaries.length > 1 ? [{ key: 'difference', title: `AGAINST ${summaries[0]!.setting}`, right: true }] : []),
   ]
   const thresholds = await Promise.all(summaries.map(s => thresholdLines(s.thresholds, summaries.length > 1 ? `${s.setting}: ` : '')))
   return [table(rows, columns), '', ...thresholds.flat(), `report     ${join(dir, 'report.html')}`].join('\n')

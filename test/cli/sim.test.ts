@@ -64,6 +64,25 @@ describe('gridbridge sim', () => {
       message: expect.stringMatching(/bad\.yaml:\d+: fleet\.chargers.*\n[\s\S]*sed/),
     })
   })
+  test('a folder that has another kind of result is not written over', async () => {
+    await sim('run', 'small.yaml', '--out', 'kept', '--csv')
+    const before = said('kept/manifest.json')
+    await expect(sim('sweep', 'small.yaml', '--seed', '1', '--out', 'kept')).rejects.toMatchObject({
+      code: 'GB-1282',
+      message: expect.stringContaining('kept has a run, and a sweep would be written over it'),
+    })
+    expect(said('kept/manifest.json')).toBe(before)
+    writeFileSync(join(cwd, 'file'), '')
+    await expect(sim('sweep', 'small.yaml', '--seed', '1', '--out', 'file')).rejects.toMatchObject({ code: 'GB-1282' })
+    await expect(sim('run', 'small.yaml', '--out', 'file')).rejects.toMatchObject({ code: 'GB-1282' })
+  })
+  test('what an earlier run left in the folder does not stay there as a part of this one; what is not ours does', async () => {
+    writeFileSync(join(cwd, 'kept', 'notes.csv'), 'mine')
+    expect(existsSync(join(cwd, 'kept', 'load.csv'))).toBe(true)
+    await sim('run', 'small.yaml', '--out', 'kept', '--seed', '3')
+    expect(existsSync(join(cwd, 'kept', 'load.csv'))).toBe(false)
+    expect(said('kept/notes.csv')).toBe('mine')
+  })
   test('new writes a scenario that can be played, and does not write over one', async () => {
     await sim('new', 'mine')
     const mine = readScenario(said('mine.yaml'))

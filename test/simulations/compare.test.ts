@@ -1,12 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { compared, type Kept, readKept } from '../../simulations/output/compare.ts'
+import { compared, type Kept, readKept, rowCells } from '../../simulations/output/compare.ts'
 import { comparePage } from '../../simulations/output/comparePage.ts'
 import { filesOf, type OutputFiles } from '../../simulations/output/files.ts'
 import { study } from '../../simulations/reference/study.ts'
 import { sweepFiles, sweepManifest } from '../../simulations/sweep/files.ts'
+import { differs } from '../../simulations/sweep/page.ts'
 import { oneHere } from '../../simulations/sweep/players.ts'
 import { settingsOf } from '../../simulations/sweep/settings.ts'
 import { type Sweep, sweep } from '../../simulations/sweep/sweep.ts'
@@ -96,6 +97,25 @@ describe('two sweeps', () => {
       expect(page).toContain(`<b>${setting}</b>`)
     }
     expect(load(one, 'spread=300')).not.toEqual(load(one, 'spread=900'))
+  })
+  test.each([
+    ['results.jsonl', (text: string) => text.slice(0, 2_000), 'results.jsonl is not the one of its manifest.json'],
+    ['results.jsonl', (text: string) => text.replace('"seed":1', '"seed":2'), 'results.jsonl is not the one of its manifest.json'],
+    ['manifest.json', () => '{', 'neither a run nor a sweep'],
+    ['manifest.json', () => 'null', 'neither a run nor a sweep'],
+    ['manifest.json', () => '{"format":"gridbridge-sim-replay-1"}', 'neither a run nor a sweep (its format: "gridbridge-sim-replay-1")'],
+  ])('%s that is not whole is not compared', (name, spoil, why) => {
+    const dir = mkdtempSync(join(folder, 'spoilt-'))
+    cpSync(join(folder, 'slow'), dir, { recursive: true })
+    writeFileSync(join(dir, name), spoil(readFileSync(join(dir, name), 'utf8')))
+    expect(() => readKept(dir, 'spoilt')).toThrow(`spoilt: `)
+    expect(() => readKept(dir, 'spoilt')).toThrow(why)
+  })
+  test('what is the same is called that, and has no sign', () => {
+    expect(differs({ n: 5, mean: 0, ci95: 0, p05: 0, p50: 0, p95: 0 })).toBe('the same')
+    expect(differs({ n: 5, mean: 0, ci95: 1, p05: 0, p50: 0, p95: 0 })).toBe('not told apart')
+    expect(rowCells({ figure: 'peakW', a: 666_892, b: 666_876, spread: null }).at(-1)).toBe('0.0 %')
+    expect(rowCells({ figure: 'peakW', a: 1_000, b: 999, spread: null }).at(-1)).toBe('-0.1 %')
   })
   test('a run and a sweep are not compared, nor is what was not written to its end', () => {
     expect(() => compared(a, slow)).toThrow('a is a run and slow a sweep')

@@ -51,11 +51,18 @@ describe('what is tried', () => {
     ['fleet.charger=4', /did you mean chargers\?/],
     ['spread=-1', /startSpreadS/],
     ['fleet.faults.ignores=2', /ignores/],
+    ['seed=3', /--seed 1\.\.200/],
+    ['__proto__=1', /no __proto__/],
+    ['toString=1', /no toString/],
   ])('--param %s is refused', (text, why) => {
     const tried = () => settingsOf(small(), [paramOf(text)])
     expect(tried).toThrow(ScenarioError)
     expect(tried).toThrow(why)
   })
+})
+
+test('a parameter that is there twice is refused: one of them would be lost', () => {
+  expect(() => settingsOf(small(), [paramOf('spread=0'), paramOf('spread=600')])).toThrow(/spread: it is there twice/)
 })
 
 describe('a sweep', () => {
@@ -118,6 +125,14 @@ describe('a sweep', () => {
     expect(played).toEqual(['3 spread=0', '3 spread=900'])
     expect(readFileSync(cut, 'utf8')).toBe(readFileSync(file, 'utf8'))
   })
+  test('lines that are no results are counted, and their runs played again', async () => {
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
+    const spoilt = join(folder, 'spoilt.jsonl')
+    const rubbish = ['rubbish', 'null', '{"a":1}', lines[5]!.replace(/"load":.*$/, '"load":{}}')]
+    writeFileSync(spoilt, `${[...lines.slice(0, 5), ...rubbish].join('\n')}\n`)
+    expect(keptIn(spoilt)).toMatchObject({ unreadable: 4, known: { length: 5 } })
+    expect(await sweep(of, oneHere(of.settings), keptIn(spoilt))).toEqual(results)
+  })
   test('results of another scenario or version are not taken for these', async () => {
     await expect(sweep({ ...of, version: '2' }, nobody, keptIn(file))).rejects.toThrow('nothing was to be played')
     const other = settingsOf({ ...small(), end: '2026-01-15T19:30' }, [paramOf('spread=0,900')])
@@ -142,7 +157,8 @@ describe('threads', () => {
       import { parentPort, workerData } from 'node:worker_threads'
       parentPort.on('message', ({ seed, setting }) => {
         if (seed === 13) process.exit(9)
-        if (seed === 14) parentPort.postMessage({ failed: 'no such file' })
+        if (seed === 15) parentPort.postMessage({ failed: 'a stack', faults: ['end: it is before the start'] })
+        else if (seed === 14) parentPort.postMessage({ failed: 'no such file' })
         else parentPort.postMessage({ result: { seed, setting: workerData.names[setting] } })
       })`)}`,
   )
@@ -160,6 +176,13 @@ describe('threads', () => {
   test('a thread that ends takes its run with it, and which run that was is said', async () => {
     const players = threads(1, settings, '.', worker)
     await expect(players.play(task(13))).rejects.toThrow('as it is, seed 13: its thread ended with 9')
+    await players.close()
+  })
+  test('what the scenario itself makes impossible is a mistake of the scenario', async () => {
+    const players = threads(1, settings, '.', worker)
+    const played = players.play(task(15))
+    await expect(played).rejects.toThrow(ScenarioError)
+    await expect(played).rejects.toThrow(/^as it is, seed 15: end: it is before the start$/)
     await players.close()
   })
   test('a run that fails does not end its thread', async () => {
