@@ -214,6 +214,54 @@ test('a ruleset with history reads the days before that it needs, no more, and l
   expect(s.engine().state().events.get(0)!.verification!.changed!.deliveredWh).toBeCloseTo(600)
 })
 
+describe('a reading that comes late for a day before the event', () => {
+  const halfHours = (charger: number, day: number, powerW: number): One[] =>
+    Array.from({ length: 48 }, (_, k) => ({ charger, fromS: day * DAY_S + k * 1_800, toS: day * DAY_S + (k + 1) * 1_800, powerW }))
+  // the event is on Tuesday 14 November 2023
+  const today = Math.floor(from / DAY_S)
+  async function verified() {
+    const s = await evening({ meterEveryS: 60, programme: { verification: { ruleset: 'elexon-bl01-unadjusted' } } })
+    for (let day = today - 28; day < today; day++)
+      for (let charger = 0; charger < 10; charger++) s.meters.put(columns(halfHours(charger, day, 2_000)))
+    await s.until(to + 3_600)
+    const { history } = s.meters
+    const looked = { times: 0 }
+    s.meters.history = (...asked) => {
+      looked.times++
+      return history(...asked)
+    }
+    return { s, looked }
+  }
+  const verdictOf = (s: Stage) => s.engine().state().events.get(0)!.verification!
+
+  test('that its baseline stands on makes revision 2 within the hour, also over a restart', async () => {
+    const { s } = await verified()
+    s.engine().sink.readings(columns(halfHours(2, today - 5, 8_000).slice(36, 38), quality.late))
+    s.kill()
+    await s.restart()
+    await s.until(to + 3 * 3_600)
+    expect(verdictOf(s)).toMatchObject({ verdictRevision: 2, changed: { chargers: 1, named: [{ charger: 2, what: 'corrected' }] } })
+    expect(verdictOf(s).changed!.deliveredWh).toBeCloseTo(600)
+    await s.transcript()
+  })
+  test('that it did not get to, because a later one was complete, changes nothing', async () => {
+    const { s } = await verified()
+    s.engine().sink.readings(columns(halfHours(2, today - 26, 8_000)))
+    await s.until(to + 3 * 3_600)
+    expect(verdictOf(s).verdictRevision).toBe(1)
+  })
+  test.each([
+    ['a Sunday', 2, today - 2],
+    ['somebody who is not in it', 11, today - 5],
+    ['before any day that the rule looks at', 2, today - 75],
+  ])('of %s is not even looked at', async (_, charger, day) => {
+    const { s, looked } = await verified()
+    s.engine().sink.readings(columns(halfHours(charger, day, 8_000).slice(36, 38)))
+    await s.until(to + 3 * 3_600)
+    expect([verdictOf(s).verdictRevision, looked.times]).toEqual([1, 0])
+  })
+})
+
 test('a reset, a gap over the event, a duplicate, one late by a day and kWh sent as Wh: each is named, none changes another', async () => {
   const [RESET, GAP, DUPLICATE, LATE, KWH] = [1, 2, 3, 4, 5]
   const bad = [RESET, GAP, DUPLICATE, LATE, KWH]
