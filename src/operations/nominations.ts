@@ -8,7 +8,7 @@ import { csvText } from './csv.ts'
 import { findNode, pathName } from './names.ts'
 import { type By, done, invalid, isoS, type Result, refuse, seconds } from './result.ts'
 
-/** Mean power of half hours, W; null takes back what an earlier nomination said of one. */
+/** Mean power of half hours, W; null says nothing of one: what an earlier nomination said of it stands. */
 export type NominatedValue = { readonly from: string; readonly w: number | null }
 export type NominationRequest = { readonly node: string; readonly values: readonly NominatedValue[] }
 export type NominationView = {

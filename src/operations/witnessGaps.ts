@@ -39,6 +39,13 @@ export const createWitnessGaps = (engine: Engine, history: History, witnesses: P
     const { fact } = found.value
     if (!loadOf(fact)) return refuse('gone', 'no-energy', 'the record has no energy by charger of this event')
     const out: WitnessedGap[] = []
+    /** By step: a hundred meters of half hours read the chargers once. */
+    const byStep = new Map<number, Promise<Load | undefined>>()
+    const chargersIn = (grid: Grid): Promise<Load | undefined> => {
+      const known = byStep.get(grid.stepS) ?? meteredIn(engine.meters, fact, grid)
+      byStep.set(grid.stepS, known)
+      return known
+    }
     for (const { node, ...meter } of witnesses.list()) {
       if (isWeather(meter)) continue
       const of = groupsUnder(engine, fact, node.no)
@@ -46,7 +53,7 @@ export const createWitnessGaps = (engine: Engine, history: History, witnesses: P
       const grid = wholeSteps(fact.verification.window, meter.stepS)
       const span = { fromS: grid.fromS - BEFORE * grid.stepS, toS: grid.fromS + grid.periods * grid.stepS, stepS: grid.stepS }
       const series = grid.periods > 0 ? await witnesses.series({ ...meter, node: node.no }, span) : undefined
-      const chargers = series && (await meteredIn(engine.meters, fact, grid))
+      const chargers = series && (await chargersIn(grid))
       const gap = series && chargers ? gapOf(feederLoad(series, grid), chargers, of) : null
       out.push({
         ...{ meter: meter.name, node: node.path, stepS: meter.stepS, from: isoS(grid.fromS), until: isoS(span.toS) },

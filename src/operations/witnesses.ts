@@ -184,17 +184,20 @@ export function createWitnesses(engine: Engine, store: Witnesses, configured: re
           )
         const known = [...file.meters].map(([id, series]) => ({ name: id || declaration.name, points: pointsOf(series, declaration) }))
         let readings = 0
+        const errors: MeterRowError[] = [...file.errors]
         for (const { name, points } of known) {
-          readings += points.length
+          const checked = witnessRows({ ...declaration, name, no: -1, node: node.value }, points, engine.now())
+          readings += checked.rows.wh.length
+          errors.push(...checked.errors.map(e => rowError(points, e)))
           if (!apply) continue
           const declared = await declare({ ...declaration, name })
           if (!declared.ok) return declared
           const taken = await take(name, points)
           if (!taken.ok) return taken
         }
-        if (apply) await engine.bridge.note('metersImported', { by: by.name, meters: known.length, readings, rejected: file.errors.length })
+        if (apply) await engine.bridge.note('metersImported', { by: by.name, meters: known.length, readings, rejected: errors.length })
         const meters = known.map(m => m.name)
-        return done({ applied: apply, rows: file.rows, readings, duplicates: file.duplicates, meters, errors: file.errors })
+        return done({ applied: apply, rows: file.rows, readings, duplicates: file.duplicates, meters, errors })
       } catch (error) {
         if (error instanceof MeterFileError) return refuse('invalid', 'not-a-meter-file', error.message, error.hint)
         throw error
@@ -215,6 +218,11 @@ export function createWitnesses(engine: Engine, store: Witnesses, configured: re
 }
 export type WitnessOperations = ReturnType<typeof createWitnesses>
 
+/** A row that was read, and cannot be taken. Which line it was is not known any more: its time says which. */
+const rowError = (points: readonly WitnessPoint[], { index, value, message }: PointError): MeterRowError => ({
+  ...{ line: 0, column: 'value', value: String(value), code: 'bad-value', message },
+  hint: `the row of ${new Date(Number(points[index]!.at)).toISOString()}`,
+})
 /** As its wire would say it. */
 const pointsOf = ({ fromS, stepS, wh }: EnergySeries, { unit, stamp }: WitnessDeclaration): WitnessPoint[] =>
   [...wh.entries()]

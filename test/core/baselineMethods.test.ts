@@ -309,6 +309,29 @@ describe('chargers held out by draw', () => {
     expect([e.effect, e.standardError]).toEqual([4, Math.sqrt(2 / 2 + 8 / 2)])
     expect(e.high - e.low).toBeCloseTo(2 * 1.959964 * Math.sqrt(5), 12)
   })
+  test('few chargers make it wider, as Student says: 2.228 standard errors with ten degrees of freedom', () => {
+    const of = (n: number) => Array.from({ length: n }, (_, i) => (i % 2 === 0 ? 1 : -1))
+    const g = {
+      before: Array<number>(12).fill(0),
+      during: [...of(6), ...of(6)],
+      group: Array.from({ length: 12 }, (_, i) => (i < 6 ? 1 : 0)),
+    }
+    const e = controlGroup({ ...rule, minGroup: 2 }, g)
+    expect((e.high - e.effect) / e.standardError).toBeCloseTo(2.228, 3)
+  })
+  test('chargers of one box are no independent units: their error is that of the boxes', () => {
+    const during = [1, 1, 3, 3, 4, 4, 8, 8]
+    const g = { before: Array<number>(8).fill(0), during, group: [1, 1, 1, 1, 0, 0, 0, 0], cluster: [0, 0, 1, 1, 2, 2, 3, 3] }
+    const boxes = { before: [0, 0, 0, 0], during: [1, 3, 4, 8], group: [1, 1, 0, 0] }
+    expect(controlGroup({ ...rule, minGroup: 2 }, g).standardError).toBeCloseTo(
+      controlGroup({ ...rule, minGroup: 2 }, boxes).standardError,
+      12,
+    )
+  })
+  test('the standardised mean difference is by the scatter of a charger, whatever their number', () => {
+    const g = groups(200, i => (i % 2 === 0 ? 1 : -1) + (i < 200 ? 0.5 : 0), noise)
+    expect(controlGroup(rule, g).balanceSmd).toBeCloseTo(0.5 / Math.sqrt(200 / 199), 12)
+  })
   test('groups that differed before the event, or are too small, are doubted', () => {
     expect(
       controlGroup(

@@ -46,7 +46,7 @@ export function nominationRoutes(app: Api, { operations: { nominations } }: Cont
         tags,
         summary: 'Nominate the baseline of a node for half hours to come',
         description:
-          'Of everything below the node. Later values of a half hour replace earlier ones; what comes after the deadline of the ruleset is on record and does not count. null takes a value back. All or nothing.',
+          'Of everything below the node. Later values of a half hour replace earlier ones; what comes after the deadline of the ruleset is on record and does not count. null says nothing of a half hour: what was said of it stands. All or nothing.',
         body: z.strictObject({ node: z.string().min(1).describe('path, name or number'), values: values.min(1).max(1_680) }),
         response: { 200: nomination },
       },

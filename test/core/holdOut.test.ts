@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest'
+import { everyoneEnrolled, fleetOf } from '../../simulations/virtual/fleet.ts'
+import { withChanges } from '../../src/core/fleet.ts'
+import { heldOut } from '../../src/core/holdOut.ts'
+import { chargersOf } from '../../src/core/members.ts'
+import { nodeKinds } from '../../src/core/model.ts'
+import { emptyState, exclusionOf, type Fleet, path } from '../../src/core/state.ts'
+import { at, bed, one, seedOf, T } from './bed.ts'
+
+/** Whom a control group is made of: nobody can choose them, and both groups are alike where loads differ. */
+const fleetWith = (n: number, chargersABox = 1): Fleet => {
+  const specs = Array.from({ length: n }, (_, i) => ({ maxA: i % 3 === 0 ? 63 : 32, station: Math.floor(i / chargersABox) }))
+  const { nodes, chargers } = fleetOf(specs, { perSite: 5, perFeeder: 4 })
+  return withChanges(emptyState().fleet, nodes, chargers)
+}
+const everyone = (f: Fleet) => chargersOf(f, [{ from: 0, to: f.chargers }])
+const feederOf = (f: Fleet, i: number) => path(f, i).find(node => f.nodeKind[node] === nodeKinds.indexOf('feeder'))!
+const byStratum = (f: Fleet): Map<string, number[]> => {
+  const out = new Map<string, number[]>()
+  for (const i of everyone(f)) out.set(`${feederOf(f, i)} ${f.maxW[i]}`, [...(out.get(`${feederOf(f, i)} ${f.maxW[i]}`) ?? []), i])
+  return out
+}
+const ref = { id: 'control-group', version: 1 }
+const drawn = (f: Fleet, share: number, seed: string, who = everyone(f)) => {
+  const out = heldOut(f, who, { holdOut: share }, seedOf(seed), ref)
+  return new Set([...who].filter((_, m) => out[m] === 1))
+}
+
+describe('the hold-out of an event that is verified by its control group', () => {
+  test('is the same share of each feeder and kW class, to one box', () => {
+    const f = fleetWith(600)
+    const out = drawn(f, 0.25, 'a')
+    const strata = byStratum(f)
+    for (const [stratum, own] of strata) {
+      const count = own.filter(i => out.has(i)).length
+      expect(Math.abs(count - own.length * 0.25), stratum).toBeLessThan(1)
+    }
+    expect(strata.size).toBeGreaterThan(20)
+  })
+  test('takes whole boxes: many obey one limit for all their chargers', () => {
+    const f = fleetWith(400, 2)
+    const out = drawn(f, 0.2, 'a')
+    for (const i of out) expect(out.has(i ^ 1)).toBe(true)
+    expect(out.size / 400).toBeCloseTo(0.2, 1)
+  })
+  test('is another with another seed, and everybody is in it as often as anybody', () => {
+    const f = fleetWith(60)
+    const times = new Uint32Array(60)
+    for (let k = 0; k < 120; k++) for (const i of drawn(f, 0.3, `seed ${k}`)) times[i]!++
+    expect(Math.min(...times)).toBeGreaterThan(120 * 0.3 - 5 * Math.sqrt(120 * 0.21))
+    expect(Math.max(...times)).toBeLessThan(120 * 0.3 + 5 * Math.sqrt(120 * 0.21))
+  })
+  test('of nobody is nobody, and other rulesets draw as before', () => {
+    const f = fleetWith(40)
+    expect(drawn(f, 0, 'a').size).toBe(0)
+    const plain = heldOut(f, everyone(f), { holdOut: 0.5 }, seedOf('a'), { id: 'elexon-bl01', version: 1 })
+    expect(plain).toEqual(heldOut(f, everyone(f), { holdOut: 0.5 }, seedOf('a'), null))
+  })
+})
+
+describe('an event of a programme with a control group', () => {
+  const specs = Array.from({ length: 40 }, () => ({ maxA: 32 }))
+  const street = () => bed(specs, { holdOut: 0.25, verification: { ruleset: 'control-group' } }, { perSite: 10 })
+  const shed = { spread: at, intervals: [{ fromS: T + 3_600, toS: T + 7_200, ask: { kind: 'shed' as const, totalW: 100_000 } }] }
+  const out = (b: ReturnType<typeof street>) => b.everyone.filter(i => exclusionOf(b.event(), i) === 'heldOut')
+
+  test('leaves its group alone, and has the others make up for it', () => {
+    const b = street()
+    const facts = b.signal(shed)
+    b.observed(Array<number>(40).fill(7_000))
+    b.until(T + 3_500)
+    expect(one(facts, 'accepted')!.ruleset).toEqual(ref)
+    expect(out(b).length).toBeGreaterThan(5)
+    for (const i of out(b)) expect(b.want(i)).toEqual([])
+    const cutW = b.wants(T + 5_000).reduce<number>((sum, w) => sum + (w === null ? 0 : 7_000 - w), 0)
+    expect(cutW).toBeGreaterThanOrEqual(99_000)
+  })
+  test('keeps its group when it is asked anew, also with fewer to be used', () => {
+    const b = street()
+    b.signal(shed)
+    const before = out(b)
+    b.turn({ ...everyoneEnrolled(1), who: Uint32Array.of(before[0]! ^ 1), basis: new Uint8Array(1) })
+    b.signal({ ...shed, revision: 1 })
+    expect(out(b)).toEqual(before)
+  })
+  test('holds nobody out in an emergency', () => {
+    const b = street()
+    b.signal({ ...shed, class: 'emergency', basis: 'order' })
+    expect(out(b)).toEqual([])
+    expect(b.event().ruleset).toBeNull()
+  })
+})
