@@ -8,6 +8,7 @@ import { percent, wattHours, watts } from '../../src/report/words.ts'
 import { indexOfMost, quantile } from '../scenario/statistics.ts'
 import { chartOf, columnLine, isLong, key, tableOf, timesOf } from './charts.ts'
 import { figureText } from './junit.ts'
+import { meterSections } from './meters.ts'
 import type { Run } from './run.ts'
 import { stripFigure, stripScript, stripStyle } from './strip.ts'
 import { viewChart, viewSection, viewsOf } from './views.ts'
@@ -34,6 +35,7 @@ export function runPage(run: Run, library: ChartLibrary): string {
       loadSection(run, times),
       ...views.map(view => viewSection(run, view, times)),
       ...(played.events.length === 0 ? [] : [eventsSection(run, times)]),
+      ...meterSections(run),
       chargersSection(run, times),
       commandsSection(run, times),
       driversSection(run, times),

@@ -41,8 +41,12 @@ export async function runOf(played: Played, { version, folder }: { version: stri
   const figures = figuresOf(played)
   const options = { nowMs: built.endS * 1000, version, command: 'gridbridge sim run' }
   const reports: (EventReport | null)[] = []
-  for (const { no } of played.events)
-    reports.push(no === null || reports.length >= MOST_REPORTS ? null : ((await eventReport(world, String(no), options)) ?? null))
+  for (const { no, witnessed } of played.events)
+    reports.push(
+      no === null || reports.length >= MOST_REPORTS
+        ? null
+        : ((await eventReport(world, String(no), { ...options, witnesses: witnessed.length > 0 ? witnessed : null })) ?? null),
+    )
   return {
     manifest: {
       format: 'gridbridge-sim-run-1',

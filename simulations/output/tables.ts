@@ -1,11 +1,15 @@
 import { outcomeKinds } from '../../src/core/model.ts'
 import { known } from '../../src/report/model.ts'
 import { int, number, type Table, text, ts } from '../../src/report/tables.ts'
+import { metersTable } from './meters.ts'
 import type { Run } from './run.ts'
 import { eventSteps } from './series.ts'
 
 /** What is written as Parquet, and as CSV on request. As in the report of an event: names end in their unit, a column is never renamed or moved. */
-export const tablesOf = (run: Run): readonly Table[] => [loadTable(run), commandsTable(run), sessionsTable(run)]
+export const tablesOf = (run: Run): readonly Table[] => [
+  ...[loadTable(run), commandsTable(run), sessionsTable(run)],
+  ...(run.played.meters.length > 0 ? [metersTable(run)] : []),
+]
 
 /** A row per minute and place, by place. */
 function loadTable(run: Run): Table {

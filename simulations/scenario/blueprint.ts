@@ -18,6 +18,11 @@ fleet:
     - { weight: 8, phases: 1, maxA: 32, meterNoise: 0.01 }
     - { weight: 2, phases: 3, maxA: 16, onLinkLoss: resumes, sampleS: 300 }
   faults: { ignores: 0.03, rejects: 0.01, offline: 0.02 } # shares of the chargers
+#  background: # other load by local hour, W; a kind of place alone is each of them
+#    - { place: site, spread: 0.2, hourlyW: [300, 300, 300, 300, 300, 300, 500, 900, 900, 700, 600, 600, 700, 600, 600, 700, 1000, 1800, 1900, 1700, 1300, 1000, 700, 400] }
+#  pv: [{ place: site, peakW: 4000 }]
+#  meters: # half-hourly ones of sites, feeders and above: what they send stands in the report beside the chargers' sum
+#    - { place: site, accuracy: 0.01, faults: { gap: 0.01 } }
 
 cars:
   from: drawn # or dundee (real sessions that come with the project), file, acn
@@ -42,6 +47,8 @@ events:
     intervals:
       - { from: "18:00", forS: 3600, ask: { kind: shedShare, share: 0.5 } } # or shed, cap (totalW), keep (fraction), limitEach (limitW), off
     # changes: [{ announced: "18:20" }] # without intervals: cancelled
+#  - { openadr: from-the-dno.xml, shift: "18:00", markets: [{ context: "http://dso.example/flex", programme: flex }] } # OpenADR 2.0b messages
+#  - { dfs: s2223L_sum.csv, scaleKw: 200, shift: "17:00" } # half hours of the Demand Flexibility Service, as NESO publishes them
 
 # incidents:
 #   - { at: "18:10", what: linksLost, place: feeder/1, forS: 900 } # or powerCut, backendOutage, bridgeDies

@@ -35,18 +35,20 @@ export const event = z.strictObject({
  * Events as an operator hands them over: OpenADR 2.0b messages (oadrDistributeEvent), read and judged by the product's own VEN. Their times are absolute: the
  * scenario is of that day, or `shift` moves them.
  */
-export const openadrList = z.strictObject({
-  openadr: files.describe('XML files, each one an oadrDistributeEvent'),
-  peer: optionsSchema.shape.peer.default('vtn').describe('our name for the VTN'),
-  venID: optionsSchema.shape.venID.describe('an event for this VEN is for the whole fleet'),
-  markets: optionsSchema.shape.markets.describe('as in the configuration of the bridge: what events of a market context mean'),
-  targets: z
-    .array(z.strictObject({ scheme: z.enum(TARGET_KINDS), value: z.string().min(1), place }))
-    .default([])
-    .describe('where the targets of the file are here; a groupID that is a place, like feeder/3, is known without'),
-  noticeS: seconds.optional().describe('each event is told so long before its start; absent: when the file says that it was made'),
-  shift: time.optional().describe('the first event begins then, and all others as long after it as in the file'),
-})
+export const openadrList = z
+  .strictObject({
+    openadr: files.describe('XML files, each one an oadrDistributeEvent'),
+    peer: optionsSchema.shape.peer.default('vtn').describe('our name for the VTN'),
+    venID: optionsSchema.shape.venID.describe('an event for this VEN is for the whole fleet'),
+    markets: optionsSchema.shape.markets.describe('as in the configuration of the bridge: what events of a market context mean'),
+    targets: z
+      .array(z.strictObject({ scheme: z.enum(TARGET_KINDS), value: z.string().min(1), place }))
+      .default([])
+      .describe('where the targets of the file are here; a groupID that is a place, like feeder/3, is known without'),
+    noticeS: seconds.optional().describe('each event is told so long before its start; absent: when the file says that it was made'),
+    shift: time.optional().describe('the first event begins then, and all others as long after it as in the file'),
+  })
+  .meta({ id: 'OpenadrEvents' })
 
 /** Half hours of NESO's Demand Flexibility Service, as published: requirements, summaries, utilisation by unit. Half hours that follow each other are one event. */
 export const dfsList = z
@@ -70,6 +72,7 @@ export const dfsList = z
     path: ['scaleKw'],
     message: 'say either scaleKw or share: how much of it is asked of this fleet',
   })
+  .meta({ id: 'DfsEvents' })
 
 /** A list alone may stand for the events. */
 export const events = z

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { meterFaults } from '../model/boundary.ts'
 import { place, places, seconds, share, time } from './terms.ts'
 
 export const background = z.strictObject({
@@ -17,8 +18,6 @@ export const pv = z.strictObject({
   latitudeDeg: z.number().min(-66).max(66).default(52),
 })
 
-export const meterFaults = ['gap', 'late', 'reset', 'duplicate', 'whForKwh'] as const
-export type MeterFault = (typeof meterFaults)[number]
 /** Shares of the intervals: not sent, sent a day late, cut by a restart of the meter, sent twice, sent in Wh where kWh are told. */
 const rates = z.strictObject({
   gap: share.default(0),

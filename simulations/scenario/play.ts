@@ -9,14 +9,18 @@ import {
   type Verification,
 } from '../../src/core/model.ts'
 import { limitOf } from '../../src/core/schedule.ts'
+import type { WitnessedGap } from '../../src/operations/witnessGaps.ts'
 import { stream } from '../fleet/chance.ts'
 import type { createHandedOver } from '../grid/handedOver.ts'
+import { createBackground } from '../model/background.ts'
 import { createPhysics } from '../model/physics.ts'
 import { createWorld, type World } from '../model/world.ts'
 import type { AskedEvent, AskedInterval } from './asked.ts'
 import { type Built, build, nodeOf, targetsOf } from './build.ts'
 import { instantOf } from './clock.ts'
 import { handedOver } from './handed.ts'
+import { createMetered, type PlacedMeter } from './metered.ts'
+import { otherLoads } from './otherLoad.ts'
 import { createRecorder, type Recorded } from './recorder.ts'
 import type { Scenario } from './schema.ts'
 
@@ -33,6 +37,8 @@ export type Played = {
   /** The same for each of `recorded.nodes`. */
   readonly freeNodeW: readonly Float64Array[]
   readonly events: readonly PlayedEvent[]
+  /** Meters that are no charger's. */
+  readonly meters: readonly PlacedMeter[]
 }
 export type PlayedEvent = {
   readonly id: string
@@ -42,6 +48,8 @@ export type PlayedEvent = {
   /** The newest; null where there is none. */
   readonly verification: Verification | null
   readonly answer: string
+  /** What meters that are no charger's say of it, beside the chargers under them. */
+  readonly witnessed: readonly WitnessedGap[]
 }
 
 type Action = { readonly atS: Second; readonly run: () => void | Promise<void> }
@@ -54,7 +62,9 @@ export async function play(
   const built = build(scenario, options)
   const world = await createWorld(built.setting)
   for (const no of built.offline) world.model.setLink(built.setting.chargers[no]!.station, false)
-  const recorded = createRecorder(world, built, scenario)
+  const otherAt = createBackground(built.setting.fleet.nodes.parent, otherLoads(scenario, built))
+  const recorded = createRecorder(world, built, scenario, otherAt)
+  const metered = createMetered(world, built, scenario, otherAt)
   const answers = new Map<string, string>()
   const actions = actionsOf(scenario, built, world, answers).sort((a, b) => a.atS - b.atS)
   watchOverloads(scenario, built, world, recorded, answers)
@@ -76,7 +86,10 @@ export async function play(
     recorded,
     takenWh: world.model.physics.takenWh,
     ...free(built, world, recorded),
-    events: eventsOf(world, built, answers),
+    events: await Promise.all(
+      eventsOf(world, built, answers).map(async e => ({ ...e, witnessed: e.no === null ? [] : await metered.gapsOf(e.no) })),
+    ),
+    meters: metered.meters,
   }
 }
 
@@ -281,8 +294,8 @@ function watchOverloads(scenario: Scenario, built: Built, world: World, recorded
   })
 }
 
-function eventsOf(world: World, built: Built, answers: ReadonlyMap<string, string>): PlayedEvent[] {
-  const out = new Map<string, PlayedEvent>()
+function eventsOf(world: World, built: Built, answers: ReadonlyMap<string, string>): Omit<PlayedEvent, 'witnessed'>[] {
+  const out = new Map<string, Omit<PlayedEvent, 'witnessed'>>()
   const byNo = new Map<number, string>()
   for (const { fact } of world.facts) {
     if (fact.kind === 'signal') {

@@ -1,8 +1,7 @@
 import type { ChargerNo, NodeNo, Second } from '../../src/core/model.ts'
-import { offsetS } from '../../src/core/verify/calendar.ts'
 import type { World } from '../model/world.ts'
 import { nodesOfKind } from '../virtual/fleet.ts'
-import { type Built, kindOf, nodeOf } from './build.ts'
+import { type Built, nodeOf } from './build.ts'
 import { placesAsked } from './places.ts'
 import type { Scenario } from './schema.ts'
 
@@ -12,7 +11,7 @@ export type Recorded = {
   readonly stepS: 60
   /** All chargers. */
   readonly loadW: readonly number[]
-  /** By node that is watched (feeders, and where something is asked or rated): its chargers, and its background. */
+  /** By node that is watched (feeders, and where something is asked or rated): its chargers, and its other load with that of all below it. */
   readonly nodes: readonly {
     readonly node: NodeNo
     readonly name: string
@@ -41,7 +40,12 @@ const MOST_ROWS = 160
 /** At most so many nodes are watched; the largest scenarios have more feeders than anybody draws. */
 const MOST_NODES = 64
 
-export function createRecorder(world: World, built: Built, scenario: Scenario): Recorded {
+export function createRecorder(
+  world: World,
+  built: Built,
+  scenario: Scenario,
+  backgroundAt: (node: NodeNo, atS: Second) => number,
+): Recorded {
   const f = world.engine().state().fleet
   const { physics } = world.model
   const feeders = nodesOfKind(built.setting.fleet.nodes, 'feeder')
@@ -58,15 +62,6 @@ export function createRecorder(world: World, built: Built, scenario: Scenario): 
   const strip = { who: built.setting.chargers.filter(c => c.no % every === 0).map(c => c.no), minutes: [] as Uint8Array[] }
   const before = physics.registerWh.slice()
   const nowW = new Float64Array(before.length)
-  const background = scenario.fleet.background.map(b => ({
-    nodes: new Set(b.place === 'all' ? [nodeOf(built.setting.fleet, 'all')] : [nodeOf(built.setting.fleet, b.place)]),
-    kind: kindOf(b.place),
-    hourlyW: b.hourlyW,
-  }))
-  const backgroundAt = (node: NodeNo, atS: Second): number => {
-    const hour = (((atS + offsetS(built.zone, atS)) / 3_600) % 24) | 0
-    return background.reduce((sum, b) => sum + (b.nodes.has(node) ? b.hourlyW[hour]! : 0), 0)
-  }
   const under = (node: NodeNo): number => {
     let w = 0
     for (let p = f.nodeFrom[node]!; p < f.nodeTo[node]!; p++) w += nowW[f.order[p]!]!

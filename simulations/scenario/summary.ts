@@ -1,4 +1,6 @@
 import type { Second } from '../../src/core/model.ts'
+import type { MeterFault } from '../model/boundary.ts'
+import type { PlacedMeter } from './metered.ts'
 import { nodeIndex, placeOf } from './places.ts'
 import type { Played, PlayedEvent } from './play.ts'
 
@@ -30,7 +32,30 @@ export function figuresOf(played: Played): Figures {
     commands: world.model.commands.length,
     accepted: answered.filter(c => c.outcome === 'accepted').length,
     journalEntries: world.journal.size(),
+    ...meterFigures(played),
   }
+}
+/** Intervals of meters that are no charger's; nothing where there are none. */
+function meterFigures({ meters }: Played): Figures {
+  const intervals = meters.flatMap(m => m.intervals)
+  const count = (fault: MeterFault) => intervals.filter(x => x.faults.includes(fault)).length
+  return meters.length === 0
+    ? {}
+    : { meters: meters.length, meterIntervals: intervals.length, meterGaps: count('gap'), meterLate: count('late') }
+}
+/** Of an event, by kind of meter: the drop that the meters of it saw, and what the chargers under those explain of it. */
+function dropFigures({ meters }: Played, { witnessed }: PlayedEvent): Figures {
+  const of = (kind: PlacedMeter['kind']): Figures => {
+    const gaps = witnessed.flatMap(w => (w.gap && meters.some(m => m.place === w.meter && m.kind === kind) ? [w.gap] : []))
+    if (gaps.length === 0) return {}
+    const total = (key: 'feederWh' | 'commandedWh' | 'residualWh') => sum(gaps.map(g => g[key]))
+    return {
+      [`${kind}DropWh`]: total('feederWh'),
+      [`${kind}ChargersDropWh`]: total('commandedWh'),
+      [`${kind}UnexplainedWh`]: total('residualWh'),
+    }
+  }
+  return { ...of('site'), ...of('feeder'), ...of('substation') }
 }
 /** Of all that was asked in events that could be verified, by the meters. */
 function deliveredShare({ events }: Played): number {
@@ -60,6 +85,7 @@ function eventFigures(played: Played, e: PlayedEvent): Figures {
     coverage: v?.coverage ?? Number.NaN,
     reboundPeakRatio: beforeW > 0 ? Math.max(0, ...loadW.slice(...after)) / beforeW : Number.NaN,
     worstRampWPerMinute: worstStep(loadW.slice(during[0] - 1, after[1])),
+    ...dropFigures(played, e),
   }
 }
 const span = (startS: Second, fromS: Second, toS: Second): [number, number] => [
