@@ -8,7 +8,7 @@ import { createOutput, type GlobalOptions, type Streams } from './output.ts'
 import { auditCommands } from './programAudit.ts'
 import { keepCommands } from './programKeep.ts'
 import { meterCommands } from './programMeter.ts'
-import { nominationCommands, settlementCommands } from './programSettlement.ts'
+import { settlementCommands } from './programSettlement.ts'
 import { simCommands } from './programSim.ts'
 
 export type Process = Streams & { readonly cwd: string; exit(code: ExitCode): void }
@@ -265,7 +265,7 @@ export function createProgram(proc: Process, version: string): Command {
       .requiredOption('--note <text>', 'what was found'),
   ).action(does(async () => (await import('./register.ts')).review))
 
-  const baseline = program
+  program
     .command('baseline')
     .description('what a meter would have drawn without an event, from a plain CSV file; no fleet, no running bridge')
     .option('--ruleset <id>', 'e.g. elexon-bl01 (the version in force on the day) or dfs-domestic@1; with --compare several, by comma')
@@ -290,7 +290,6 @@ export function createProgram(proc: Process, version: string): Command {
       ),
     )
     .action(does(async () => (await import('./baseline.ts')).baseline))
-  nominationCommands(baseline, does, remote)
 
   keepCommands(program, does, { remote, configOption, durationS })
 

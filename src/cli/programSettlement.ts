@@ -67,21 +67,18 @@ export function settlementCommands(program: Command, does: Does, remote: (comman
       examples('gridbridge submission draft BATH --cadence weekly', 'gridbridge submission send ID --out baseline.csv'),
     )
     .action(does(async () => (await import('./submission.ts')).send))
-}
 
-/** What a unit says of itself before an event. */
-export function nominationCommands(baseline: Command, does: Does, remote: (command: Command) => Command): void {
   remote(
-    baseline
+    submission
       .command('nominate')
       .description('say what a node will draw in half hours to come: the baseline of events whose ruleset is `nominated`')
       .argument('<node>', 'path, name or number; everything below it is the unit')
       .argument('<file.csv>', 'columns from_utc and kw, as `submission send` writes them'),
   )
-    .addHelpText('before', examples('gridbridge baseline nominate BATH-11 tomorrow.csv'))
+    .addHelpText('before', examples('gridbridge submission nominate BATH-11 tomorrow.csv'))
     .action(does(async () => (await import('./nominate.ts')).nominate))
   remote(
-    baseline.command('nominations').description('what was nominated, oldest first').option('--node <node>', 'of this node alone'),
+    submission.command('nominations').description('what was nominated, oldest first').option('--node <node>', 'of this node alone'),
   ).action(does(async () => (await import('./nominate.ts')).nominations))
 }
 
