@@ -9,7 +9,8 @@ import {
   rulesetAt,
   rulesets,
 } from '../core/verify/baseline/index.ts'
-import { dayText, type Zone } from '../core/verify/calendar.ts'
+import { DAY_S, dayText, isClockChange, midnightS, offsetS, periodsOf, slotOfPeriod, type Zone } from '../core/verify/calendar.ts'
+import type { EnergySeries } from '../core/verify/series.ts'
 import { daysOf, type MeterFile } from '../operations/meterCsv.ts'
 import {
   type BaselineOptions,
@@ -78,7 +79,7 @@ function calculated({ out, options }: Context<BaselineOptions>, file: MeterFile)
   const meters = chosen(file, options.id).map(([id, series]) => {
     const h = layOut([series], { zone, firstDay: day - lookBack - 1, days: lookBack + 4 }, options.eventDays)
     const event = eventSlots(day, options.from, options.to, h.slotsPerDay)
-    return { meter: id, parts: baselineParts(ruleset, event, h).map(b => described(b, h)) }
+    return { meter: id, parts: baselineParts(ruleset, event, h).map(b => described(b, h, periodsOfSlots(b.event, series, zone, h))) }
   })
   const about = { id: ruleset.id, version: ruleset.version, title: ruleset.title, bands: ruleset.bands, zone }
   const { rows, duplicates, errors } = file
@@ -87,13 +88,33 @@ function calculated({ out, options }: Context<BaselineOptions>, file: MeterFile)
 }
 
 type Described = ReturnType<typeof described>
-function described(b: Baseline, h: History) {
+/** A settlement period of an event: `k` is its slot within it. On a day whose clocks change, `utc` is how far its clock is ahead of UTC, min. */
+type EventPeriod = { readonly k: number; readonly fromS: number; readonly actual: number; readonly utc: number | null }
+/**
+ * A slot is there once, on the day on which the clocks go back twice, and on the one on which they go forward perhaps not at all. What it was drawn against is the
+ * slot's, what was drawn each period's own.
+ */
+function periodsOfSlots({ day, startSlot, slots }: Baseline['event'], series: EnergySeries, zone: Zone, h: History): EventPeriod[] {
+  const stepS = DAY_S / h.slotsPerDay
+  const fine = stepS / series.stepS
+  const isChanging = isClockChange(zone, day)
+  return Array.from({ length: periodsOf(zone, day, h.slotsPerDay) }, (_, p) => p).flatMap(p => {
+    const k = slotOfPeriod(zone, day, p, h.slotsPerDay) - startSlot
+    if (k < 0 || k >= slots) return []
+    const fromS = midnightS(zone, day) + p * stepS
+    const first = (fromS - series.fromS) / series.stepS
+    const parts = Array.from({ length: fine }, (__, n) => series.wh[first + n] ?? Number.NaN)
+    return [{ k, fromS, actual: parts.reduce((sum, wh) => sum + wh, 0), utc: isChanging ? offsetS(zone, fromS) / 60 : null }]
+  })
+}
+function described(b: Baseline, h: History, periods: readonly EventPeriod[]) {
   const { day, startSlot } = b.event
-  const row = (day - h.firstDay) * h.slotsPerDay + startSlot
-  const slots = Array.from(b.baseline, (baseline, k) => {
-    const actual = h.values[row + k]!
+  const slots = periods.map(({ k, fromS, actual, utc }) => {
+    const baseline = b.isOutTurn ? actual : b.baseline[k]!
     return {
       from: clockOf(startSlot + k, h.slotsPerDay),
+      at: new Date(fromS * 1000).toISOString(),
+      utcOffsetMin: utc,
       unadjustedKwh: kWh(b.unadjusted[k]!),
       baselineKwh: kWh(baseline),
       actualKwh: kWh(actual),
@@ -137,7 +158,14 @@ function textOf(m: { meter: string; parts: readonly Described[] }, r: Ruleset): 
         ...(p.excluded.length === 0 ? [] : [`  left out  ${p.excluded.map(x => `${x.day} ${reasons[x.reason]}`).join(', ')}`]),
         ...adjustmentText(p),
         table(
-          p.slots.map(s => ({ ...s, u: round(s.unadjustedKwh), b: round(s.baselineKwh), a: round(s.actualKwh), d: round(s.deliveredKwh) })),
+          p.slots.map(s => ({
+            ...s,
+            from: `${s.from}${offsetOf(s.utcOffsetMin)}`,
+            u: round(s.unadjustedKwh),
+            b: round(s.baselineKwh),
+            a: round(s.actualKwh),
+            d: round(s.deliveredKwh),
+          })),
           [
             { key: 'from', title: '  FROM ' },
             { key: 'u', title: 'UNADJUSTED', right: true },
@@ -151,6 +179,9 @@ function textOf(m: { meter: string; parts: readonly Described[] }, r: Ruleset): 
     )
     .join('\n')
 }
+/** On a day whose clocks change: ` UTC+1`. */
+const offsetOf = (min: number | null): string =>
+  min === null ? '' : ` UTC${min === 0 ? '' : `${min < 0 ? '-' : '+'}${Math.abs(min) / 60}`}`
 function adjustmentText({ adjustment: a }: Described): string[] {
   if (a.kind === 'none') return []
   if (a.uncapped === null) return ['  adjusted  not: a reading of its window is missing']
@@ -208,13 +239,17 @@ function compared({ out, options }: Context<BaselineOptions>, file: MeterFile): 
   )
   return rows.some(r => r.n > 0)
 }
-const shown = (r: Compared) => ({
-  mpe: percent(r.mpe),
-  mae: (r.mae / 1_000).toFixed(3),
-  cvrmse: percent(r.cvrmse),
-  rrmse: percent(r.rrmse),
-  phantomShare: percent(r.phantomShare),
-})
+/** Where no day could be compared there is nothing to show. */
+const shown = (r: Compared) => {
+  const share = (x: number): string | null => (Number.isFinite(x) ? percent(x) : null)
+  return {
+    mpe: share(r.mpe),
+    mae: Number.isFinite(r.mae) ? (r.mae / 1_000).toFixed(3) : null,
+    cvrmse: share(r.cvrmse),
+    rrmse: share(r.rrmse),
+    phantomShare: share(r.phantomShare),
+  }
+}
 /** Rulesets of a zone that need a meter and no more, in the version of a day. */
 function metered(zone: Zone, day: string): Ruleset[] {
   const ids = new Set(

@@ -57,9 +57,24 @@ describe('gridbridge baseline', () => {
         .map(d => `2024-02-${two(d)}`),
     )
     expect(part.adjustment).toMatchObject({ kind: 'additive', value: expect.closeTo(0.2, 12), capHit: false })
-    expect(part.slots).toEqual([
-      { from: '17:00', unadjustedKwh: 1.1, baselineKwh: expect.closeTo(1.3, 12), actualKwh: 0.3, deliveredKwh: expect.closeTo(1, 12) },
-      { from: '17:30', unadjustedKwh: 1.1, baselineKwh: expect.closeTo(1.3, 12), actualKwh: 0.3, deliveredKwh: expect.closeTo(1, 12) },
+    expect(part.slots).toMatchObject([
+      {
+        from: '17:00',
+        at: '2024-02-15T17:00:00.000Z',
+        utcOffsetMin: null,
+        unadjustedKwh: 1.1,
+        baselineKwh: expect.closeTo(1.3, 12),
+        actualKwh: 0.3,
+        deliveredKwh: expect.closeTo(1, 12),
+      },
+      {
+        from: '17:30',
+        at: '2024-02-15T17:30:00.000Z',
+        unadjustedKwh: 1.1,
+        baselineKwh: expect.closeTo(1.3, 12),
+        actualKwh: 0.3,
+        deliveredKwh: expect.closeTo(1, 12),
+      },
     ])
     expect(part.deliveredKwh).toBeCloseTo(2, 12)
   })
@@ -75,6 +90,30 @@ describe('gridbridge baseline', () => {
     expect(code).toBe(3)
     expect(stdout).toContain('▲ too few days: the out-turn stands, nothing is delivered')
     expect(stdout).toContain('2024-02-14 event day')
+  })
+  test('of the hour that comes twice each half hour counts, and says which it is; the hour left out is not there', async () => {
+    const file = ['start,kwh', ...['2024-10-26', '2024-10-27'].flatMap(day => rowsOf(day, k => (k < 4 ? k + 1 : 9)))]
+    writeFileSync(join(dir, 'october.csv'), file.join('\n'))
+    const night = ['--meter', 'october.csv', '--day', '2024-10-27', '--from', '00:30', '--to', '02:30', '--ruleset', 'zero']
+    const { stdout } = await cli(...night)
+    // UTC: 23:30 of the day before, then midnight and on
+    const actual = [9, 1, 2, 3, 4, 9]
+    const clocks = ['00:30 UTC+1', '01:00 UTC+1', '01:30 UTC+1', '01:00 UTC', '01:30 UTC', '02:00 UTC']
+    expect(
+      stdout
+        .split('\n')
+        .filter(line => line.includes('UTC'))
+        .map(line => line.trim().split(/ {2,}/)),
+    ).toEqual(clocks.map((clock, k) => [clock, '0.000', '0.000', `${actual[k]}.000`, `-${actual[k]}.000`]))
+    expect(stdout).toContain('delivered -28.000 kWh')
+    const spring = ['start,kwh', ...['2024-03-30', '2024-03-31'].flatMap(day => rowsOf(day, k => k))]
+    writeFileSync(join(dir, 'march.csv'), spring.join('\n'))
+    const { meters } = JSON.parse((await cli(...night.with(1, 'march.csv').with(3, '2024-03-31'), '--json')).stdout)
+    expect(meters[0].parts[0].slots.map((s: { from: string; at: string }) => [s.from, s.at])).toEqual([
+      ['00:30', '2024-03-31T00:30:00.000Z'],
+      ['02:00', '2024-03-31T01:00:00.000Z'],
+    ])
+    expect(meters[0].parts[0].deliveredKwh).toBe(-3)
   })
   test('past midnight there are two parts', async () => {
     const { stdout } = await cli(
