@@ -521,7 +521,8 @@ export function createEngine(world: World): Engine {
     markedSize = mark?.size ?? recoveredSize
     sources.listenAfterStart(state)
     verifying.recovered()
-    await handle(...firstInputs())
+    const first = firstInputs()
+    await handle(...first).catch(error => beyondRecord.owed(error, inbox, first))
     await chargers.start(sink)
     for (const charger of state.enabling.keys()) force(charger, 'enable')
     for (const source of signals) await source.start(bridge)
@@ -531,10 +532,8 @@ export function createEngine(world: World): Engine {
   /** Keys of seeds are committed before any draw; no socket has survived us. */
   function firstInputs(): Input[] {
     const up = [...state.up.keys()].filter(node => state.up[node] === 1)
-    return [
-      ...seeds.commitment(state),
-      ...(up.length > 0 ? [{ kind: 'link' as const, stations: Uint32Array.from(up), up: new Uint8Array(up.length) }] : []),
-    ]
+    const link = { kind: 'link', stations: Uint32Array.from(up), up: new Uint8Array(up.length) } as const
+    return [...seeds.commitment(state), ...(up.length > 0 ? [link] : [])]
   }
   async function stop(): Promise<void> {
     for (const source of signals) await source.stop()

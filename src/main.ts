@@ -14,6 +14,7 @@ import type { LogReader } from './audit/verify.ts'
 import { ConfigError, type ConfigOf, describeConfig, type Loaded, loadConfig, type ProgrammeConfig, type Sources } from './config.ts'
 import type { Programme } from './core/model.ts'
 import type { State } from './core/state.ts'
+import { isUnwritable } from './engine/beyondRecord.ts'
 import type { Engine } from './engine.ts'
 import { recordConfig } from './operations/configChange.ts'
 import type { Cosigning } from './operations/cosign.ts'
@@ -232,7 +233,7 @@ async function assemble(
   cosigning?.start()
   closers.push(() => cosigning?.stop())
   const secrets = createHmac('sha256', store.seedKey).update(JSON.stringify(config)).digest('hex')
-  await recordConfig(engine, describeConfig({ config, file: null, origins: new Map() }), secrets)
+  await recordWhenPossible(runtime, () => recordConfig(engine, describeConfig({ config, file: null, origins: new Map() }), secrets))
   keepEvidence(engine, runtime, config.retention, breathe)
   operations.readings.start()
   closers.push(() => operations.readings.stop())
@@ -254,11 +255,20 @@ async function assemble(
   }
 }
 
+const RECORD_AGAIN_MS = 60_000
+/** On a full disk the bridge starts all the same, so that chargers can be let go. */
+async function recordWhenPossible(runtime: Runtime, record: () => Promise<void>): Promise<void> {
+  await record().catch((error: unknown) => {
+    if (!isUnwritable(error)) throw error
+    runtime.at('configuration', runtime.now() + RECORD_AGAIN_MS, () => recordWhenPossible(runtime, record))
+  })
+}
+
 /** Undefined where nobody is asked to cosign; what witnesses cosigned before is then shown no more. */
 async function cosigningOf({ witnesses }: Config, engine: Engine): Promise<Cosigning | undefined> {
   const { policyFile, quorumWithinS } = witnesses
   if (policyFile === undefined) {
-    if (engine.registry.get(cosignedKey) !== undefined) await engine.registry.set(cosignedKey, null)
+    if (engine.registry.get(cosignedKey) !== undefined) await engine.registry.set(cosignedKey, null).catch(() => undefined)
     return undefined
   }
   const { createCosigning } = await import('./operations/cosign.ts')

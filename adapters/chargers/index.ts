@@ -207,7 +207,7 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
       push: batches.push,
       discover,
       nextTransactionId() {
-        if (reserved - nextTx < block / 4) void reserve()
+        if (reserved - nextTx < block / 4) reserve().catch(() => undefined)
         return nextTx++
       },
     }
@@ -343,7 +343,8 @@ export const ocppLink = (options: OcppOptions): OcppLink => {
   return {
     async start(sink) {
       const made = assemble(sink)
-      await made.reserve()
+      // on a full disk too: boxes that cannot connect cannot be let go; the block is reserved with what is written next
+      await made.reserve().catch(() => undefined)
       await made.transport.start()
       running = made
     },

@@ -6,6 +6,10 @@ for (const stream of [process.stdout, process.stderr])
     if (error.code === 'EPIPE') process.exit(0)
     throw error
   })
+/** What a full disk does not take and nobody waits for is said by the journal, and tried again: it must not end the bridge, which still lets go. */
+process.on('unhandledRejection', error => {
+  if ((error as { code?: string } | undefined)?.code !== 'journal-failed') throw error
+})
 process.on('uncaughtException', error => {
   process.exit(explain(error, process.argv, process) || 1)
 })

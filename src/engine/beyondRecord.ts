@@ -3,6 +3,7 @@ import { NONE, scheduleOf, UNKNOWN } from '../core/rows.ts'
 import { remaining } from '../core/schedule.ts'
 import type { State } from '../core/state.ts'
 import type { ChargerLink } from '../ports.ts'
+import type { Inbox } from './inbox.ts'
 
 /** The store says that it has not written and cannot: the disk is full, or read-only. */
 export const isUnwritable = (error: unknown): boolean => (error as { code?: string }).code === 'journal-failed'
@@ -12,6 +13,13 @@ export const givesBack = (input: Input): boolean =>
   input.kind === 'optOut' ||
   (input.kind === 'enrolled' && input.basis.every(basis => basis === 0)) ||
   (input.kind === 'signal' && input.event.intervals.length === 0)
+
+/**
+ * The turn that is not recorded gave a number that the next recorded command of this charger has as well: what goes out without a record is numbered far
+ * from it, so that its answer is taken for nobody else's.
+ */
+const SEQS = 65_536
+const FAR = SEQS / 2
 
 /** What is owed to the record of inputs that it could not take; all others are refused, and whoever wants them asks again. */
 export const owedOf = (inputs: readonly Input[], nowMs: Instant): Input[] =>
@@ -27,6 +35,7 @@ export function createBeyondRecord(chargers: Pick<ChargerLink, 'send'>, tell: (l
   /** What each was sent last without a record: it may be let go further, but the same is not said twice. */
   const freed = new Map<ChargerNo, Schedule>()
   let isFailing = false
+  let rounds = 0
   return {
     /** Nothing can be recorded: said once, and owed to the record, which is so tried each second until it is there again. */
     begun(error: unknown): Input[] {
@@ -35,13 +44,24 @@ export function createBeyondRecord(chargers: Pick<ChargerLink, 'send'>, tell: (l
       tell(`nothing can be recorded (${String((error as Error).message)}): new events are refused, chargers are still let go`)
       return [{ kind: 'noted', what: 'journalUnwritable', about: { code: String((error as { code?: string }).code) } }]
     },
+    /**
+     * A start goes on without a record, so that chargers can be let go. That nobody is connected is owed; keys of seeds are committed with the first
+     * event that can be taken. @throws whatever else is wrong
+     */
+    owed(error: unknown, inbox: Inbox, inputs: readonly Input[]): void {
+      if (!isUnwritable(error)) throw error
+      for (const input of inputs)
+        if (input.kind === 'link')
+          input.stations.forEach((station, k) => inbox.links.set(station, inbox.links.get(station) ?? input.up[k] === 1))
+    },
     /** Sends what loosens; `recorded` is the state of the record. Returns who. */
     act(commands: readonly Command[], recorded: State): ChargerNo[] {
       const out = commands.filter(c => isLooser(c.schedule, freed.get(c.charger) ?? presentOf(recorded, c.charger), c.atS))
       if (out.length === 0) return []
       for (const { charger, schedule } of out) freed.set(charger, schedule)
       tell(`let go without a record: chargers ${out.map(c => c.charger).join(' ')}`)
-      chargers.send(out)
+      rounds++
+      chargers.send(out.map(c => ({ ...c, seq: (c.seq + FAR + rounds) % SEQS })))
       return out.map(c => c.charger)
     },
     /** The record can be written again: what happened meanwhile, for it. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -7,14 +7,17 @@ import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { StoreError } from '../../adapters/stores/error.ts'
 import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, type MemoryJournal } from '../../adapters/stores/memory/index.ts'
 import { openDatabase } from '../../adapters/stores/sqlite/db.ts'
+import { holdFolder } from '../../adapters/stores/sqlite/hold.ts'
 import { openJournal } from '../../adapters/stores/sqlite/journal.ts'
 import { openMeters } from '../../adapters/stores/sqlite/meters.ts'
 import { openStore } from '../../adapters/stores/sqlite/open.ts'
 import { generateSeed, signerOf } from '../../src/audit/note.ts'
+import { FREE, NONE } from '../../src/core/rows.ts'
 import { stateDigest } from '../../src/core/snapshot.ts'
 import { recover } from '../../src/engine/recover.ts'
+import { createEngine } from '../../src/engine.ts'
 import { readings } from '../ports/meters.suite.ts'
-import { type Bridge, gridEvent, startBridge, startMs, startS } from './bridge.ts'
+import { type Bridge, gridEvent, obedientLink, startBridge, startMs, startS } from './bridge.ts'
 
 /** A journal on a disk that can be full. */
 function onDisk() {
@@ -123,6 +126,25 @@ describe('the disk is full while an event runs', () => {
     await b.seconds(5)
     expect(b.link.sent.map(c => [c.charger, c.schedule])).toEqual([[late.charger, []]])
   })
+  it('what went out without a record has a number of its own: its late answer is not taken for that of the next command', async () => {
+    b.link.outcome = 'silent'
+    b.engine.sink.override(3, 'button')
+    await b.seconds(5)
+    const [unrecorded] = b.link.sent.splice(0)
+    expect(unrecorded).toMatchObject({ charger: 3, schedule: [] })
+    disk.isFull = false
+    await b.seconds(10)
+    const [recorded] = b.link.sent.filter(c => c.charger === 3)
+    expect(recorded!.seq).not.toBe(unrecorded!.seq)
+    const answer = (seq: number) => b.engine.sink.outcome({ charger: 3, seq, kind: 'accepted', cause: '' })
+    answer(unrecorded!.seq)
+    await b.seconds(2)
+    const isOut = () => b.engine.state().pending[3] !== NONE
+    expect(isOut()).toBe(true)
+    answer(recorded!.seq)
+    await b.seconds(2)
+    expect(isOut()).toBe(false)
+  })
   it('a box is released by hand: it is cleared, and the answer says that the record is owed', async () => {
     const released = await b.send('POST', '/v1/chargers/c2/release')
     expect(released.statusCode).toBe(200)
@@ -151,6 +173,39 @@ it('the disk is full before an accepted event has reached its chargers: nobody i
   await b.seconds(5)
   expect(b.link.sent.filter(c => c.schedule.length > 0).map(c => c.charger)).not.toEqual([])
   await b.api.close()
+})
+
+it('a start on a full disk: boxes are let in and let go, new events are refused, and what the start had to say is recorded when there is room', async () => {
+  const { disk, store } = onDisk()
+  const before = await startBridge({ store })
+  const feeder = before.engine.registry.resolve('feeder', 'BATH-11')![0]!
+  const { event, raw } = gridEvent(feeder.kind === 'node' ? feeder.node : -1, before.engine.now(), {})
+  await before.engine.bridge.submit(event, raw)
+  await before.seconds(5)
+  const limited = before.engine.state().want[0]
+  disk.isFull = true
+  // killed: nobody says goodbye, and the record has everybody online
+  const link = obedientLink()
+  const runtime = createVirtualRuntime(before.engine.now())
+  const engine = createEngine({ ...store, runtime, chargers: link, signals: [], seedKey: new Uint8Array(32).fill(3) })
+  await engine.start()
+  expect(engine.trouble()).toMatchObject({ code: 'journal-failed' })
+  const station = engine.registry.stationByIdentity('c0')!.no
+  engine.sink.link(station, true)
+  engine.sink.override(0, 'button')
+  await runtime.advance(5_000)
+  expect(link.sent.map(c => [c.charger, c.schedule])).toEqual([[0, []]])
+  const next = gridEvent(0, engine.now(), { id: 'webhook:dso:e2', upstreamRef: 'e2' })
+  await expect(engine.bridge.submit(next.event, next.raw)).rejects.toMatchObject({ code: 'journal-failed' })
+  expect(limited).not.toBe(FREE)
+  disk.isFull = false
+  await runtime.advance(5_000)
+  expect(engine.trouble()).toBeNull()
+  expect(engine.state().up[engine.registry.stationByIdentity('c1')!.no]).toBe(0)
+  expect(engine.state().optOuts.has(0)).toBe(true)
+  expect(stateDigest(await recover(store.journal))).toBe(stateDigest(engine.state()))
+  await engine.stop()
+  await before.api.close()
 })
 
 describe('a file that may not grow', () => {
@@ -200,6 +255,39 @@ describe('a file that may not grow', () => {
     expect(db.prepare('SELECT count(*) FROM reading').get([])?.[0]).toBe(1)
     await meters.close()
     db.close()
+  })
+  it('is opened all the same on a disk that is full, also after a kill, so that a bridge can start (skipped where nothing can be mounted)', async ({
+    skip,
+  }) => {
+    const at = mkdtempSync(join(tmpdir(), 'gridbridge-disk-'))
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', at], { stdio: 'ignore' })
+    } catch {
+      rmSync(at, { recursive: true })
+      skip('only root can mount a small disk')
+    }
+    try {
+      const options = { dir: join(at, 'data'), origin: 'grid.example/log', runtime: createVirtualRuntime(startMs) }
+      const store = openStore(options)
+      await store.journal.append(0, [leaf], [])
+      await store.close()
+      const fill = () => writeFileSync(join(at, 'full'), Buffer.alloc(4_096), { flag: 'a' })
+      expect(() => {
+        for (;;) fill()
+      }).toThrow('ENOSPC')
+      const release = holdFolder(options.dir)
+      const again = openStore(options)
+      expect(again.journal.size()).toBe(1)
+      await expect(again.journal.append(1, [leaf], [])).rejects.toMatchObject({ code: 'journal-failed' })
+      await expect(again.registry.set('a', 'b')).rejects.toMatchObject({ code: 'journal-failed' })
+      rmSync(join(at, 'full'))
+      await again.journal.append(1, [leaf], [])
+      await again.close()
+      release()
+    } finally {
+      execFileSync('umount', ['-l', at], { stdio: 'ignore' })
+      rmSync(at, { recursive: true })
+    }
   })
   it('a real disk of one megabyte that fills up: refused whole, and it goes on when there is room (skipped where nothing can be mounted)', async ({
     skip,

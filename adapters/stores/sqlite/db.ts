@@ -25,7 +25,7 @@ export const busyMs = 5_000
 
 /**
  * Opens `dir/gridbridge.db`, made with mode 0600 (it knows who the chargers belong to) on first use. Every commit is fsynced.
- * @throws StoreError `db-corrupt` (not a database), `db-newer` (written by a later release), `db-missing` (the folder cannot be made)
+ * @throws StoreError `db-corrupt` (not a database), `disk-full` (it cannot even be opened), `db-newer` (written by a later release), `db-missing` (the folder cannot be made)
  */
 export function openDatabase(dir: string): Db {
   const path = join(dir, databaseName)
@@ -48,9 +48,18 @@ export function openDatabase(dir: string): Db {
     return { ...db, close: () => closeWhole(db) }
   } catch (cause) {
     db.close()
-    throw cause instanceof StoreError ? cause : new StoreError('db-corrupt', `cannot use ${path}: ${messageOf(cause)}`, path, cause)
+    if (cause instanceof StoreError) throw cause
+    if (isRoomLacking(cause))
+      throw new StoreError(
+        'disk-full',
+        `there is no room beside ${path} for what SQLite keeps there: make room, then start again`,
+        path,
+        cause,
+      )
+    throw new StoreError('db-corrupt', `cannot use ${path}: ${messageOf(cause)}`, path, cause)
   }
 }
+const isRoomLacking = (cause: unknown): boolean => /^SQLITE_(FULL|IOERR_SHM\w*|IOERR_WRITE)$/.test((cause as { code?: string }).code ?? '')
 
 /** For those who only look, also while another process writes. @throws StoreError `db-missing` */
 export function openReadOnly(path: string): Db {

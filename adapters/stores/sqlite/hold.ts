@@ -24,6 +24,8 @@ export function holdFolder(dir: string, patienceMs = 2_000): () => void {
     throw new StoreError('db-missing', `cannot make ${path}: ${messageOf(cause)}`, path, cause)
   }
   try {
+    // nothing is ever written: a full disk must not keep the bridge from its start
+    lock.exec('PRAGMA journal_mode = MEMORY')
     lock.exec('BEGIN EXCLUSIVE')
   } catch (cause) {
     lock.close()

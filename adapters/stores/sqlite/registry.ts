@@ -1,7 +1,17 @@
 import type { ChargerNo, NodeKind, Target } from '../../../src/core/model.ts'
 import type { NodeRecord, Registry, RegistryChange, Station } from '../../../src/ports.ts'
+import { StoreError } from '../error.ts'
 import { createRegistryIndex, type RegistryIndex } from '../registryIndex.ts'
-import type { Db } from './db.ts'
+import { type Db, messageOf } from './db.ts'
+
+/** What the disk does not take is known by the same code as an append that failed: whoever waits for it is told that nothing was written. */
+function writing(db: Db, work: () => void): void {
+  try {
+    db.write(work)
+  } catch (error) {
+    throw new StoreError('journal-failed', `${db.path}: ${messageOf(error)}`, db.path, error)
+  }
+}
 
 /** The registry as rows; look-ups are answered from memory. A value is seen at once and durable when `set` resolves; what fails to commit is tried again with the next. */
 export function openRegistry(db: Db): Registry {
@@ -28,7 +38,7 @@ export function openRegistry(db: Db): Registry {
   function commitWaiting(): void {
     committed = undefined
     if (waiting.size === 0) return
-    db.write(() => {
+    writing(db, () => {
       for (const [key, value] of waiting) value === null ? dropSetting.run([key]) : putSetting.run([key, value])
     })
     waiting.clear()
@@ -36,11 +46,11 @@ export function openRegistry(db: Db): Registry {
   return {
     ...index,
     async put(change) {
-      db.write(() => store(change))
+      writing(db, () => store(change))
       index.apply(change)
     },
     async forget(names) {
-      db.write(() => {
+      writing(db, () => {
         for (const charger of names.externalIds) dropExternalId.run([charger])
         for (const { scheme, value } of names.aliases) dropAlias.run([scheme, value])
       })
