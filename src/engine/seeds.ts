@@ -3,7 +3,7 @@ import { inclusionProof, leafHash, type NodeAt, spanRoot, treeOf } from '../audi
 import { type EventNo, type Input, NEVER_S, type Second } from '../core/model.ts'
 import { lastS, type State } from '../core/state.ts'
 
-/** A product's log begins with the keys of so many events: 0.1 s of work, once in the life of a log. */
+/** A product's log begins with the keys of so many events: 0.1 to 0.2 s of work, once in the life of a log. */
 export const SEED_KEYS = 16_384
 /** How many keys are committed at a time when those are used up, and with how many left the next are. */
 const BATCH = 128
@@ -35,7 +35,7 @@ export type KeyRange = { readonly from: EventNo; readonly count: number }
 /** What proves a seed, for whoever may know it: undefined as long as it is secret, or where the key of all keys is not at hand. */
 export type EventKeys = {
   keyOf(no: EventNo): Uint8Array | undefined
-  /** From the key of an event to the root over those of `range` (RFC 9162 section 2.1.3): made anew, 0.1 s for a log's first range. */
+  /** From the key of an event to the root over those of `range` (RFC 9162 section 2.1.3): made anew, 0.1 to 0.2 s for a log's first range. */
   pathOf(no: EventNo, range: KeyRange): readonly Uint8Array[] | undefined
 }
 export const eventKeys = (seedKey: Uint8Array | undefined, mayKnow: (no: EventNo) => boolean): EventKeys => ({

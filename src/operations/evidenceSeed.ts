@@ -84,7 +84,7 @@ export function onlyLine(pack: Pack, story: Story, checkpoint: Checkpoint | unde
   if (isAtBeginning(pack, commitment))
     return ok(
       what,
-      `the log begins with that commitment (entry ${commitment.leaf}): event ${no} can have no other key, so this is its only seed`,
+      `the log begins with that commitment (entry ${commitment.leaf}): event ${no} can have no other key, and with the message and the log before it this is its only seed`,
     )
   const [first] = only(pack, 'keyCommitted')
   const why =

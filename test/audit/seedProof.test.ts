@@ -91,7 +91,7 @@ it.each([
     seed: expect.stringMatching('^ok'),
   })
   expect(lines['no other seed']).toBe(
-    `ok: the log begins with that commitment (${where}): event ${'no' in told ? told.no : 0} can have no other key, so this is its only seed`,
+    `ok: the log begins with that commitment (${where}): event ${'no' in told ? told.no : 0} can have no other key, and with the message and the log before it this is its only seed`,
   )
 })
 
