@@ -93,7 +93,7 @@ const leafOf = (files: Files, kind: string): number =>
   )
 const blobIn = (files: Files, kind: string, key: string): string => {
   const text = textOf(files[names.entry(leafOf(files, kind))]!)
-  return names.blob(new RegExp(`"${key}":\\{"\\$blob":"([0-9a-f]{64})"`).exec(text)![1]!)
+  return names.blob(new RegExp(`"${key}":\\[?\\{"\\$blob":"([0-9a-f]{64})"`).exec(text)![1]!)
 }
 const swapped = (bytes: Uint8Array, a: string | RegExp, b: string): Uint8Array => Buffer.from(textOf(bytes).replace(a, b))
 const flipped = (bytes: Uint8Array): Uint8Array => Uint8Array.from(bytes, (byte, k) => (k === bytes.length - 1 ? byte ^ 1 : byte))
@@ -107,7 +107,7 @@ describe('whatever is changed in a pack is found, and named', () => {
   type Row = readonly [string, (files: Files) => string, (bytes: Uint8Array, files: Files) => Uint8Array, readonly string[]]
   const rows: readonly Row[] = [
     ['a reading, as people read it', f => nameLike(f, /^readings\//), b => swapped(b, /,(\d{3,})(?=,,0\n)/, ',1'), ['readings']],
-    ['a reading, as the log has it', f => blobIn(f, 'metered', 'powerW'), flipped, ['blobs']],
+    ['a reading, as the log has it', f => blobIn(f, 'metered', 'pieces'), flipped, ['blobs']],
     ['an entry', f => names.entry(leafOf(f, 'accepted')), b => swapped(b, '"startS":300', '"startS":301'), ['entries']],
     [
       'the verdict in its entry',
@@ -143,7 +143,7 @@ describe('whatever is changed in a pack is found, and named', () => {
   })
   it.each([
     ['an entry without its proof', (f: Files) => names.proof(leafOf(f, 'sent')), ['entries']],
-    ['a blob', (f: Files) => blobIn(f, 'metered', 'powerW'), ['blobs']],
+    ['a blob', (f: Files) => blobIn(f, 'metered', 'pieces'), ['blobs']],
     ['the seed', () => names.seed, ['key of the seed', 'seed']],
     ['the checkpoint', () => names.checkpoint, ['checkpoint', 'entries', 'seed']],
     ['the signal', (f: Files) => names.entry(leafOf(f, 'signal')), ['event']],
@@ -378,7 +378,10 @@ describe('what is not there', () => {
     await x.submit(shed)
     await x.until(to + 7_200)
     const full = await packOf(x.journal, x.now())
-    const gone = ['raw', 'powerW'].map((key, k) => blobIn(full, k === 0 ? 'signal' : 'metered', key).slice('blobs/'.length))
+    const gone = [
+      ['signal', 'raw'],
+      ['metered', 'pieces'],
+    ].map(([kind, key]) => blobIn(full, kind!, key!).slice('blobs/'.length))
     await x.engine().handle({ kind: 'expired', beforeS: x.now(), blobs: gone })
     await x.journal.forget(gone)
     const files = await packOf(x.journal, x.now())
