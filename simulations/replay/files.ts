@@ -2,7 +2,7 @@ import { csvOf } from '../../src/report/csv.ts'
 import { html } from '../../src/report/escape.ts'
 import { parquetOf } from '../../src/report/parquet.ts'
 import { type ChartLibrary, pageOf } from '../../src/report/shell.ts'
-import { type Cell, facts, type Head, table } from '../../src/report/table.ts'
+import { type Cell, facts, type Head, minus, table } from '../../src/report/table.ts'
 import { int, number, type Table, text, ts } from '../../src/report/tables.ts'
 import { durationText } from '../../src/report/times.ts'
 import { watts } from '../../src/report/words.ts'
@@ -28,9 +28,11 @@ export function figureRows({ figures: { recorded, asItWas, whatIf } }: WhatIf): 
   const value = (x: number | undefined) => (x !== undefined && Number.isFinite(x) ? x : null)
   return Object.keys(asItWas).map(figure => {
     const [a, b] = [value(asItWas[figure]), value(whatIf[figure])]
-    return { figure, recorded: value(recorded[figure]), asItWas: a, whatIf: b, difference: a === null || b === null ? null : b - a }
+    return { figure, recorded: value(recorded[figure]), asItWas: a, whatIf: b, difference: a === null || b === null ? null : lessOf(a, b) }
   })
 }
+/** What rounding leaves of two that are the same is nothing. */
+const lessOf = (a: number, b: number): number => (Math.abs(b - a) <= 1e-9 * Math.max(Math.abs(a), Math.abs(b)) ? 0 : b - a)
 /** Which columns of `load` are the record and which are the model. */
 const sources = {
   recorded_w: 'recorded',
@@ -158,7 +160,7 @@ ${facts([
     `${w.event.facts.verdicts.at(-1)?.fact.verification.verdict ?? 'none'} recorded, ${w.asItWas.verification?.verdict ?? 'none'} played again, ${w.whatIf.verification?.verdict ?? 'none'} what if`,
   ],
 ])}
-<p>${MODEL}</p><p>${placeboText(placebo)}</p><p>${fitText(w)}</p></header>`,
+<p>${MODEL}</p><p>${minus(placeboText(placebo))}</p><p>${minus(fitText(w))}</p></header>`,
     sections: [
       loadsSection(loads, 'UTC', 'Load'),
       html`<section class="long"><h2>Figures</h2>${table(
@@ -175,6 +177,6 @@ ${facts([
 export const placeboText = (p: WhatIf['placebo']): string =>
   p === null
     ? 'Error of the model: not known; the day before has no time in which nobody was limited and readings are there.'
-    : `Error of the model over ${p.windows} times of ${durationText(p.lengthS)} in which nobody was limited: sum ${watts(p.sumMaeW)} of ${watts(p.meanLoadW)} (bias ${watts(p.sumBiasW)}), each of ${p.chargers} chargers ${watts(p.chargerMaeW)} (bias ${watts(p.chargerBiasW)}).`
+    : `Error of the model over ${p.windows === 1 ? 'one time' : `${p.windows} times`} of ${durationText(p.lengthS)} in which nobody was limited: sum ${watts(p.sumMaeW)} of ${watts(p.meanLoadW)} (bias ${watts(p.sumBiasW)}), each of ${p.chargers} chargers ${watts(p.chargerMaeW)} (bias ${watts(p.chargerBiasW)}).`
 export const fitText = ({ fit }: WhatIf): string =>
   `Played again with its own parameters it is off its record by ${watts(fit.maeW)} of ${watts(fit.meanLoadW)} (bias ${watts(fit.biasW)}).`

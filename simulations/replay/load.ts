@@ -45,6 +45,23 @@ function stepOf({ fromMs, toMs }: Readings): number {
   return Math.min(MOST_STEP_S, Math.max(1, Math.round((lengths[lengths.length >> 1] ?? 60_000) / 1000)))
 }
 
+/** Sum over the rows, W. A step in which fewer than half of them are metered is a gap (NaN), as in reports; so are the last ones, to which not all have come yet. */
+export function sumOf({ count, w }: Grid, rows: number): Float64Array {
+  const sumW = new Float64Array(count)
+  const metered = new Uint32Array(count)
+  for (let r = 0; r < rows; r++)
+    for (let k = 0; k < count; k++) {
+      const x = w[r * count + k]!
+      if (Number.isNaN(x)) continue
+      sumW[k]! += x
+      metered[k]!++
+    }
+  const most = metered.reduce((a, b) => Math.max(a, b), 0)
+  let last = metered.findLastIndex(n => n > 0)
+  while (last > 0 && metered[last]! < metered[last - 1]!) last--
+  return sumW.map((x, k) => (k > last || metered[k] === 0 || metered[k]! < most / 2 ? Number.NaN : x))
+}
+
 /** What is known of one charger when the model takes over at `fromS`. Limits NaN: none. */
 export type Known = {
   readonly fromS: Second

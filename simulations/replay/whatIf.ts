@@ -4,7 +4,7 @@ import { ScenarioError } from '../scenario/read.ts'
 import type { Figures } from '../scenario/summary.ts'
 import type { Change } from './changes.ts'
 import { changedProgramme } from './changes.ts'
-import { type Grid, type Placebo, placebo, recordedGrid } from './load.ts'
+import { type Grid, type Placebo, placebo, recordedGrid, sumOf } from './load.ts'
 import { type RecordedEvent, recordedEvent } from './recorded.ts'
 import { type Replayed, replayedEvent } from './world.ts'
 
@@ -18,7 +18,7 @@ export type WhatIf = {
   readonly endS: Second
   readonly fromS: Second
   readonly toS: Second
-  /** Sum of the record in steps of the grid, W; NaN where nobody was metered. */
+  /** Sum of the record in steps of the grid, W; NaN where fewer than half of them were metered. */
   readonly recordedW: Float64Array
   readonly asItWas: Replayed
   readonly whatIf: Replayed
@@ -86,18 +86,6 @@ function spanOf(event: RecordedEvent, changes: readonly Change[]) {
     modelFromS: Math.max(Math.floor(event.startMs / 1000), Math.min(firstLimitS, fromS - early)),
     endS: toS + spreadS('end') + restoreS + AFTER_S,
   }
-}
-function sumOf({ count, w }: Grid, rows: number): Float64Array {
-  return Float64Array.from({ length: count }, (_, k) => {
-    let [sum, n] = [0, 0]
-    for (let r = 0; r < rows; r++) {
-      const x = w[r * count + k]!
-      if (Number.isNaN(x)) continue
-      sum += x
-      n++
-    }
-    return n === 0 ? Number.NaN : sum
-  })
 }
 /** Recorded and modelled part together. */
 export const loadOf = ({ recordedPartW, modelledPartW }: Replayed): Float64Array => recordedPartW.map((w, k) => w + modelledPartW[k]!)
