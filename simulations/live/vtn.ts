@@ -8,25 +8,33 @@ import { instantOf } from '../scenario/clock.ts'
 import { ScenarioError } from '../scenario/read.ts'
 import type { Scenario } from '../scenario/schema.ts'
 
+/** What a place draws at an instant, W. */
+export type LoadAt = (place: string, atS: Second) => number
 export type Announcement = { readonly atS: number; readonly what: string; tell(vtn: Pick<Vtn, 'announce' | 'modify' | 'cancel'>): void }
 
 /**
  * The events of a scenario as an OpenADR 2.0b VTN tells them, in order of time, seconds after the scenario's start; `startMs` is when that is on the wall
  * clock. The market context is `context/PROGRAMME`, the target a groupID that is the place. `shed` is a LOAD_DISPATCH delta (a reduction is negative), `cap` a
- * LOAD_DISPATCH setpoint, both in W; `off` is SIMPLE level 3. Events of an OpenADR list are told as they stand in their files, which are looked for from `folder`.
- * @throws ScenarioError for an ask that the profile has no word for (a share of a load that the VTN cannot know; a limit of each charger)
+ * LOAD_DISPATCH setpoint, `limitEach` a LOAD_CONTROL setpoint, all in W; `keep` is a LOAD_CONTROL capacity, `off` SIMPLE level 3. A share of the load is of
+ * what `loadW` says. Events of an OpenADR list are told as they stand in their files, which are looked for from `folder`.
+ * @throws ScenarioError for what one OpenADR event cannot say, and for a share where no load is known
  */
 export function announcementsOf(
   scenario: Scenario,
-  { startMs, context, folder = '.' }: { readonly startMs: number; readonly context: string; readonly folder?: string },
+  {
+    startMs,
+    context,
+    folder = '.',
+    loadW,
+  }: { readonly startMs: number; readonly context: string; readonly folder?: string; readonly loadW?: LoadAt },
 ): Announcement[] {
   const zeroS = instantOf(scenario.zone as Zone, scenario.start, 0)
-  const where = { since: (atS: Second): number => atS - zeroS, startMs, context }
+  const where = { since: (atS: Second): number => atS - zeroS, startMs, context, loadW }
   const { asked, handed } = expectedOf(scenario, folder)
   const own = asked.flatMap((e): Announcement[] => {
-    const plan = planOf(e, e.intervals, where)
+    const plan = planOf(e, e, where)
     const changes = e.changes.map((c): Announcement => {
-      const change = c.intervals.length === 0 ? undefined : planOf(e, c.intervals, where)
+      const change = c.intervals.length === 0 ? undefined : planOf(e, c, where)
       return {
         atS: where.since(c.announcedS),
         what: `${e.id} ${change ? 'modified' : 'cancelled'}`,
@@ -68,8 +76,17 @@ function announcementOf(form: Form, isFirst: boolean, { since, startMs }: Where)
 const given = <T extends object>(all: T): { [K in keyof T]?: NonNullable<T[K]> } =>
   Object.fromEntries(Object.entries(all).filter(([, x]) => x !== undefined)) as { [K in keyof T]?: NonNullable<T[K]> }
 
-type Where = { readonly since: (atS: Second) => number; readonly startMs: number; readonly context: string }
-function planOf(e: AskedEvent, intervals: readonly AskedInterval[], { since, startMs, context }: Where): PlannedEvent {
+type Where = {
+  readonly since: (atS: Second) => number
+  readonly startMs: number
+  readonly context: string
+  readonly loadW: LoadAt | undefined
+}
+function planOf(
+  e: AskedEvent,
+  { intervals, announcedS }: AskedEvent['changes'][number] | AskedEvent,
+  { since, startMs, context, loadW }: Where,
+): PlannedEvent {
   const first = intervals[0]!
   intervals.forEach((x, k) => {
     if (k > 0 && x.fromS !== intervals[k - 1]!.toS)
@@ -83,22 +100,47 @@ function planOf(e: AskedEvent, intervals: readonly AskedInterval[], { since, sta
     durationS,
     priority: e.priority,
     targets: e.target === 'all' ? [] : [{ kind: 'groupID', id: e.target }],
-    signals: [signalOf(e, intervals, durationS)],
+    signals: [signalOf(e, intervals, durationS, loadW && (() => loadW(e.target, announcedS)))],
   }
 }
-function signalOf(e: AskedEvent, intervals: readonly AskedInterval[], durationS: number): WireSignal {
-  const kinds = new Set(intervals.map(x => x.ask.kind))
-  const values = intervals.map(({ ask }) => (ask.kind === 'shed' ? -ask.totalW : ask.kind === 'cap' ? ask.totalW : 3))
-  const kind = kinds.size === 1 ? [...kinds][0] : undefined
-  const of =
-    kind === 'shed'
-      ? loadDispatch(durationS, values, 'delta')
-      : kind === 'cap'
-        ? loadDispatch(durationS, values, 'setpoint')
-        : kind === 'off'
-          ? simple(durationS, values)
-          : undefined
-  if (!of)
-    throw new ScenarioError([`event ${e.id}: asks of ${[...kinds].join(' and ')} have no OpenADR 2.0b signal here; use shed, cap or off`])
-  return { ...of, intervals: intervals.map((x, k) => ({ uid: String(k), durationS: x.toS - x.fromS, value: values[k]! })) }
+/** What each kind of ask is in the profile's words. A set point of a load controller is one charger's limit; its capacity is the share that it keeps. */
+const signals: { readonly [K in Told['kind']]: (durationS: number, values: readonly number[]) => WireSignal } = {
+  shed: (durationS, values) => loadDispatch(durationS, values, 'delta'),
+  cap: (durationS, values) => loadDispatch(durationS, values, 'setpoint'),
+  limitEach: (durationS, values) => ({
+    ...loadDispatch(durationS, values),
+    signalName: 'LOAD_CONTROL',
+    signalType: 'x-loadControlSetpoint',
+  }),
+  keep: (durationS, values) => ({ ...simple(durationS, values), signalName: 'LOAD_CONTROL', signalType: 'x-loadControlCapacity' }),
+  off: simple,
+}
+type Told = Exclude<AskedInterval['ask'], { kind: 'shedShare' }>
+function numberIn(ask: Told): number {
+  switch (ask.kind) {
+    case 'shed':
+      return -ask.totalW
+    case 'cap':
+      return ask.totalW
+    case 'limitEach':
+      return ask.limitW
+    case 'keep':
+      return ask.fraction
+    case 'off':
+      return 3
+  }
+}
+function signalOf(e: AskedEvent, intervals: readonly AskedInterval[], durationS: number, drawnW: (() => number) | undefined): WireSignal {
+  const told = intervals.map(({ ask }): Told => {
+    if (ask.kind !== 'shedShare') return ask
+    if (drawnW === undefined) throw new ScenarioError([`event ${e.id}: nothing is known of the load that it asks a share of`])
+    return { kind: 'shed', totalW: Math.round(ask.share * drawnW()) }
+  })
+  const kinds = [...new Set(told.map(ask => ask.kind))]
+  if (kinds.length > 1) throw new ScenarioError([`event ${e.id}: asks of ${kinds.join(' and ')} are not one OpenADR 2.0b signal`])
+  const values = told.map(numberIn)
+  return {
+    ...signals[kinds[0]!](durationS, values),
+    intervals: intervals.map((x, k) => ({ uid: String(k), durationS: x.toS - x.fromS, value: values[k]! })),
+  }
 }

@@ -9,7 +9,7 @@ export function simCommands(program: Command, does: Does): void {
     .command('run')
     .description('play a scenario and write what came of it; without a file: the scenarios that come with the product')
     .argument('[file]', 'a scenario, or the name of one of the library')
-    .option('--seed <seed>', 'instead of the one in the scenario')
+    .option('--seed <seed>', 'instead of the one in the scenario', anything)
     .option('--out <dir>', 'where to (default: sim-NAME-SEED)')
     .option('--csv', 'tables as CSV too')
     .option('--junit <file>', 'thresholds as a JUnit file')
@@ -59,7 +59,7 @@ export function simCommands(program: Command, does: Does): void {
     .description('the cars of a scenario under one cap: uncontrolled, first come, earliest deadline, least laxity, and our own policies')
     .argument('<file>', 'a scenario, or the name of one of the library')
     .option('--cap <kW>', 'of all chargers together (default: 60 % of the uncontrolled peak)', kilowatts)
-    .option('--seed <seed>', 'instead of the one in the scenario')
+    .option('--seed <seed>', 'instead of the one in the scenario', anything)
     .action(does(async () => (await import('./simReference.ts')).reference))
   replayCommand(sim, does)
   liveCommands(sim, does)
@@ -74,6 +74,21 @@ const parsed =
       throw new InvalidArgumentError((error as Error).message)
     }
   }
+const anything = (text: string): string => {
+  if (text.trim() === '') throw new InvalidArgumentError('it is empty')
+  return text
+}
+const factor = (text: string): number => {
+  const n = Number(text)
+  if (!(n > 0 && n <= 10_000)) throw new InvalidArgumentError('wanted a number above 0, such as 60')
+  return n
+}
+/** Where chargers connect, without what a box puts behind it. */
+const socketUrl = (text: string): string => {
+  if (!URL.canParse(text) || !/^wss?:$/.test(new URL(text).protocol))
+    throw new InvalidArgumentError('wanted a WebSocket address, such as ws://127.0.0.1:8180/ocpp')
+  return text.replace(/\/+$/, '')
+}
 
 /** The record of a bridge: decided again, or with other parameters. */
 function replayCommand(sim: Command, does: Does): void {
@@ -106,12 +121,12 @@ function liveCommands(sim: Command, does: Does): void {
   sim
     .command('fleet')
     .description('play the fleet of a scenario over real OCPP sockets against any central system, until interrupted')
-    .requiredOption('--connect <url>', 'the central system, e.g. ws://127.0.0.1:8180/ocpp')
+    .requiredOption('--connect <url>', 'the central system, e.g. ws://127.0.0.1:8180/ocpp', socketUrl)
     .option('--scenario <file>', 'whose fleet and cars, or a name of the library (default: evening-peak)')
     .option('--chargers <n>', 'instead of as many as it says', integer(1, 100_000))
-    .option('--seed <seed>', 'instead of the one in the scenario')
+    .option('--seed <seed>', 'instead of the one in the scenario', anything)
     .option('--ca <file>', 'whom to trust behind wss://')
-    .addOption(new Option('--time-scale <n>', 'seconds of the fleet per second').argParser(Number).default(1))
+    .addOption(new Option('--time-scale <n>', 'seconds of the fleet per second').argParser(factor).default(1))
     .addOption(new Option('--connect-per-s <n>', 'how many connect a second').argParser(integer(1, 10_000)).default(200))
     .addOption(new Option('--sample <s>', 'seconds between meter readings').argParser(integer(1, 3_600)).default(60))
     .addOption(new Option('--status-every <s>', 'seconds between lines of status').argParser(integer(1, 3_600)).default(5))
@@ -131,6 +146,7 @@ function liveCommands(sim: Command, does: Does): void {
     .addOption(new Option('--port <port>', 'where to listen').argParser(integer(0, 65_535)).default(8081))
     .addOption(new Option('--host <host>', 'on which address').default('127.0.0.1'))
     .addOption(new Option('--context <uri>', 'market contexts are this and the programme').default('http://gridbridge.example'))
+    .option('--seed <seed>', 'instead of the one in the scenario: whose load a share is of', anything)
     .addOption(new Option('--poll <s>', 'how often VENs are asked to poll').argParser(integer(1, 3_600)).default(10))
     .action(does(async () => (await import('./simLive.ts')).vtn))
 }

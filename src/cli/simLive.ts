@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { LiveFleet } from '../../simulations/live/fleet.ts'
 import type { Scenario } from '../../simulations/scenario/schema.ts'
 import type { Context } from './context.ts'
-import type { ExitCode } from './exit.ts'
+import { type ExitCode, Fault } from './exit.ts'
 import { watts } from './output.ts'
 import { ofScenario, open } from './sim.ts'
 
@@ -35,8 +36,9 @@ export async function fleet(context: Context<LiveFleetOptions>): Promise<ExitCod
   const scenario: Scenario = { ...opened.scenario, fleet: { ...opened.scenario.fleet, chargers } }
   const built = build(scenario, { seed: options.seed ?? scenario.seed, folder: opened.folder })
   if (options.writeFleet !== undefined) {
-    const [{ writeFileSync }, { fleetCsv }] = await Promise.all([import('node:fs'), import('./demoWorld.ts')])
-    writeFileSync(options.writeFleet, fleetCsv(boxesOf(built, options.sample)), { mode: 0o600 })
+    const { fleetFile } = await import('../../simulations/live/fleetFile.ts')
+    const file = fleetFile(built, boxesOf(built, options.sample), scenario.programmes[0]!.id)
+    withFile(options.writeFleet, path => writeFileSync(resolve(cwd, path), file, { mode: 0o600 }))
     out.note(`wrote ${options.writeFleet}: gridbridge fleet import ${options.writeFleet} --apply`)
     return 0
   }
@@ -46,7 +48,7 @@ export async function fleet(context: Context<LiveFleetOptions>): Promise<ExitCod
     connectPerS: options.connectPerS,
     sampleIntervalS: options.sample,
     tickMs: Math.max(250, Math.ceil(chargers / 20)),
-    ...(options.ca === undefined ? {} : { tls: { ca: readFileSync(options.ca) } }),
+    ...(options.ca === undefined ? {} : { tls: { ca: withFile(options.ca, path => readFileSync(resolve(cwd, path))) } }),
   })
   out.note(`${chargers} chargers of ${scenario.name}, seed ${built.seed}, against ${options.connect}; Ctrl-C ends it`)
   await untilEnded(async ended => {
@@ -65,22 +67,34 @@ export async function fleet(context: Context<LiveFleetOptions>): Promise<ExitCod
   })
   return 0
 }
+function withFile<T>(path: string, use: (path: string) => T): T {
+  try {
+    return use(path)
+  } catch (error) {
+    throw new Fault(2, 'GB-1282', `${path}: ${(error as NodeJS.ErrnoException).code}`, 'another path')
+  }
+}
 function tell({ out }: Context<LiveFleetOptions>, live: LiveFleet): void {
   const s = live.status()
   out.item(s, `${s.connected} of ${s.chargers} connected, ${s.charging} charge, ${s.limited} limited, ${watts(s.totalW)}`)
 }
 
-export type LiveVtnOptions = { port: number; host: string; context: string; poll: number }
+export type LiveVtnOptions = { port: number; host: string; context: string; poll: number; seed?: string }
 /** Plays the operators of a scenario as an OpenADR 2.0b VTN (HTTP pull, plain), until interrupted. What VENs answer and report goes to stdout. */
 export async function vtn(context: Context<LiveVtnOptions>, file?: string): Promise<ExitCode | undefined> {
   const { out, options, cwd } = context
-  const [{ createVtn }, { announcementsOf }] = await Promise.all([
+  const [{ createVtn }, { announcementsOf }, { freeLoad }, { build }] = await Promise.all([
     import('../../simulations/grid/vtn2b.ts'),
     import('../../simulations/live/vtn.ts'),
+    import('../../simulations/live/freeLoad.ts'),
+    import('../../simulations/scenario/build.ts'),
   ])
   const { scenario, folder } = open(file ?? 'evening-peak', cwd)
   const startMs = Math.ceil(Date.now() / 1000) * 1000
-  const announcements = refused(() => announcementsOf(scenario, { startMs, context: options.context, folder }))
+  const announcements = refused(() => {
+    const loadW = freeLoad(build(scenario, { seed: options.seed ?? scenario.seed, folder }))
+    return announcementsOf(scenario, { startMs, context: options.context, folder, loadW })
+  })
   const server = createVtn({ port: options.port, host: options.host, pollFreqS: options.poll })
   await server.start()
   out.note(

@@ -83,6 +83,26 @@ describe('gridbridge sim', () => {
     expect(existsSync(join(cwd, 'kept', 'load.csv'))).toBe(false)
     expect(said('kept/notes.csv')).toBe('mine')
   })
+  test.each([
+    [['run', 'small.yaml', '--seed', ''], 'it is empty'],
+    [['reference', 'small.yaml', '--seed', ' '], 'it is empty'],
+    [['fleet', '--connect', 'foo'], 'wanted a WebSocket address'],
+    [['fleet', '--connect', 'http://localhost:1'], 'wanted a WebSocket address'],
+    [['fleet', '--connect', 'ws://localhost:1', '--time-scale', '0'], 'wanted a number above 0'],
+    [['fleet', '--connect', 'ws://localhost:1', '--time-scale', 'x'], 'wanted a number above 0'],
+    [['fleet', '--connect', 'ws://localhost:1', '--scenario', 'small.yaml', '--ca', 'none.pem'], 'none.pem: ENOENT'],
+    [['fleet', '--connect', 'ws://localhost:1', '--scenario', 'small.yaml', '--write-fleet', 'none/f.csv'], 'none/f.csv: ENOENT'],
+    [['sweep', 'small.yaml', '--seed', '1', '--param', 'seed=2'], '--param seed: seeds are said with --seed'],
+    [['replay', 'x.db', '--csv'], 'as it was there is nothing to write'],
+    [['replay', 'x.db', '--out', 'there'], 'as it was there is nothing to write'],
+  ])('%j is a mistake of usage', async (args, why) => {
+    await expect(sim(...args)).rejects.toMatchObject({ message: expect.stringContaining(why) })
+  })
+  test('fleet --write-fleet: a fleet file of the scenario, its programme and places', async () => {
+    await sim('fleet', '--connect', 'ws://localhost:1', '--scenario', 'small.yaml', '--write-fleet', 'fleet.csv')
+    expect(said('fleet.csv').split('\n')).toHaveLength(14)
+    expect(said('fleet.csv')).toMatch(/^CP-00001,CP-00001,.*feeder\/0.*,flex,yes/m)
+  })
   test('new writes a scenario that can be played, and does not write over one', async () => {
     await sim('new', 'mine')
     const mine = readScenario(said('mine.yaml'))
