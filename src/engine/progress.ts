@@ -41,9 +41,9 @@ export function createProgress(state: () => State, latest: () => Latest, freshMs
     for (const { adapter, tell } of followers) if (adapter === undefined || adapter === progress.event.adapter) tell(progress)
     return true
   }
-  function measured(no: EventNo, nowMs: Instant): void {
+  function isRunning(no: EventNo, nowMs: Instant): boolean {
     const e = state().events.get(no)
-    if (e && nowMs >= firstS(e) * 1000 && nowMs < Math.min(lastS(e), e.cancelledS) * 1000) tell(no, 'measured', nowMs, true)
+    return e !== undefined && nowMs >= firstS(e) * 1000 && nowMs < Math.min(lastS(e), e.cancelledS) * 1000
   }
   function tellFacts({ facts, atMs }: Told): boolean {
     const s = state()
@@ -61,7 +61,12 @@ export function createProgress(state: () => State, latest: () => Latest, freshMs
         step(fact.verification.event, 'completed')
         step(fact.verification.event, 'verified', true)
       }
-      if (fact.kind === 'observed') measured(fact.event, atMs)
+    }
+    // last: nothing is measured of what was not said to be accepted and to have begun
+    for (const fact of facts) {
+      if (fact.kind !== 'observed' || !isRunning(fact.event, atMs)) continue
+      step(fact.event, 'started')
+      tell(fact.event, 'measured', atMs, true)
     }
     return anything
   }

@@ -179,7 +179,8 @@ function groupsOf(registry: Registry, who: Uint32Array): Result<string[]> {
   return done(Array.from(who, i => groupOf.get(i) ?? NOBODY))
 }
 
-const kWh = (wh: number): string => (wh / 1000).toFixed(3)
+/** Nothing has no sign. */
+const kWh = (wh: number): string => (wh / 1000).toFixed(3).replace(/^-(0\.0+)$/, '$1')
 const columns = ['participant', 'chargers', 'baseline_kwh', 'actual_kwh', 'delivered_kwh', 'metered_share', 'gbp']
 /** The settlement file: a line per participant. */
 export const statementsCsv = ({ statements }: Pick<Settlement, 'statements'>): string =>

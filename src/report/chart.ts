@@ -76,7 +76,7 @@ export const script = `
       legend: { live: true },
       cursor: { drag: { x: false, y: false } },
       scales: { x: { time: true }, y: { range: (u, min, max) => {
-        const lo = Math.min(0, min ?? 0), hi = Math.max(0, max ?? 1)
+        const lo = Math.min(0, min ?? 0), hi = Math.max(0, max ?? 1) || (lo < 0 ? 0 : 1)
         return [lo < 0 ? lo - (hi - lo) * 0.05 : 0, hi + (hi - lo || 1) * 0.06]
       } } },
       axes: [

@@ -1,4 +1,5 @@
 import type { Verdict, Verification } from '../core/model.ts'
+import { METER_BEFORE } from '../core/verify/record.ts'
 import { type Chart, ended, gapped, type Line } from './chart.ts'
 import { type Html, html } from './escape.ts'
 import { known, newest, type PowerSeries } from './model.ts'
@@ -187,7 +188,7 @@ export function daysSection({ r, times }: PageContext): Html {
   const { verification: v, days } = verdict
   const b = v.baseline
   return html`<section><h2>Baseline</h2>
-<p>Ruleset <b>${v.baselineRule}</b>, pinned when the event was accepted. Read from ${times.full(v.window.baselineFromS * 1000)} to ${times.clock(v.window.baselineToS * 1000)} where the rule looks at the time before the event.</p>
+<p>Ruleset <b>${v.baselineRule}</b>, pinned when the event was accepted.${v.baselineRule.startsWith(METER_BEFORE.id) ? html` It was read from ${times.full(v.window.baselineFromS * 1000)} to ${times.clock(v.window.baselineToS * 1000)}.` : null}</p>
 ${givenLines(v)}
 ${b ? html`<p>${b.adjusted} chargers adjusted by the event day, ${b.capped} of them up to the cap; ${b.insufficient} with too few days.</p>` : null}
 ${

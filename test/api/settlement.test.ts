@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { blobsOf, decode, encode } from '../../src/core/codec.ts'
 import { programmePerformance } from '../../src/operations/programmePerformance.ts'
-import { settlementShape, settleRecorded } from '../../src/operations/settle.ts'
+import { settlementShape, settleRecorded, statementsCsv } from '../../src/operations/settle.ts'
 import type { Journal } from '../../src/ports.ts'
 import { ana, type Bridge, eve, gridEvent, startBridge } from './bridge.ts'
 
@@ -57,6 +57,23 @@ describe('gridbridge settles an event', () => {
       ['c4', '16.66'],
       ['c5', '16.66'],
     ])
+  })
+  test('what is nothing has no sign in the file', () => {
+    const statement = {
+      participant: 'a',
+      chargers: 1,
+      baselineWh: 0,
+      actualWh: 0.3,
+      deliveredWh: -0.3,
+      coverage: null,
+      weight: 0,
+      pence: 0,
+    }
+    expect(
+      statementsCsv({ statements: [statement, { ...statement, deliveredWh: -2 }] })
+        .split('\r\n')
+        .slice(1, 3),
+    ).toEqual(['a,1,0.000,0.000,0.000,,0.00', 'a,1,0.000,0.000,-0.002,,0.00'])
   })
   test('by group of the outside; who is in none is shown too', async () => {
     const no = (name: string) => b.engine.registry.chargerByExternalId(name)!

@@ -192,6 +192,13 @@ describe('the page of an event', () => {
     expect(text).toContain('GSP BATH/BATH-11 4 of 5 too coarse')
     expect(shown(page(reportOf()))).not.toContain('own meters')
   })
+  test('where its baseline was read is said of the rule that reads it there, and of no other', () => {
+    const r = reportOf()
+    const by = (baselineRule: string) =>
+      shown(page({ ...r, verdicts: [{ ...r.verdicts[0]!, verification: verification({ baselineRule }) }] }))
+    expect(by('meterBefore-1')).toContain('It was read from 22 Nov 2026, 16:55:00 to 17:00:00')
+    expect(by('elexon-bl01@1')).not.toContain('was read from')
+  })
   test('less than half a watt-hour is nothing, and has no sign', () => {
     expect([wattHours(-0.3), watts(-0.4), wattHours(-0.6), wattHours(0)]).toEqual(['0 Wh', '0 W', '-1 Wh', '0 Wh'])
   })

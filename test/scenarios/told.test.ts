@@ -77,6 +77,15 @@ describe('a crash between the record and the telling', () => {
   })
 })
 
+test('that it has begun is told before what is measured of it', async () => {
+  const s = await stage({ specs: [{}], meterEveryS: 10 })
+  const kinds: Progress['kind'][] = []
+  s.engine().bridge.follow(undefined, p => void kinds.push(p.kind))
+  await s.submit(gridEvent('a', s.now() + 305, s.now() + 900, { ask: off, ...atOnce }))
+  await s.until(s.now() + 600)
+  expect(kinds.filter(kind => kind !== 'accepted').slice(0, 2)).toEqual(['started', 'measured'])
+  expect(kinds.filter(kind => kind === 'started')).toHaveLength(1)
+})
 test('a restart in which nothing was lost tells nothing again', async () => {
   const s = await stage({ specs: [{}] })
   await s.submit(gridEvent('a', s.now(), s.now() + 3_600, { ask: off, ...atOnce }))
