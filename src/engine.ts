@@ -244,11 +244,11 @@ export function createEngine(world: World): Engine {
     if (facts.length === 0) return
     const body = journal.size() + facts.length - snapshotSize >= options.snapshotEvery ? toBytes(state) : undefined
     const all: readonly Fact[] = body ? [...facts, { kind: 'snapshot', digest: digestOf(body) }] : facts
-    const encoded = all.map(fact => encode({ turn: state.turn, at: nowMs, fact }, () => runtime.random(16)))
+    const encoded = all.map(fact => encode({ turn: state.turn, at: nowMs, fact }, () => runtime.random(16), verifying.kept))
     await journal.append(
       journal.size(),
       encoded.map(e => e.leaf),
-      encoded.flatMap(e => e.blobs),
+      encoded.flatMap(e => [...e.blobs, ...e.kept]),
     )
     if (!body) return
     snapshotSize = journal.size()

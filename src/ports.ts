@@ -55,7 +55,12 @@ export interface Journal {
   /** The same with its salt in front: what an outsider needs to check it against its hash. */
   salted(hash: HashHex): Promise<Uint8Array | undefined>
   /** Fails with code `journal-moved`, before anything is written, unless the tree has exactly `after` leaves (a second engine was here). */
-  append(after: number, leaves: readonly Uint8Array[], blobs: readonly Blob[]): Promise<void>
+  append(after: number, leaves: readonly Uint8Array[], blobs: readonly (Blob | KeptBlob)[]): Promise<void>
+  /**
+   * Stores blobs ahead of the append that names them, so that no append is long; durable when it resolves. Until that append they are nobody's: whoever opens
+   * the journal anew finds none of them.
+   */
+  keep(blobs: readonly Blob[]): Promise<void>
   /**
    * Blobs that are gone for good when it resolves: from the file, its log and its free pages. Unknown ones are passed over. The leaves stay, and with
    * them every proof; whoever calls has recorded an `erased` or `expired` fact that names them. With `states` all snapshots go too: they know what was said.
@@ -69,6 +74,8 @@ export interface Journal {
 }
 /** `salted` is salt || body; `hash` is its SHA-256: a guessable body cannot be guessed from the leaf. */
 export type Blob = { readonly hash: HashHex; readonly salted: Uint8Array }
+/** One that was kept ahead of its append. */
+export type KeptBlob = { readonly hash: HashHex; readonly salted: null }
 
 /** Meter readings by charger and time. */
 export interface Meters {

@@ -7,7 +7,18 @@ import type { Fact, HashHex, Instant } from './model.ts'
  * `{"$blob", "$t"}` with the SHA-256 of 16 random bytes || body, words as `"$t":"text"` in UTF-8. An f64 NaN survives because columns are bytes.
  */
 export type Entry = { readonly turn: number; readonly at: Instant; readonly fact: Fact }
-export type Encoded = { readonly leaf: Uint8Array; readonly blobs: readonly { readonly hash: HashHex; readonly salted: Uint8Array }[] }
+export type Encoded = {
+  readonly leaf: Uint8Array
+  readonly blobs: readonly Salted[]
+  /** Named by the leaf, and kept already. */
+  readonly kept: readonly { readonly hash: HashHex; readonly salted: null }[]
+}
+type Salted = { readonly hash: HashHex; readonly salted: Uint8Array }
+/** A blob of its own, for whoever must know its hash before its leaf is made. `salt`: 16 fresh random bytes. */
+export function saltedBlob(bytes: Uint8Array, salt: Uint8Array): Salted {
+  const salted = Buffer.concat([salt, bytes])
+  return { hash: createHash('sha256').update(salted).digest('hex'), salted }
+}
 
 export const MAX_LEAF_BYTES = 65_535
 const INLINE_BYTES = 1_024
@@ -31,16 +42,24 @@ const typeOf = (column: Column): ColumnType =>
   (Object.keys(columnTypes) as ColumnType[]).find(t => columnTypes[t] === column.constructor) ??
   (column instanceof Uint8Array ? 'u8' : 'f64')
 
-/** `salt()` gives 16 fresh random bytes for each blob. Throws a RangeError when a leaf would be too long for the log. */
-export function encode({ turn, at, fact }: Entry, salt: () => Uint8Array): Encoded {
-  const blobs: { hash: HashHex; salted: Uint8Array }[] = []
+/**
+ * `salt()` gives 16 fresh random bytes for each blob. `keptAs` knows columns whose blobs are stored already. Throws a RangeError when a leaf would be too
+ * long for the log.
+ */
+export function encode({ turn, at, fact }: Entry, salt: () => Uint8Array, keptAs?: { get(column: Column): HashHex | undefined }): Encoded {
+  const blobs: Salted[] = []
+  const kept: { hash: HashHex; salted: null }[] = []
   const outside = (bytes: Uint8Array, type: string): { $blob: HashHex; $t: string } => {
-    const salted = Buffer.concat([salt(), bytes])
-    const hash = createHash('sha256').update(salted).digest('hex')
-    blobs.push({ hash, salted })
-    return { $blob: hash, $t: type }
+    const blob = saltedBlob(bytes, salt())
+    blobs.push(blob)
+    return { $blob: blob.hash, $t: type }
   }
   const column = (key: string, value: Column): unknown => {
+    const known = keptAs?.get(value)
+    if (known) {
+      kept.push({ hash: known, salted: null })
+      return { $blob: known, $t: typeOf(value) }
+    }
     const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
     if (bytes.length <= INLINE_BYTES && !ALWAYS_BLOB.has(key) && !SECRET.has(key))
       return { $b64: Buffer.from(bytes).toString('base64'), $t: typeOf(value) }
@@ -51,7 +70,7 @@ export function encode({ turn, at, fact }: Entry, salt: () => Uint8Array): Encod
   const said = fact.kind === 'noted' ? { ...fact, about: Object.fromEntries(Object.entries(fact.about).map(words)) } : fact
   const leaf = Buffer.from(canonical({ at, fact: said, turn }, '', column), 'utf8')
   if (leaf.length > MAX_LEAF_BYTES) throw new RangeError(`a ${fact.kind} fact of ${leaf.length} bytes does not fit a log entry`)
-  return { leaf, blobs }
+  return { leaf, blobs, kept }
 }
 
 /** Canonical JSON (RFC 8785 for the values that facts have: no lone surrogates; numbers as ECMAScript writes them). Members that are undefined are left out. */

@@ -1,6 +1,7 @@
 import { awaitsVerification } from '../core/apply.ts'
+import { saltedBlob } from '../core/codec.ts'
 import { membersOf } from '../core/members.ts'
-import type { EventNo, Fact, Input, Instant, Readings } from '../core/model.ts'
+import type { EventNo, Fact, HashHex, Input, Instant, Readings } from '../core/model.ts'
 import { NEVER_S } from '../core/model.ts'
 import { type EventState, ownLastS, type State } from '../core/state.ts'
 import { accuracyOf, UNKNOWN_ACCURACY } from '../core/verify/accuracy.ts'
@@ -9,7 +10,7 @@ import { looksAfterS } from '../core/verify/historic.ts'
 import type { MeterErrors } from '../core/verify/record.ts'
 import { verdictTerms } from '../core/verify/terms.ts'
 import { weatherRoot } from '../core/verify/weather.ts'
-import type { Meters, Registry, Runtime } from '../ports.ts'
+import type { Journal, Meters, Registry, Runtime } from '../ports.ts'
 import { createResumes } from './resumes.ts'
 import { createLate } from './verifyingLate.ts'
 import { type Breathe, createGathering, type Gathered } from './verifyingReadings.ts'
@@ -24,6 +25,7 @@ export type VerifyingOptions = {
 }
 type World = {
   readonly runtime: Runtime
+  readonly journal: Pick<Journal, 'keep'>
   readonly meters: Meters
   readonly registry: Registry
   /** Series of meters that are not ours: temperatures are among them. */
@@ -47,7 +49,7 @@ const AGAIN_MS = 60_000
  * with them, and the next turn takes them whole. What is gathered is in memory only: after a crash it is gathered anew.
  */
 export function createVerifying(world: World, options: VerifyingOptions, state: () => State, soon: () => void) {
-  const { runtime, meters, registry, breathe = async () => {} } = world
+  const { runtime, journal, meters, registry, breathe = async () => {} } = world
   const late = createLate(world, options.reviseAfterMs, state)
   const resumes = createResumes(runtime, meters, state, breathe)
   const gather = createGathering(meters, world.witnesses, breathe)
@@ -55,6 +57,8 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
   /** Of the turn that is being taken. */
   let handed: readonly EventNo[] = []
   let hasResumes = false
+  /** Pieces of readings that the journal has already. */
+  const kept = new WeakMap<object, HashHex>()
   const lookedLast = new Set<EventNo>()
   let gathering: Promise<void> | undefined
   let notBefore = -Infinity
@@ -109,27 +113,29 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
     const was = { revision: e.event.revision, verdictRevision: revisionOf(e) }
     if (before) late.take(e.no)
     else late.begin(e.no, about)
-    let found: Gathered | undefined
+    let isDone = false
     try {
-      found = await gather(about, salt, () => isStopping)
+      const found = await gather(about, salt, () => isStopping)
+      if (!found) return
+      if (before && !isNews(e, before.marks.readings, found)) late.done(e.no)
+      else {
+        await keepAhead(found.pieces)
+        ready.set(e.no, { ...was, input: inputOf(e.no, found, salt, errors) })
+      }
+      if (isLast) lookedLast.add(e.no)
+      isDone = true
     } finally {
-      if (!found) late.putBack(e.no)
+      if (!isDone) late.putBack(e.no)
     }
-    if (!found) return
-    if (isLast) lookedLast.add(e.no)
-    if (before && !isNews(e, before.marks.readings, found)) return late.done(e.no)
-    const { pieces, weather } = found
-    ready.set(e.no, {
-      ...was,
-      input: {
-        kind: 'metered',
-        event: e.no,
-        pieces,
-        salt,
-        ...(errors && errors.who.length > 0 ? { meters: errors } : {}),
-        ...(weather ? { weather } : {}),
-      },
-    })
+  }
+  /** One by one: all in the append of their turn would hold up what is decided meanwhile. */
+  async function keepAhead(pieces: Gathered['pieces']): Promise<void> {
+    for (const piece of pieces) {
+      const blob = saltedBlob(piece, runtime.random(16))
+      await journal.keep([blob])
+      kept.set(piece, blob.hash)
+      await breathe()
+    }
   }
   /** Readings that were erased or have expired are no correction. */
   function isNews(e: EventState, before: Uint32Array, { worked, weather }: Gathered): boolean {
@@ -160,6 +166,7 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
   }
 
   return {
+    kept,
     /** The same store, watched for readings that come late. */
     meters: {
       ...meters,
@@ -206,5 +213,16 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
       isStopping = true
       await gathering
     },
+  }
+}
+
+function inputOf(event: EventNo, { pieces, weather }: Gathered, salt: Uint8Array, meters: MeterErrors | undefined): Input {
+  return {
+    kind: 'metered',
+    event,
+    pieces,
+    salt,
+    ...(meters && meters.who.length > 0 ? { meters } : {}),
+    ...(weather ? { weather } : {}),
   }
 }

@@ -14,7 +14,7 @@ export type Gathered = { readonly pieces: readonly Uint8Array[]; readonly weathe
 export type Breathe = () => Promise<void>
 
 /** So many chargers' readings are read, and worked out, in one go: some ten milliseconds each. */
-const AT_ONCE = 200
+const AT_ONCE = 100
 /** What is gathered is kept in at most so many pieces: each is named in the entry of the log. */
 const MOST_PIECES = 128
 

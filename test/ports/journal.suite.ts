@@ -186,9 +186,28 @@ export function journalSuite(name: string, make: () => Promise<JournalHarness>):
       expect(Buffer.from((await journal.salted(blob.hash))!)).toEqual(Buffer.from(blob.salted))
       expect(await journal.salted('0'.repeat(64))).toBeUndefined()
     })
+    it('keeps blobs ahead of the append that names them; those that none has named are gone at the next opening', async () => {
+      const [named, never] = [blobOf('named'), blobOf('never')]
+      await journal.keep([named, never])
+      await journal.append(0, leaves(0, 1), [{ hash: named.hash, salted: null }])
+      const again = harness.open()
+      expect(Buffer.from((await again.salted(named.hash))!)).toEqual(Buffer.from(named.salted))
+      expect(await again.salted(never.hash)).toBeUndefined()
+      await expect(again.append(1, leaves(1, 1), [{ hash: never.hash, salted: null }])).rejects.toMatchObject({ code: 'blob-hash' })
+      expect(again.size()).toBe(1)
+    })
+    it('what was kept ahead of an append that failed is there for the next try', async () => {
+      const blob = blobOf('kept')
+      await journal.keep([blob])
+      harness.failNext('before')
+      await expect(journal.append(0, leaves(0, 1), [{ hash: blob.hash, salted: null }])).rejects.toThrow()
+      await journal.append(0, leaves(0, 1), [{ hash: blob.hash, salted: null }])
+      expect(Buffer.from((await harness.open().blob(blob.hash))!).toString()).toBe('kept')
+    })
     it('a blob under another hash, or shorter than a salt, is refused with its entries', async () => {
       const wrong = { hash: '0'.repeat(64), salted: blobOf('x').salted }
       await expect(journal.append(0, leaves(0, 1), [wrong])).rejects.toMatchObject({ code: 'blob-hash' })
+      await expect(journal.keep([wrong])).rejects.toMatchObject({ code: 'blob-hash' })
       const short = { hash: createHash('sha256').update('short').digest('hex'), salted: leaf('short') }
       await expect(journal.append(0, leaves(0, 1), [short])).rejects.toMatchObject({ code: 'blob-hash' })
       expect(journal.size()).toBe(0)

@@ -4,7 +4,7 @@ import { type Signer, signerOf } from '../../../src/audit/note.ts'
 import { copyEdge, type Edge, emptyEdge, type FullTile, grow, partialTile } from '../../../src/audit/tiles.ts'
 import type { HashHex } from '../../../src/core/model.ts'
 import type { Journal } from '../../../src/ports.ts'
-import { checkAppend, journalMoved, saltBytes } from '../checks.ts'
+import { checkAppend, checkBlobs, journalMoved, notKept, saltBytes } from '../checks.ts'
 import { StoreError } from '../error.ts'
 
 const chunkLeaves = 1000
@@ -34,6 +34,7 @@ export function createMemoryJournal(
 ): MemoryJournal {
   let fault: Fault | undefined
   let signed = { size: 0, note: '' }
+  const ahead = new Map<HashHex, Uint8Array>()
   return {
     store,
     size: () => store.edge.range.size,
@@ -64,12 +65,18 @@ export function createMemoryJournal(
       const { size } = store.edge.range
       if (after !== size) throw journalMoved(after, size)
       checkAppend(leaves, blobs)
+      for (const { hash, salted } of blobs) if (salted === null && !ahead.has(hash)) throw notKept(hash)
       const edge = copyEdge(store.edge)
       store.tiles.push(...leaves.flatMap(leaf => grow(edge, leafHash(leaf))))
-      for (const { hash, salted } of blobs) store.blobs.set(hash, salted.slice())
+      for (const { hash, salted } of blobs) store.blobs.set(hash, salted?.slice() ?? ahead.get(hash)!)
+      for (const { hash } of blobs) ahead.delete(hash)
       for (const leaf of leaves) store.leaves.push(leaf.slice())
       store.edge = edge
       if (failing === 'after') throw new StoreError('injected', 'the append failed, but it was stored')
+    },
+    async keep(blobs) {
+      checkBlobs(blobs)
+      for (const { hash, salted } of blobs) ahead.set(hash, salted.slice())
     },
     async forget(hashes, states = false) {
       if (states) store.snapshots = []

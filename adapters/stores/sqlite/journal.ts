@@ -3,7 +3,7 @@ import { decodeRange, emptyRange, encodeRange, leafHash, push, type Range, range
 import type { Signer } from '../../../src/audit/note.ts'
 import { copyEdge, type Edge, emptyEdge, grow, partialTile } from '../../../src/audit/tiles.ts'
 import type { Journal } from '../../../src/ports.ts'
-import { checkAppend, journalMoved, saltBytes } from '../checks.ts'
+import { checkAppend, checkBlobs, journalMoved, notKept, saltBytes } from '../checks.ts'
 import { StoreError } from '../error.ts'
 import { type Db, messageOf, type Value } from './db.ts'
 import { chunkReader } from './entries.ts'
@@ -27,8 +27,11 @@ export function openJournal(db: Db, signer: Signer): Journal {
   const dropBlob = db.prepare('DELETE FROM blob WHERE hash = ?')
   const readBlob = db.prepare('SELECT body FROM blob WHERE hash = ?')
   const readBodies = chunkReader(db, 'body')
+  const keepAhead = db.prepare('INSERT INTO blob_ahead VALUES (?)')
+  const isNamed = db.prepare('DELETE FROM blob_ahead WHERE hash = ?')
   const tiles = openTiles(db)
   let { edge, note } = recover(db, signer, tiles)
+  dropNeverNamed(db)
   let doubt: unknown
 
   function insert(from: number, leaves: readonly Uint8Array[], hashes: readonly Uint8Array[]) {
@@ -73,7 +76,10 @@ export function openJournal(db: Db, signer: Signer): Journal {
           // First, so that a second engine's append fails before anything is written.
           if (moveHead.run([next.range.size, nextNote, after, note]).changes !== 1)
             throw journalMoved(after, readHead.get([])?.[0] as number)
-          for (const { hash, salted } of blobs) insertBlob.run([Buffer.from(hash, 'hex'), salted])
+          for (const { hash, salted } of blobs) {
+            if (salted) insertBlob.run([Buffer.from(hash, 'hex'), salted])
+            else if (isNamed.run([Buffer.from(hash, 'hex')]).changes !== 1) throw notKept(hash)
+          }
           insert(after, leaves, hashes)
           tiles.write(full)
           written = true
@@ -84,6 +90,15 @@ export function openJournal(db: Db, signer: Signer): Journal {
       }
       edge = next
       note = nextNote
+    },
+    async keep(blobs) {
+      checkBlobs(blobs)
+      db.write(() => {
+        for (const { hash, salted } of blobs) {
+          keepAhead.run([Buffer.from(hash, 'hex')])
+          insertBlob.run([Buffer.from(hash, 'hex'), salted])
+        }
+      })
     },
     async forget(hashes, states = false) {
       db.write(() => {
@@ -120,6 +135,15 @@ export function openJournal(db: Db, signer: Signer): Journal {
  */
 const isUnwritten = (error: unknown): boolean =>
   ['SQLITE_FULL', 'SQLITE_READONLY', 'SQLITE_IOERR_WRITE'].includes((error as { code?: string }).code ?? '')
+
+/** Blobs that were kept for an append that never came. */
+function dropNeverNamed(db: Db): void {
+  if (db.prepare('SELECT 1 FROM blob_ahead LIMIT 1').get([]) === undefined) return
+  db.write(() => {
+    db.prepare('DELETE FROM blob WHERE hash IN (SELECT hash FROM blob_ahead)').run([])
+    db.prepare('DELETE FROM blob_ahead').run([])
+  })
+}
 
 /** Range over [0, size) from the newest snapshot at or before it; snapshots were made from ranges that had reached the head. */
 function rangeAt(db: Db, size: number): Range {

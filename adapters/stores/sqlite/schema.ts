@@ -41,4 +41,8 @@ export const migrations: readonly (readonly string[])[] = [
     // Signed values as the box sent them (OCMF and the like), for whoever has its public key.
     'CREATE TABLE signed_value (charger INTEGER NOT NULL, at_ms INTEGER NOT NULL, n INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (charger, at_ms, n)) WITHOUT ROWID',
   ],
+  [
+    // Blobs that are stored, but named by no entry yet: gone when the journal is opened again.
+    'CREATE TABLE blob_ahead (hash BLOB PRIMARY KEY) WITHOUT ROWID',
+  ],
 ]
