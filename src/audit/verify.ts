@@ -71,6 +71,8 @@ export type AuditResult =
       readonly checkedTiles: number
       /** Absent, but named by an `erased` or `expired` fact. */
       readonly absentBlobs: number
+      /** Named by entries of a copy that has no blobs at all, as an exported folder. */
+      readonly unseenBlobs: number
       /** Size of the checkpoint that the log was found to extend. */
       readonly since: number | null
       /** What remains unproven, in words. */
@@ -100,6 +102,7 @@ export async function verifyLog(reader: LogReader, trusted: Verifier | readonly 
     earlierRoot: undefined,
     checkedBlobs: 0,
     excusedBlobs: 0,
+    unseenBlobs: 0,
     tiles: noTiles(),
     rotations: [],
   }
@@ -123,7 +126,7 @@ export async function verifyLog(reader: LogReader, trusted: Verifier | readonly 
   } catch (error) {
     find('unreadable', `the log cannot be read to its end: ${error instanceof Error ? error.message : String(error)}`)
   }
-  const { range, rows, checkedBlobs, excusedBlobs: absentBlobs, tiles } = recomputed
+  const { range, rows, checkedBlobs, excusedBlobs: absentBlobs, unseenBlobs, tiles } = recomputed
   if (findings.length > 0) return { ok: false, size: rows, findings: inOrder(findings, counts) }
   return {
     ok: true,
@@ -134,6 +137,7 @@ export async function verifyLog(reader: LogReader, trusted: Verifier | readonly 
     root: Buffer.from(rangeRoot(range)).toString('hex'),
     checkedBlobs,
     absentBlobs,
+    unseenBlobs,
     checkedTiles: tiles.checked,
     since: earlier?.size ?? null,
     notProven: notProven(range.size, earlier?.size),
@@ -205,6 +209,7 @@ type Recomputed = {
   earlierRoot: Uint8Array | undefined
   checkedBlobs: number
   excusedBlobs: number
+  unseenBlobs: number
   tiles: TilesSeen
   rotations: Rotation[]
 }
@@ -245,7 +250,7 @@ async function recompute(reader: LogReader, earlierSize: number | undefined, fin
       if (range.size === earlierSize) earlierRoot = rangeRoot(range)
       if (isPlain(body)) continue
       const { blobs, excused: named } = referencesOf(body)
-      if (reader.blob) for (const blob of blobs) await checkBlob(blob, seq)
+      for (const blob of blobs) reader.blob ? await checkBlob(blob, seq) : seen.add(blob)
       for (const name of named) excused.add(name)
       const rotation = rotationOf(body, seq)
       if (rotation === null) find('rotation-wrong', `entry ${seq} claims a change of the key that both keys did not sign`, { seq })
@@ -258,7 +263,8 @@ async function recompute(reader: LogReader, earlierSize: number | undefined, fin
     if (excused.has(hash)) excusedBlobs++
     else find('blob-absent', `blob ${hash} of entry ${seq} is absent, and no erased or expired fact names it`, { seq, hash })
   }
-  return { range, rows: range.size, earlierRoot, checkedBlobs, excusedBlobs, tiles, rotations }
+  const unseenBlobs = reader.blob ? 0 : seen.size
+  return { range, rows: range.size, earlierRoot, checkedBlobs, excusedBlobs, unseenBlobs, tiles, rotations }
 }
 function missing(expected: number, found: number): string {
   if (found < expected) return `there is no place for an entry numbered ${found}`

@@ -85,7 +85,7 @@ function answer(result: AuditResult): VerifyAnswer {
   if (!result.ok) {
     return { ok: false, exitCode: 3, json: result, lines: result.findings.map(f => `${f.code}: ${f.line}`) }
   }
-  const { size, root, origin, keyId, rotations, checkedBlobs, absentBlobs, checkedTiles, since } = result
+  const { size, root, origin, keyId, rotations, checkedTiles, since } = result
   return {
     ok: true,
     exitCode: 0,
@@ -95,12 +95,18 @@ function answer(result: AuditResult): VerifyAnswer {
       ...(rotations === 0
         ? []
         : [`keys: changed ${rotations === 1 ? 'once' : `${rotations} times`}, each time signed by the old and the new one`]),
-      `blobs: ${checkedBlobs} right, ${absentBlobs} erased or expired`,
+      `blobs: ${blobsText(result)}`,
       ...(checkedTiles === 0 ? [] : [`tiles: ${checkedTiles} right`]),
       ...(since === null ? [] : [`since: the log extends the checkpoint of ${since} entries`]),
       `not proven: ${result.notProven}`,
     ],
   }
+}
+/** What was there to be looked at, and what was not. */
+function blobsText({ checkedBlobs, absentBlobs, unseenBlobs }: Extract<AuditResult, { ok: true }>): string {
+  if (unseenBlobs > 0) return `not looked at: the entries name ${unseenBlobs}, and a folder of tiles has none; verify the database for them`
+  if (checkedBlobs + absentBlobs === 0) return 'the entries name none'
+  return `${checkedBlobs} right, ${absentBlobs} erased or expired`
 }
 const unusable = (error: string): VerifyAnswer => ({ ok: false, exitCode: 2, lines: [error], json: { ok: false, error } })
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

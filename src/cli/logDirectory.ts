@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { checkpointIn, type Log, logFile } from '../audit/log.ts'
 import { hashLength, leafHash } from '../audit/merkle.ts'
 import { parseBundle, type TileName, tilePath, tilesOfTree, tileWidth, widthOf } from '../audit/tiles.ts'
 import type { Entry, LogReader } from '../audit/verify.ts'
 import { Fault } from './exit.ts'
+import { replaceWith, syncFolder, writeWhole } from './wholeFile.ts'
 
 /** A log as files: `checkpoint`, `tile/...` (C2SP tlog-tiles). A folder that a web server can hand out as it is. */
 export const isLogDirectory = (path: string): boolean => existsSync(join(path, 'checkpoint')) && statSync(path).isDirectory()
@@ -20,13 +21,17 @@ export async function exportLog(log: Log, note: string, dir: string): Promise<{ 
   if (before !== undefined && before.origin !== origin) throw other(`the log ${before.origin}`, origin)
   if (before !== undefined && before.size > size) throw other(`${before.size} entries of this log`, `of ${size} entries`)
   let files = 0
+  const folders = new Set<string>()
   const put = async (name: TileName) => {
     const path = tilePath(name)
     const isFull = name.width === tileWidth
+    // what is there is whole: it was synced before it got its name
     if (isFull && existsSync(join(dir, path))) return
     const bytes = await logFile(log, path)
     if (bytes === undefined) throw new Error(`the log has no ${path}: open it with the bridge once, it makes what is missing`)
-    writeWhole(join(dir, path), bytes)
+    mkdirSync(dirname(join(dir, path)), { recursive: true })
+    replaceWith(join(dir, path), bytes)
+    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) folders.add(join(dir, folder))
     files++
     if (isFull) rmSync(join(dir, `${path}.p`), { recursive: true, force: true })
   }
@@ -34,17 +39,13 @@ export async function exportLog(log: Log, note: string, dir: string): Promise<{ 
     await put(tile)
     if (tile.level === 0) await put({ ...tile, level: 'entries' })
   }
-  writeWhole(join(dir, 'checkpoint'), Buffer.from(note))
+  mkdirSync(dir, { recursive: true })
+  for (const folder of folders) syncFolder(folder)
+  writeWhole(join(dir, 'checkpoint'), note)
   return { size, files: files + 1 }
 }
 const other = (there: string, here: string) =>
   new Fault(5, 'GB-1214', `the folder has ${there}, this is ${here}: their tiles do not make one tree`, 'name a folder of its own')
-function writeWhole(path: string, bytes: Uint8Array): void {
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(`${path}.new`, bytes)
-  renameSync(`${path}.new`, path)
-}
-
 /** Reads such a folder, whoever wrote it. It has no blobs. */
 export function directoryReader(dir: string): LogReader {
   const note = readFileSync(join(dir, 'checkpoint'), 'utf8')

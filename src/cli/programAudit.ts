@@ -76,7 +76,10 @@ export function auditCommands(program: Command, does: Does, remote: (command: Co
     .command('witness')
     .description("cosign the checkpoints of other people's logs as long as they only grow (C2SP tlog-witness)")
     .option('--log <vkey>', 'a log to watch: its vkey, or a file with it such as audit.pub; can be repeated', collect)
-    .option('--name <name>', 'of the key made on the first start, a URL without its scheme', 'witness.invalid/gridbridge')
+    .option(
+      '--name <name>',
+      'of the key made on the first start, a URL without its scheme (default: witness.invalid/gridbridge); later another one is refused',
+    )
     .option('--dir <path>', 'where its key and what it has seen are kept', 'witness-data')
     .option('--host <address>', 'where to listen', '127.0.0.1')
     .option('--port <n>', 'where to listen', integer(0, 65_535), 8390)

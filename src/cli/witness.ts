@@ -10,7 +10,7 @@ import { type ExitCode, Fault } from './exit.ts'
 import { untilStopped } from './signals.ts'
 import { fileStore, witnessKey } from './witnessStore.ts'
 
-export type WitnessOptions = { log?: string[]; dir: string; name: string; host: string; port: number }
+export type WitnessOptions = { log?: string[]; dir: string; name?: string; host: string; port: number }
 const maxBody = 65_536
 
 /** Cosigns the checkpoints of logs until SIGTERM or Ctrl-C. */

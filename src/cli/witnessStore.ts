@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Cosigner, formatCosignerSkey, generateSeed, parseCosignerSkey } from '../audit/note.ts'
 import type { WitnessStore } from '../audit/witness.ts'
+import { Fault } from './exit.ts'
+import { writeWhole } from './wholeFile.ts'
 
 /**
  * What a witness remembers, a file per log: the newest checkpoint that it cosigned, as it can be handed to `audit verify --since`. Written beside, fsynced
@@ -28,33 +30,27 @@ export function fileStore(dir: string, say: (line: string) => void): WitnessStor
   }
 }
 
-function writeWhole(path: string, text: string, mode = 0o644): void {
-  const draft = `${path}.new`
-  const file = openSync(draft, 'w', mode)
-  try {
-    writeSync(file, text)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-  renameSync(draft, path)
-  const folder = openSync(dirname(path), 'r')
-  try {
-    fsyncSync(folder)
-  } finally {
-    closeSync(folder)
-  }
-}
-
-/** The key of a witness, made on its first start (mode 0600); its public half is written beside it. @throws AuditError, Error where others can read it */
-export function witnessKey(dir: string, name: string): Cosigner {
+const defaultName = 'witness.invalid/gridbridge'
+/**
+ * The key of a witness, made on its first start (mode 0600); its public half is written beside it. `name`: undefined for the one that it has.
+ * @throws AuditError, Error where others can read it, Fault where it has another name: whoever has it in a policy knows it by that
+ */
+export function witnessKey(dir: string, name: string | undefined): Cosigner {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const path = join(dir, 'witness.key')
-  if (!existsSync(path)) writeWhole(path, `${formatCosignerSkey(name, generateSeed())}\n`, 0o600)
+  if (!existsSync(path)) writeWhole(path, `${formatCosignerSkey(name ?? defaultName, generateSeed())}\n`, 0o600)
   const { mode } = statSync(path)
   if (process.platform !== 'win32' && (mode & 0o077) !== 0)
     throw new Error(`${path} has mode ${(mode & 0o777).toString(8)}: others can read it; it must be 600`)
   const cosigner = parseCosignerSkey(readFileSync(path, 'utf8'))
+  const own = cosigner.verifier.name
+  if (name !== undefined && name !== own)
+    throw new Fault(
+      2,
+      'GB-1212',
+      `--name ${name}: the key in ${dir} has the name ${own}`,
+      'leave --name out, or give another witness a --dir of its own',
+    )
   writeWhole(join(dir, 'witness.pub'), `${cosigner.verifier.vkey}\n`)
   return cosigner
 }

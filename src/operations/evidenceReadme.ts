@@ -36,8 +36,8 @@ What is in it
                   of history or temperatures, where the baseline needs them)
   verdict/        each verdict and each later revision of it
   seed.json       what the random delays were drawn from
-  report/         the report for people to read: made from the above, proven by
-                  nothing but it
+  report/         the report for people to read: made from the above, and from
+                  report/input.json, which has what no entry says
 
 What is checked
   - the log: the signature of the checkpoint, and that each entry is in its tree
@@ -50,6 +50,8 @@ What is checked
     group are drawn again from it and compared
   - nominated baselines: the units said them, by the deadline of the ruleset
   - the verdict: made again from the readings, and the same to the last digit
+  - the report: made again from the entries, each figure and the page; figures that
+    no entry has are named
 
 What it cannot show
   - Absence. A pack proves that its entries were logged, not that nothing else was:

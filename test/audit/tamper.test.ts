@@ -11,7 +11,7 @@ import { openStore } from '../../adapters/stores/sqlite/open.ts'
 import { openReader } from '../../adapters/stores/sqlite/reader.ts'
 import { signCheckpoint } from '../../src/audit/checkpoint.ts'
 import { generateSeed, parseSkey, signerOf } from '../../src/audit/note.ts'
-import { verifyFile } from '../../src/cli/auditVerify.ts'
+import { verifyFile, verifyReader } from '../../src/cli/auditVerify.ts'
 import type { Blob } from '../../src/ports.ts'
 
 const origin = 'grid.example/log'
@@ -68,9 +68,17 @@ describe('a log that nobody touched', () => {
   it('is verified from the file and the public key alone', async () => {
     const answer = await verify()
     expect(answer).toMatchObject({ ok: true, exitCode: 0, json: { size: 60, checkedBlobs: 2, absentBlobs: 0, since: null, origin } })
+    expect(answer.lines).toContain('blobs: 2 right, 0 erased or expired')
     expect(answer.lines.at(-1)).toMatch(
       /^not proven: nothing is proven about entries after 60, nor that this is the latest or the only copy/,
     )
+  })
+  it('as a copy that has no blobs: it is said how many were not looked at', async () => {
+    const { blob: _, ...reader } = openReader(file)
+    const answer = await verifyReader(reader, readFileSync(join(original, publicKeyName), 'utf8'))
+    reader.close()
+    expect(answer).toMatchObject({ ok: true, json: { checkedBlobs: 0, absentBlobs: 0, unseenBlobs: 2 } })
+    expect(answer.lines).toContain('blobs: not looked at: the entries name 2, and a folder of tiles has none; verify the database for them')
   })
   it('extends a checkpoint that somebody kept', async () => {
     for (const since of [checkpointAt21, checkpointAt60, checkpointAt21.trimEnd(), checkpointAt21.replaceAll('\n', '\r\n')]) {

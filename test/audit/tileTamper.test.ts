@@ -157,6 +157,7 @@ describe('an exported folder', () => {
     const view = logOf(store.journal)
     expect(await exportLog(view, store.journal.checkpoint(), folder)).toEqual({ size: 800, files: 6 })
     expect(await exportLog(view, store.journal.checkpoint(), folder)).toEqual({ size: 800, files: 4 })
+    expect(await verifyFolder()).toContain('blobs: the entries name none')
     await store.close()
     expect(readFileSync(join(folder, 'tile/0/000'))).toEqual(before)
     expect((await verifyFolder(checkpoint))[0]).toMatch(/^ok: 800 entries/)

@@ -166,7 +166,9 @@ describe('a witness (C2SP tlog-witness)', () => {
 describe('the key of a witness', () => {
   it('is made once, for cosignatures only', () => {
     const made = witnessKey(dir, 'dso.example/witness')
-    expect(witnessKey(dir, 'ignored').verifier.vkey).toBe(made.verifier.vkey)
+    for (const name of ['dso.example/witness', undefined]) expect(witnessKey(dir, name).verifier.vkey).toBe(made.verifier.vkey)
+    expect(() => witnessKey(dir, 'other.example/witness')).toThrow(expect.objectContaining({ code: 'GB-1212', exit: 2 }))
+    expect(readFileSync(join(dir, 'witness.pub'), 'utf8').trim()).toBe(made.verifier.vkey)
     const { vkey } = made.verifier
     expect(atOnce(vkeyOf(readFileSync(join(dir, 'witness.pub'), 'utf8')))).toMatchObject({
       type: 'cosignature',
