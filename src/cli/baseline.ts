@@ -11,6 +11,7 @@ import {
 } from '../core/verify/baseline/index.ts'
 import { DAY_S, dayText, isClockChange, midnightS, offsetS, periodsOf, slotOfPeriod, type Zone } from '../core/verify/calendar.ts'
 import type { EnergySeries } from '../core/verify/series.ts'
+import { needsWeather } from '../core/verify/weather.ts'
 import { daysOf, type MeterFile } from '../operations/meterCsv.ts'
 import {
   type BaselineOptions,
@@ -18,6 +19,7 @@ import {
   dayOption,
   eventSlots,
   layOut,
+  maximaIn,
   readFile,
   rulesetOption,
   sayBadRows,
@@ -65,7 +67,8 @@ function listed({ out }: Context<BaselineOptions>): ExitCode {
 
 // ---- one event --------------------------------------------------------------------------------------------------------
 
-function calculated({ out, options }: Context<BaselineOptions>, file: MeterFile): boolean {
+function calculated(context: Context<BaselineOptions>, file: MeterFile): boolean {
+  const { out, options } = context
   if (options.day === undefined) throw usage('--day is missing', 'as in --day 2024-02-15')
   const day = dayOption('--day', options.day)
   const ruleset = rulesetOption(options.ruleset ?? 'elexon-bl01', options.day)
@@ -75,9 +78,16 @@ function calculated({ out, options }: Context<BaselineOptions>, file: MeterFile)
       'the bridge has it from its own submissions; choose another: --list',
     )
   const zone = zoneOption('--zone', options.zone ?? ruleset.zone)
+  if (needsWeather(ruleset) && options.weather === undefined)
+    throw usage(
+      '--weather is missing',
+      `${pinOf(ruleset)} looks for days alike in temperature: a CSV file with the columns start,temperature`,
+    )
   const lookBack = ruleset.method.kind === 'likeDays' ? ruleset.method.lookBackDays : 1
+  const span = { zone, firstDay: day - lookBack - 1, days: lookBack + 4 }
+  const dayKey = maximaIn(context, zone, span.firstDay, span.days)
   const meters = chosen(file, options.id).map(([id, series]) => {
-    const h = layOut([series], { zone, firstDay: day - lookBack - 1, days: lookBack + 4 }, options.eventDays)
+    const h = { ...layOut([series], span, options.eventDays), ...(dayKey ? { dayKey } : {}) }
     const event = eventSlots(day, options.from, options.to, h.slotsPerDay)
     return { meter: id, parts: baselineParts(ruleset, event, h).map(b => described(b, h, periodsOfSlots(b.event, series, zone, h))) }
   })

@@ -12,6 +12,7 @@ import {
 } from '../core/verify/baseline/index.ts'
 import { DAY_S, type Day, isZone, parseDay, type Zone, zoneNames } from '../core/verify/calendar.ts'
 import type { EnergySeries } from '../core/verify/series.ts'
+import { maximaOf } from '../core/verify/weather.ts'
 import { type EnergyUnit, type MeterFile, MeterFileError, readMeterCsv } from '../operations/meterCsv.ts'
 import type { Context } from './context.ts'
 import { Fault, faultLine } from './exit.ts'
@@ -26,6 +27,7 @@ export type BaselineOptions = {
   readonly from?: string
   readonly to?: string
   readonly eventDays?: string
+  readonly weather?: string
   readonly unit?: EnergyUnit
   readonly zone?: string
   readonly stamps: string
@@ -35,6 +37,17 @@ export const usage = (message: string, hint: string) => new Fault(2, 'GB-1263', 
 /** Rows of a bad file that are named one by one. */
 const NAMED_ROWS = 100
 
+/** The highest temperature of each local day; undefined where no file of temperatures was named. */
+export function maximaIn(context: Context<BaselineOptions>, zone: Zone, firstDay: Day, days: number): Float64Array | undefined {
+  const { options } = context
+  if (options.weather === undefined) return undefined
+  const [series] = readFile({ ...context, options: { ...options, unit: 'Wh' } }, options.weather).meters.values()
+  const rows = Array.from(series?.wh ?? [], (_, k) => k).filter(k => !Number.isNaN(series!.wh[k]!))
+  const startS = Uint32Array.from(rows, k => series!.fromS + k * series!.stepS)
+  const milliC = Int32Array.from(rows, k => Math.round(series!.wh[k]! * 1000))
+  const weather = { name: options.weather, startS, endS: startS.map(s => s + series!.stepS), milliC, late: new Uint8Array(rows.length) }
+  return maximaOf(weather, zone, firstDay, days)
+}
 export function readFile({ cwd, options }: Context<BaselineOptions>, name: string): MeterFile {
   const path = resolve(cwd, name)
   try {

@@ -274,6 +274,7 @@ export function createProgram(proc: Process, version: string): Command {
     .option('--day <date>', 'the local day of the event, e.g. 2024-02-15')
     .option('--from <time>', 'its start by the local clock, e.g. 17:00 (default: the whole day; with --compare 17:00)')
     .option('--to <time>', 'its end; at or before --from: on the next day (with --compare 18:00)')
+    .option('--weather <file>', 'CSV of temperatures, for a ruleset that looks for days alike in them: start,temperature')
     .option('--event-days <dates>', 'days on which the meter was in an event, by comma')
     .addOption(new Option('--unit <unit>', 'of the energy; without it as the column is called, else kWh').choices(['Wh', 'kWh', 'MWh']))
     .option('--stamps <zone>', 'what times without an offset are in', 'UTC')

@@ -214,7 +214,7 @@ function givenLines({ nomination: n, weather: w, control: c }: Verification): Ht
   return [
     ...(n
       ? [
-          html`<p>Nominated by ${n.units} units with ${n.chargers} chargers, before the deadline of the rule${n.ignored > 0 ? `; ${n.ignored} nominations came after it and do not count` : ''}. A charger has the share of its unit that its rated power has.</p>`,
+          html`<p>Nominated before the deadline of the rule, by units: ${n.units}, with ${n.chargers} chargers${n.ignored > 0 ? `; nominations that came after it and do not count: ${n.ignored}` : ''}. A charger has the share of its unit that its rated power has.</p>`,
         ]
       : []),
     ...(w

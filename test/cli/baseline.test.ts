@@ -43,6 +43,17 @@ async function cli(...args: string[]): Promise<{ code: number; stdout: string; s
 const event = ['--meter', 'hand.csv', '--day', '2024-02-15', '--from', '17:00', '--to', '18:00']
 
 describe('gridbridge baseline', () => {
+  test('days alike in temperature, from a second file; a day of which too little is known is no candidate', async () => {
+    const near: Readonly<Record<number, number>> = { 15: 10, 13: 10, 9: 11, 5: 10.5, 1: 9.5 }
+    const days = [15, ...Object.keys(flat).map(Number)]
+    const hours = (d: number) =>
+      Array.from({ length: d === 12 ? 17 : 24 }, (_, h) => `2024-02-${two(d)} ${two(h)}:00,${(d === 12 ? 10 : (near[d] ?? 20)) - h / 10}`)
+    writeFileSync(join(dir, 'weather.csv'), ['start,temperature', ...days.flatMap(hours)].join('\n'))
+    const rule = ['--ruleset', 'caiso-weather-match', ...event, '--zone', 'UTC', '--json']
+    const { stdout } = await cli(...rule, '--weather', 'weather.csv')
+    expect(JSON.parse(stdout).meters[0].parts[0].selected).toEqual([13, 9, 5, 1].map(d => `2024-02-${two(d)}`))
+    expect(await cli(...rule)).toMatchObject({ code: 2, stderr: expect.stringContaining('--weather is missing') })
+  })
   test('the hand example, as JSON with every digit', async () => {
     const { code, stdout, stderr } = await cli('--ruleset', 'elexon-bl01', ...event, '--json')
     expect([code, stderr]).toEqual([0, ''])

@@ -10,6 +10,9 @@ import { evidenceFiles } from '../../src/operations/evidence.ts'
 import { checkPack } from '../../src/operations/evidenceCheck.ts'
 import { sourceOf } from '../../src/operations/evidencePacks.ts'
 import { nominatedFact } from '../../src/operations/nominations.ts'
+import { eventReport } from '../../src/operations/report.ts'
+import { settleRecorded } from '../../src/operations/settle.ts'
+import { reportPage } from '../../src/report/page.ts'
 import { gridEvent, type Stage, stage, start } from './stage.ts'
 
 /** Live events whose baseline is made of more than meters: what a unit nominated, chargers that were held out by draw, days alike in temperature. */
@@ -33,13 +36,22 @@ async function facts(s: Stage): Promise<{ metered: Metered; verified: Verified }
   return out
 }
 /** All that an outsider does with the pack of the event: by line, what came of it. */
-async function checked(s: Stage): Promise<Record<string, string>> {
+async function checked(s: Stage, without?: string): Promise<Record<string, string>> {
   const nowMs = s.now() * 1000
   const source = await sourceOf(s.journal, { seedKey: new Uint8Array(32).fill(7), cosigned: undefined, nowMs })
-  const files = (await evidenceFiles(source, '0', { nowMs, version: '0' }))!
+  const whole = (await evidenceFiles(source, '0', { nowMs, version: '0' }))!
+  const isLeft = ([name, bytes]: [string, Uint8Array]): boolean =>
+    without === undefined || !name.startsWith('entries/') || !Buffer.from(bytes).includes(without)
+  const files = Object.fromEntries(Object.entries(whole).filter(isLeft))
   const { verifier } = signerOf('memory.gridbridge.invalid/log', new Uint8Array(32).fill(7))
   return Object.fromEntries(checkPack(files, { keys: [verifier] }).lines.map(l => [l.what, l.result === 'failed' ? l.why : l.result]))
 }
+const settledBy = (s: Stage) => settleRecorded(s, '0', { split: 'delivered', by: 'charger', scheme: 'proportional', gbpPerMWh: 300 })
+const pageOf = async (s: Stage): Promise<string> =>
+  reportPage((await eventReport(s, '0', { nowMs: s.now() * 1000, version: '0', command: 'verify' }))!, {
+    library: { script: '', style: '' },
+    files: [],
+  })
 async function expectRecomputed(s: Stage): Promise<void> {
   const all = await facts(s)
   all.forEach(({ metered, verified }, k) => {
@@ -92,8 +104,17 @@ describe('an event that is verified by nominated baselines', () => {
     })
     expect(v.unsettleable).toBeUndefined()
     expect([v.baselineWh, v.askedWh, v.deliveredWh]).toEqual([16_000, 16_000, 16_000].map(wh => expect.closeTo(wh, 6)))
+    // 16 kWh at 300 GBP per MWh, an eighth of it for each
+    const settled = await settledBy(s)
+    expect(settled).toMatchObject({ ok: true, value: { pence: 480, baselineRule: 'nominated@1' } })
+    expect(settled.ok && settled.value.statements.map(x => x.pence)).toEqual(Array(8).fill(60))
+    expect(await pageOf(s)).toMatch(/by units: 1, with 8 chargers; nominations that came after it and do not count: 1/)
     await expectRecomputed(s)
     expect(await checked(s)).toMatchObject({ nominations: 'ok', verdict: 'ok', readings: 'ok' })
+    // without the entry in which the unit said it, the verdict may be made again, but nobody said its baseline
+    expect(await checked(s, '"kind":"nominated"')).toMatchObject({
+      nominations: expect.stringMatching(/other baselines than the units nominated in time/),
+    })
     await s.transcript()
   })
   test.each([
@@ -195,6 +216,11 @@ describe('an event that is verified by a control group', () => {
     expect(v.control!.lowW!).toBeLessThan(v.control!.effectW!)
     expect(v.measured!.highWh - v.deliveredWh).toBeGreaterThan(asked.length * (v.control!.highW! - v.control!.effectW!))
     expect([v.verdict, v.unsettleable]).toEqual(['delivered', undefined])
+    const settled = await settledBy(s)
+    expect(settled).toMatchObject({ ok: true, value: { deliveredWh: expect.closeTo(v.deliveredWh, 3) } })
+    expect(await pageOf(s)).toMatch(
+      /control-group@1[\s\S]*chargers asked, \d+ held out by draw[\s\S]*Difference in differences per charger/,
+    )
     await expectRecomputed(s)
     expect(await checked(s)).toMatchObject({ 'control group': 'ok', verdict: 'ok' })
     await s.transcript()
@@ -210,6 +236,7 @@ describe('an event that is verified by a control group', () => {
     await s.until(to + HOUR_S)
     expect(verificationOf(s)).toMatchObject({ unsettleable: 'unbalanced', control: { doubt: 'unbalanced' } })
     expect(Math.abs(verificationOf(s).control!.balanceT!)).toBeGreaterThan(4)
+    expect(await settledBy(s)).toMatchObject({ ok: false, refusal: { code: 'not-settleable' } })
   })
   test('who opted out after the draw stays in its group: leaving it out would make the groups differ', async () => {
     const s = await street()

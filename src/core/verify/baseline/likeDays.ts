@@ -133,9 +133,10 @@ function keepDays(p: Prepared, m: LikeDays, keep: Keep, h: History, meter: numbe
     w.keeps = n
     return n > 0
   }
-  if (keep.by === 'nearest' && !measureDistance(p, keep.window, h, meter, w)) return false
+  const near = keep.by === 'nearest' ? measureDistance(p, keep.window, h, meter, w) : n
+  if (keep.by === 'nearest' && (near === 0 || near < Math.min(keep.count, p.pool?.minimum ?? 0))) return false
   const ranked = rankByKey(w)
-  const [from, to] = keep.by === 'drop' ? [keep.high, n - keep.low] : [0, Math.min(keep.count, n)]
+  const [from, to] = keep.by === 'drop' ? [keep.high, n - keep.low] : [0, Math.min(keep.count, near)]
   for (let i = 0; i < n; i++) if (i < from || i >= to) w.reasons[w.pool[ranked[i]!]!] = exclusionCode.rank
   w.keeps = Math.max(0, to - from)
   for (let i = 0; i < w.keeps; i++) w.kept[i] = ranked[from + i]!
@@ -158,18 +159,19 @@ function rankByKey(w: Work): Int32Array {
  * one part in 10^9, so what is nearer than that is equal.
  */
 const isLess = (a: number, b: number): boolean => a < b && !(b - a <= 1e-9 * Math.max(Math.abs(a), Math.abs(b)))
-/** Days are then ranked by how near they are to the event day: the key is minus the distance. A day that lacks a reading in the window is furthest. */
-function measureDistance(p: Prepared, window: Window | undefined, h: History, meter: number, w: Work): boolean {
+/** Days are then ranked by how near they are to the event day: the key is minus the distance. Of a day that lacks a reading in the window there is no telling. How many have a distance. */
+function measureDistance(p: Prepared, window: Window | undefined, h: History, meter: number, w: Work): number {
   const { day } = p.event
   const slots = window ? slotsOf(window, p.event, p.slotsPerDay) : []
   const key = (d: number) => h.dayKey?.[d - h.firstDay] ?? Number.NaN
-  let found = false
+  let found = 0
   for (let i = 0; i < w.pooled; i++) {
     const other = p.candidates[w.pool[i]!]!
     let distance = window ? 0 : Math.abs(key(other) - key(day))
     for (const s of slots) distance += (valueAt(h, meter, other, s) - valueAt(h, meter, day, s)) ** 2
-    w.keys[i] = Number.isFinite(distance) ? -distance : Number.NEGATIVE_INFINITY
-    found ||= Number.isFinite(distance)
+    // not minus infinity, which is as near to everything as it is to itself
+    w.keys[i] = Number.isFinite(distance) ? -distance : -Number.MAX_VALUE
+    if (Number.isFinite(distance)) found++
   }
   return found
 }
