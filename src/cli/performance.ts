@@ -12,7 +12,7 @@ export async function performance(context: Context<{ scheme: string; db?: string
   out.result(found, performanceText(found))
 }
 async function fromBridge({ client, options }: Context<{ scheme: string }>, programme: string): Promise<ProgrammeFigures> {
-  const path = `/v1/programmes/${encodeURIComponent(programme)}/performance?scheme=${options.scheme}`
+  const path = `/v1/programmes/${encodeURIComponent(programme)}/performance?scheme=${encodeURIComponent(options.scheme)}`
   return (await (await client())(path, { timeoutMs: 300_000 })).body as ProgrammeFigures
 }
 async function fromFile(db: string, programme: string, scheme: string): Promise<ProgrammeFigures> {

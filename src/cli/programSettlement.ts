@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Does, examples } from './flags.ts'
 
-/** Those of src/core/verify/schemes.ts; a test holds the two together. */
+/** Those of src/core/verify/schemes.ts; a test holds the two together. With what a contract sets: `flexiblePower:grace=0.03,slope=2`, `points:0.5=0.5,1=1`. */
 export const schemeIds = ['dfs', 'ssen', 'flexiblePower', 'ercot', 'proportional']
+const schemeText = `${schemeIds.join(', ')}; as a contract sets it: flexiblePower:grace=0.03,slope=2 or points:0.5=0.5,1=1`
 
 /** Commands for those who deal with buyers and participants: statements, how a programme does, what is submitted before an event. */
 export function settlementCommands(program: Command, does: Does, remote: (command: Command) => Command): void {
@@ -17,7 +18,7 @@ export function settlementCommands(program: Command, does: Does, remote: (comman
           .default('delivered'),
       )
       .addOption(new Option('--by <who>', 'who gets a statement').choices(['site', 'charger', 'group']).default('site'))
-      .addOption(new Option('--scheme <id>', 'how pay follows delivery').choices(schemeIds).default('proportional'))
+      .addOption(new Option('--scheme <id>', `how pay follows delivery: ${schemeText}`).default('proportional'))
       .option('--price <gbp>', 'GBP per MWh (default: that of the programme)', pounds)
       .addOption(new Option('--amount <gbp>', 'GBP that the buyer has paid, instead of a price').argParser(pounds).conflicts('price'))
       .option('--db <file>', 'from the file of a bridge instead of the running one')
@@ -37,7 +38,7 @@ export function settlementCommands(program: Command, does: Does, remote: (comman
         'a programme over its verified events: delivery, persistence, opt-outs, and whether a buyer may take it off the register',
       )
       .argument('<programme>')
-      .addOption(new Option('--scheme <id>', 'whose pay factor counts').choices(schemeIds).default('dfs'))
+      .addOption(new Option('--scheme <id>', `whose pay factor counts: ${schemeText}`).default('dfs'))
       .option('--db <file>', 'from the file of a bridge instead of the running one'),
   ).action(does(async () => (await import('./performance.ts')).performance))
 

@@ -4,7 +4,7 @@ import { fromBytes } from '../core/snapshot.ts'
 import { payFactorAt } from '../core/verify/payFactor.ts'
 import { type Acceptance, type Deregistration, deregistrationOf } from '../core/verify/payment.ts'
 import { performanceOf, persistenceSlope } from '../core/verify/performance.ts'
-import { type Scheme, schemes } from '../core/verify/schemes.ts'
+import { type Scheme, schemeOf } from '../core/verify/schemes.ts'
 import type { Journal } from '../ports.ts'
 import { createEventNumbers } from './eventNumbers.ts'
 import type { VerifiedFact } from './history.ts'
@@ -53,8 +53,8 @@ export async function programmePerformance(
   programme: string,
   schemeId: string,
 ): Promise<Result<ProgrammeFigures>> {
-  const scheme = schemes[schemeId]
-  if (!scheme) return invalid('bad-scheme', '#/scheme', schemeId, `scheme must be one of ${Object.keys(schemes).join(', ')}`)
+  const scheme = schemeOf(schemeId)
+  if (typeof scheme === 'string') return invalid('bad-scheme', '#/scheme', schemeId, scheme)
   const found = (await verdictsIn(journal)).filter(({ event }) => event.programme === programme && !event.test)
   if (found.length === 0) return refuse('notFound', 'no-events', `no event of the programme ${JSON.stringify(programme)} is verified`)
   const events = found.map(figuresOf)

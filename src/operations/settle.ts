@@ -1,6 +1,6 @@
 import type { Load } from '../core/verify/load.ts'
 import { penceOf } from '../core/verify/payment.ts'
-import { schemes } from '../core/verify/schemes.ts'
+import { schemeOf } from '../core/verify/schemes.ts'
 import { loadOf, poundsText, type Settlement, type Statement, settlementOf, type Terms } from '../core/verify/settlement.ts'
 import type { SplitRule } from '../core/verify/split.ts'
 import type { Engine } from '../engine.ts'
@@ -101,8 +101,8 @@ async function settleVerdict(
 }
 
 function termsOf({ scheme: id, split, amountGbp, gbpPerMWh }: SettleRequest, { terms }: VerifiedFact): Result<Terms> {
-  const scheme = schemes[id]
-  if (!scheme) return invalid('bad-scheme', '#/scheme', id, `scheme must be one of ${Object.keys(schemes).join(', ')}`)
+  const scheme = schemeOf(id)
+  if (typeof scheme === 'string') return invalid('bad-scheme', '#/scheme', id, scheme)
   if (amountGbp !== undefined) return done({ scheme, split, money: { amountPence: penceOf(amountGbp) } })
   const price = gbpPerMWh ?? terms?.rules.gbpPerMWh ?? null
   return price === null

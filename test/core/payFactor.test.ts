@@ -4,7 +4,7 @@ import { deliveredWh, pairUp } from '../../src/core/verify/load.ts'
 import { faultsOf, type PayFactor, payFactorAt } from '../../src/core/verify/payFactor.ts'
 import { deregistrationOf, paymentOf, penceOf } from '../../src/core/verify/payment.ts'
 import { type Performance, performanceOf } from '../../src/core/verify/performance.ts'
-import { dfs, ercot, flexiblePower, proportional, schemes, ssen } from '../../src/core/verify/schemes.ts'
+import { dfs, ercot, flexiblePower, proportional, type Scheme, schemeOf, schemes, ssen } from '../../src/core/verify/schemes.ts'
 
 const T0 = Date.UTC(2026, 4, 12, 17) / 1000
 const performance = (askedWh: number[], delivered: number[], stepS = 1800): Performance =>
@@ -152,5 +152,56 @@ describe('a DFS unit is taken off the register', () => {
     const at = (y: number, m: number, d: number) => ({ atS: Date.UTC(y, m - 1, d) / 1000, factor: 0 })
     expect(deregistrationOf([at(2025, 11, 30), at(2026, 2, 27)]).inThreeMonths).toBe(2)
     expect(deregistrationOf([at(2025, 11, 30), at(2026, 2, 28)]).inThreeMonths).toBe(1)
+  })
+})
+
+describe('a scheme as it is written', () => {
+  const factorOf = (text: string, ratio: number) => {
+    const scheme = schemeOf(text)
+    return typeof scheme === 'string' ? scheme : payFactorAt(scheme.payFactor, ratio)
+  }
+  test.each([
+    ['dfs', 1.5, 1.2],
+    ['flexiblePower', 0.85, 0.7],
+    ['flexiblePower:grace=0.1,slope=2', 0.8, 0.8],
+    ['flexiblePower:slope=1', 0.85, 0.9],
+    ['ssen:from=0.6', 0.55, 0],
+    ['ercot:squaredBelow=0.5', 0.6, 0.6],
+    ['points:0.6=0,0.95=1', 0.775, 0.5],
+    ['points:per=minute,0=0,1=1', 0.3, 0.3],
+  ])('%s at %f', (text, ratio, factor) => {
+    expect(factorOf(text, ratio)).toBeCloseTo(factor, 12)
+  })
+  test('what a contract sets is exact, what is left as it was found is not', () => {
+    const exact = (text: string) => (schemeOf(text) as Scheme).exact
+    expect([
+      exact('flexiblePower'),
+      exact('flexiblePower:slope=2'),
+      exact('flexiblePower:grace=0.03,slope=2'),
+      exact('points:1=1'),
+    ]).toEqual([
+      false,
+      false,
+      true,
+      true, // biome-ignore format: a table
+    ])
+    expect(schemeOf('points:per=minute,0=0,1=1')).toMatchObject({ payFactor: { per: 'minute' }, id: 'points:per=minute,0=0,1=1' })
+  })
+  test.each([
+    ['fair', 'it must be one of dfs, ssen'],
+    ['dfs:grace=1', 'dfs has nothing to be set'],
+    ['ssen:grace=0.1', 'ssen has no "grace": it has from'],
+    ['ssen:constructor=0.1', 'ssen has no "constructor"'],
+    ['ssen:from=2', 'from is a share from 0 to 1'],
+    ['ssen:from=', 'from is a share'],
+    ['flexiblePower:slope=0', 'slope is a number above 0'],
+    ['flexiblePower:slope=Infinity', 'slope is a number above 0'],
+    ['points:', 'points[0]: not a number'],
+    ['points:1=1,0.5=0', 'is below the one before'],
+    ['points:per=week,1=1', 'per is one of minute, SP, event'],
+    ['', 'it must be one of'],
+    ['constructor', 'it must be one of'],
+  ])('%s is refused, with what is wrong', (text, why) => {
+    expect(schemeOf(text)).toContain(why)
   })
 })

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { floors } from '../../core/verify/floors.ts'
-import { schemes } from '../../core/verify/schemes.ts'
 import { splitRules } from '../../core/verify/split.ts'
 import { participantKinds, settlementShape, statementsCsv } from '../../operations/settle.ts'
 import type { Api, Context } from '../context.ts'
@@ -9,10 +8,16 @@ import * as s from '../schemas.ts'
 
 const wh = z.number()
 const share = z.number().nullable()
+const scheme = z
+  .string()
+  .max(1000)
+  .describe(
+    'how pay follows delivery: `dfs`, `ssen`, `flexiblePower`, `ercot`, `proportional`; with what a contract sets, `flexiblePower:grace=0.03,slope=2`; or `points:0.5=0.5,1=1`',
+  )
 const asked = z.strictObject({
   split: z.enum(splitRules).default('delivered').describe('what the money is shared by'),
   by: z.enum(participantKinds).default('site').describe('who gets a statement'),
-  scheme: z.enum(Object.keys(schemes)).default('proportional').describe('how pay follows delivery'),
+  scheme: scheme.default('proportional'),
   price: z.coerce.number().min(0).max(1e6).optional().describe('GBP per MWh; without it that of the programme'),
   amount: z.coerce.number().min(-1e9).max(1e9).optional().describe('GBP that the buyer has paid, instead of a price'),
 })
@@ -152,7 +157,7 @@ export function settlementRoutes(app: Api, { operations }: Context): void {
         tags: ['events'],
         summary: 'A programme over all of its verified events: delivery, persistence, and whether a buyer might take it off the register',
         params: s.ids,
-        querystring: z.strictObject({ scheme: z.enum(Object.keys(schemes)).default('dfs') }),
+        querystring: z.strictObject({ scheme: scheme.default('dfs') }),
         response: { 200: figures },
       },
     },

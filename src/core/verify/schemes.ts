@@ -1,5 +1,5 @@
 import type { Floor } from './floors.ts'
-import type { PayFactor } from './payFactor.ts'
+import { faultsOf, type PayFactor, type PayPoint } from './payFactor.ts'
 
 /**
  * How a buyer pays, as data. `exact`: read in the published terms named in `source`. Not exact: a band that is to be set to the contract at hand; its
@@ -118,4 +118,51 @@ export const schemes: Readonly<Record<string, Scheme>> = {
   flexiblePower: flexiblePower(),
   ercot: ercot(),
   proportional,
+}
+
+type Bands = Readonly<Record<string, number>>
+/** What a contract sets of a scheme, each a share but for the slope; with what it makes of it. */
+const settable: Readonly<Record<string, { readonly bands: Bands; readonly make: (bands: Bands) => Scheme }>> = {
+  ssen: { bands: { from: 0.5 }, make: ssen },
+  flexiblePower: { bands: { grace: 0.05, slope: 3 }, make: flexiblePower },
+  ercot: { bands: { squaredBelow: 0.85 }, make: ercot },
+}
+const perKinds: readonly PayFactor['per'][] = ['minute', 'SP', 'event']
+
+/**
+ * A scheme as it is written: `dfs`; with the bands of a contract, `flexiblePower:grace=0.03,slope=2`; or a table of ratio=factor of one's own,
+ * `points:per=minute,0.6=0,0.95=1` (by settlement period where nothing else is said). What is set is exact: it is the contract. @returns what is wrong, as a text
+ */
+export function schemeOf(text: string): Scheme | string {
+  const [id = '', rest] = text.split(/:(.*)/s)
+  if (id === 'points') return tableOf(text, rest ?? '')
+  const known = Object.hasOwn(schemes, id) ? schemes[id] : undefined
+  if (!known) return `it must be one of ${Object.keys(schemes).join(', ')}, or points:0.5=0.5,1=1`
+  if (rest === undefined) return known
+  const own = settable[id]
+  if (!own) return `${id} has nothing to be set: its numbers are those of its terms`
+  const set: Record<string, number> = {}
+  for (const [key, value] of pairsOf(rest)) {
+    if (!Object.hasOwn(own.bands, key)) return `${id} has no ${JSON.stringify(key)}: it has ${Object.keys(own.bands).join(', ')}`
+    if (!(value >= 0) || !Number.isFinite(value) || (key !== 'slope' && value > 1) || (key === 'slope' && value === 0))
+      return `${key} is ${key === 'slope' ? 'a number above 0' : 'a share from 0 to 1'}`
+    set[key] = value
+  }
+  const made = own.make({ ...own.bands, ...set })
+  return { ...made, id: text, exact: Object.keys(own.bands).every(key => set[key] !== undefined), source: 'set to the contract' }
+}
+const pairsOf = (text: string): [string, number][] =>
+  text.split(',').map(part => {
+    const [key = '', value = ''] = part.split('=', 2)
+    return [key.trim(), value.trim() === '' ? Number.NaN : Number(value)]
+  })
+function tableOf(id: string, text: string): Scheme | string {
+  const [, per = 'SP', table = text] = /^per=(\w+),(.*)$/s.exec(text) ?? []
+  const kind = perKinds.find(k => k === per)
+  if (!kind) return `per is one of ${perKinds.join(', ')}`
+  const points = pairsOf(table).map(([ratio, factor]): PayPoint => [ratio === '' ? Number.NaN : Number(ratio), factor])
+  const payFactor: PayFactor = { ...plain, per: kind, points }
+  const [fault] = faultsOf(payFactor)
+  if (fault) return `${fault}: write ratio=factor,ratio=factor by rising ratio, as in 0.5=0.5,1=1`
+  return { id, name: 'A table of its own', exact: true, source: 'set to the contract', payFactor, floor: 'none' }
 }
