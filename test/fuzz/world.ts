@@ -46,8 +46,8 @@ export type Scenario = {
   readonly dies?: { readonly atAppend: number; readonly written: boolean }
   /** Gets the number of appends of the run. */
   readonly counted?: (appends: number) => void
-  /** Gets the journal of the run, once it is over. */
-  readonly journalled?: (journal: Journal) => void
+  /** Gets the journal of the run, and the last life of its engine, once it is over. */
+  readonly journalled?: (journal: Journal, engine: Engine) => void
   readonly faultShare: number
   /** Of the programme; absent: uniform. */
   readonly restore?: RestoreRule
@@ -282,7 +282,7 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
       if (c.applied[k]! < c.applied[k - 1]!) return `charger ${c.no}: command ${c.applied[k]} overtook ${c.applied[k - 1]}`
   }
   scenario.counted?.(appends)
-  scenario.journalled?.(journal)
+  scenario.journalled?.(journal, engine)
   // a turn without facts leaves no entry: compare after one that has some
   await handle({ kind: 'noted', what: 'compared', about: {} })
   const again = await fold(emptyState(), entries(journal, 0))
