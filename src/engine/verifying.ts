@@ -139,7 +139,8 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
   }
   /** Readings that were erased or have expired are no correction. */
   function isNews(e: EventState, before: Uint32Array, { worked, weather }: Gathered): boolean {
-    if (weather && weatherRoot(weather) !== e.verification?.weather?.root && weather.milliC.length > 0) return true
+    const known = e.verification?.weather
+    if (weather && weatherRoot(weather) !== known?.root && weather.milliC.length >= (known?.count ?? 0)) return true
     return worked.tree.root !== e.verification?.readings?.root && worked.meters.readings.every((n, r) => n >= before[r]!)
   }
   /** A verdict or a revision of the event that came meanwhile wants other readings. */

@@ -82,13 +82,14 @@ export function createLate(
       mark()
       return true
     },
-    /** The same for a series of temperatures. What comes while a first verdict is made is found by the last look. */
+    /** The same for a series of temperatures. */
     seeWeather(name: string, fromS: number, toS: number): boolean {
       const before = due.size
       for (const [no, { terms }] of open()) {
         const ruleset = terms.rules.weather === name ? rulesetOf(terms.ruleset) : undefined
-        if (!ruleset || first.has(no) || !needsWeather(ruleset)) continue
-        if (overlapS(weatherWindow(ruleset, terms.window), { fromS, toS }) > 0) due.set(no, runtime.now() + reviseAfterMs)
+        if (!ruleset || !needsWeather(ruleset) || overlapS(weatherWindow(ruleset, terms.window), { fromS, toS }) === 0) continue
+        if (first.has(no)) meanwhile.add(no)
+        else due.set(no, runtime.now() + reviseAfterMs)
       }
       if (due.size === before) return false
       mark()

@@ -1,6 +1,6 @@
 import { rangesOf } from '../members.ts'
 import type { Fact, NodeNo, Second, Target } from '../model.ts'
-import type { Fleet, State } from '../state.ts'
+import type { State } from '../state.ts'
 import type { Ruleset } from './baseline/ruleset.ts'
 import type { Baselines } from './baselines.ts'
 import { localDay, slotS } from './calendar.ts'
@@ -60,10 +60,12 @@ export function nominatedFor(
   const unitOf = new Int32Array(who.length).fill(-1)
   if (m.kind !== 'nominated') return columnsOf(out, unitOf)
   const isInTime = (x: Nomination, atS: Second): boolean => x.atS <= nominationDueS(m.deadline, zone, atS)
+  const rowAt = new Int32Array(s.fleet.chargers).fill(-1)
+  who.forEach((i, r) => (rowAt[s.fleet.position[i]!] = r))
   for (const { node, from, to } of unitsIn(s, targets)) {
     const list = s.nominations.get(node)!
     for (const x of list) if (stepsIn(x, window).some(atS => !isInTime(x, atS))) out.ignored.push(node)
-    const rows = rowsWithin(s.fleet, who, from, to).filter(r => unitOf[r] === -1)
+    const rows = rowAt.subarray(from, to).filter(r => r >= 0 && unitOf[r] === -1)
     const own = rows.length === 0 ? undefined : overPeriods(list, periods, isInTime)
     if (!own) continue
     for (const r of rows) unitOf[r] = out.node.length
@@ -93,8 +95,6 @@ function unitsIn(
     .filter(unit => unit.to > unit.from && ranges.some(r => r.from <= unit.from && unit.to <= r.to))
     .sort((a, b) => b.to - b.from - (a.to - a.from) || a.node - b.node)
 }
-const rowsWithin = (f: Fleet, who: Uint32Array, from: number, to: number): number[] =>
-  Array.from(who, (_, r) => r).filter(r => f.position[who[r]!]! >= from && f.position[who[r]!]! < to)
 
 /** Starts of the steps that touch a window and say something. */
 function stepsIn(x: Nomination, window: Window): Second[] {
