@@ -297,7 +297,7 @@ function watchOverloads(scenario: Scenario, built: Built, world: World, recorded
 function eventsOf(world: World, built: Built, answers: ReadonlyMap<string, string>): Omit<PlayedEvent, 'witnessed'>[] {
   const out = new Map<string, Omit<PlayedEvent, 'witnessed'>>()
   const byNo = new Map<number, string>()
-  for (const { fact } of world.facts) {
+  for (const { atMs, fact } of world.facts) {
     if (fact.kind === 'signal') {
       const { event } = fact
       const no = world.engine().state().eventNoById.get(event.id) ?? out.get(event.upstreamRef)?.no ?? null
@@ -308,7 +308,8 @@ function eventsOf(world: World, built: Built, answers: ReadonlyMap<string, strin
         id: event.upstreamRef,
         no,
         fromS: first?.fromS ?? known?.fromS ?? 0,
-        toS: last === undefined ? (known?.toS ?? 0) : last.toS === NEVER_S ? built.endS : last.toS,
+        // called off: it ends there
+        toS: last === undefined ? Math.min(known?.toS ?? 0, Math.floor(atMs / 1000)) : last.toS === NEVER_S ? built.endS : last.toS,
         verification: known?.verification ?? null,
         answer: answers.get(event.upstreamRef) ?? '',
       })

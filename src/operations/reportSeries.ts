@@ -100,7 +100,11 @@ function baselineOver(verdict: Verified | undefined, { baselineSumW, baselineW }
   const count = p?.startS.length ?? 0
   const isKnown = baselineW.some(w => !Number.isNaN(w))
   if (!p || count === 0) return () => (isKnown ? baselineSumW : Number.NaN)
-  const powerW = (t: number): number => (p.baselineWh[t]! * 3600) / Math.max(1, p.endS[t]! - p.startS[t]!)
+  // a period without length, of an event that was called off in its ramp, has no energy to say a power by
+  const powerW = (t: number): number => {
+    const lengthS = p.endS[t]! - p.startS[t]!
+    return lengthS > 0 ? (p.baselineWh[t]! * 3600) / lengthS : isKnown ? baselineSumW : Number.NaN
+  }
   return atS => {
     let t = 0
     while (t + 1 < count && p.startS[t + 1]! <= atS) t++
