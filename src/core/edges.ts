@@ -22,50 +22,83 @@ export const ownDelayS = ({ ownDelayS: column }: EventState, charger: number): n
 /** The fleet's, for an event that is accepted now; empty where nobody has any. */
 export const ownDelays = (f: Fleet): Uint16Array => (f.ownDelayS.some(s => s > 0) ? f.ownDelayS.slice() : new Uint16Array(0))
 
-/** A charger's own first second of an edge at `fromS`: shifted and staggered. */
-export const startsS = (e: EventState, charger: number, fromS: Second): Second =>
-  fromS + e.spread.startShiftS + offsetS(e.startRank, charger, e.spread.startS, ownDelayS(e, charger))
+/**
+ * An edge as it comes to all chargers of an event: an instant, and a spread in which each has its place. What hangs on the event alone is looked up once
+ * for a whole fleet.
+ */
+export type Edge = { readonly atS: Second; readonly spreadS: number; readonly ranks: Uint16Array; readonly ownDelayS: Uint16Array }
+/** When it comes to one charger. */
+export const comesS = ({ atS, spreadS, ranks, ownDelayS: column }: Edge, charger: number): Second =>
+  spreadS === 0 ? atS : atS + offsetS(ranks, charger, spreadS, charger < column.length ? column[charger]! : 0)
+
+/** Shifted and staggered as the event's start. */
+const likeStart = ({ spread, startRank: ranks, ownDelayS }: EventState, fromS: Second): Edge => ({
+  atS: fromS + spread.startShiftS,
+  spreadS: spread.startS,
+  ranks,
+  ownDelayS,
+})
+/** Staggered as the event's end, without the shift of an announced end. */
+const likeEnd = ({ spread, startRank, endRank, ownDelayS }: EventState, atS: Second): Edge =>
+  spread.endFollowsStart
+    ? { atS, spreadS: spread.startS, ranks: startRank, ownDelayS }
+    : { atS, spreadS: spread.endS, ranks: endRank, ownDelayS }
+const atOnce = ({ endRank: ranks, ownDelayS }: EventState, atS: Second): Edge => ({ atS, spreadS: 0, ranks, ownDelayS })
+
+/** An end at `toS`. Open-ended stays open. */
+function endEdge(e: EventState, toS: Second): Edge {
+  if (toS === NEVER_S) return atOnce(e, NEVER_S)
+  const { spread } = e
+  return likeEnd(e, toS + (spread.endFollowsStart ? spread.startShiftS : spread.endShiftS))
+}
+/** When a cancelled event lets go: at once where the source says so, else staggered over the restore window. */
+export function releaseEdge(e: EventState): Edge {
+  if (e.cancelledS === NEVER_S || e.event.stopAtOnce) return atOnce(e, e.cancelledS)
+  return likeEnd(e, e.cancelledS + (e.spread.releaseShiftS ?? 0))
+}
+/** The edge into a failsafe may let go as well as limit, and nobody has asked for it at that second: it is spread as an end is, in an emergency too. */
+function beginEdge(e: EventState, k: number): Edge {
+  const { fromS, failsafe } = e.event.intervals[k]!
+  return failsafe ? likeEnd(e, fromS) : likeStart(e, fromS)
+}
 
 /** A charger's own first second after an edge at `toS`. Open-ended stays open. */
-export function endsS(e: EventState, charger: number, toS: Second): Second {
-  if (toS === NEVER_S) return NEVER_S
-  const { spread } = e
-  return toS + (spread.endFollowsStart ? spread.startShiftS : spread.endShiftS) + likeEndS(e, charger)
-}
-
-/** When a cancelled event lets this charger go: at once where the source says so, else staggered over the restore window. */
-export function releasedS(e: EventState, charger: number): Second {
-  if (e.cancelledS === NEVER_S) return NEVER_S
-  if (e.event.stopAtOnce) return e.cancelledS
-  return e.cancelledS + (e.spread.releaseShiftS ?? 0) + likeEndS(e, charger)
-}
-
-/** As long after an instant as the event's end comes to this charger, without the shift of an announced end. */
-const likeEndS = (e: EventState, charger: number): number =>
-  e.spread.endFollowsStart
-    ? offsetS(e.startRank, charger, e.spread.startS, ownDelayS(e, charger))
-    : offsetS(e.endRank, charger, e.spread.endS, ownDelayS(e, charger))
+export const endsS = (e: EventState, charger: number, toS: Second): Second => comesS(endEdge(e, toS), charger)
+/** When a cancelled event lets this charger go; NEVER_S if it is not cancelled. */
+export const releasedS = (e: EventState, charger: number): Second => comesS(releaseEdge(e), charger)
 
 /**
- * When a charger's own span of interval k begins and ends; it never happens unless it begins before it ends (nor if its turn had not come when the
+ * When chargers' own spans of an interval begin and end; one never happens unless it begins before it ends (nor if its turn had not come when the
  * event was cancelled). Edges between intervals move with the start's offset, the last one with the end's, and nothing lasts longer than that.
- * The edge into a failsafe may let go as well as limit, and nobody has asked for it at that second: it is spread as an end is, in an emergency too.
  */
-export function spanFromS(e: EventState, k: number, charger: number): Second {
-  const { fromS, failsafe } = e.event.intervals[k]!
-  return failsafe ? fromS + likeEndS(e, charger) : startsS(e, charger, fromS)
+export type Span = {
+  readonly begin: Edge
+  /** Where the interval hands over; `last` for the last one. */
+  readonly over: Edge
+  readonly last: Edge
+  readonly release: Edge
+  readonly cancelledS: Second
 }
-export function spanToS(e: EventState, k: number, charger: number): Second {
-  const announced = announcedToS(e, k, charger)
-  if (e.cancelledS === NEVER_S) return announced
-  return spanFromS(e, k, charger) >= e.cancelledS ? 0 : Math.min(announced, releasedS(e, charger))
+export function spanOf(e: EventState, k: number): Span {
+  const { intervals } = e.event
+  const { toS } = intervals[k]!
+  const last = endEdge(e, intervals.at(-1)!.toS)
+  const isLast = k === intervals.length - 1
+  const over = isLast ? last : intervals[k + 1]!.fromS === toS ? beginEdge(e, k + 1) : likeStart(e, toS)
+  return { begin: beginEdge(e, k), over, last, release: releaseEdge(e), cancelledS: e.cancelledS }
+}
+export const spanBeginS = ({ begin }: Span, charger: number): Second => comesS(begin, charger)
+export function spanEndS(span: Span, charger: number): Second {
+  const announcedS = announcedEndS(span, charger)
+  if (span.cancelledS === NEVER_S) return announcedS
+  return spanBeginS(span, charger) >= span.cancelledS ? 0 : Math.min(announcedS, comesS(span.release, charger))
 }
 /** The same had the event not been cancelled. */
-export function announcedToS(e: EventState, k: number, charger: number): Second {
-  const { intervals } = e.event
-  const last = intervals.length - 1
-  const endS = endsS(e, charger, intervals[last]!.toS)
-  const isFollowed = k < last && intervals[k + 1]!.fromS === intervals[k]!.toS
-  const edgeS = k === last ? endS : isFollowed ? spanFromS(e, k + 1, charger) : startsS(e, charger, intervals[k]!.toS)
-  return Math.min(endS, edgeS)
+export function announcedEndS({ over, last }: Span, charger: number): Second {
+  const lastS = comesS(last, charger)
+  return over === last ? lastS : Math.min(lastS, comesS(over, charger))
 }
+
+/** Of one charger alone. */
+export const spanFromS = (e: EventState, k: number, charger: number): Second => comesS(beginEdge(e, k), charger)
+export const spanToS = (e: EventState, k: number, charger: number): Second => spanEndS(spanOf(e, k), charger)

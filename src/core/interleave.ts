@@ -6,6 +6,8 @@ export type Room = {
   readonly powerW: Int32Array
   /** The powers of what is being merged, in its own order: each is fetched once from afar. */
   readonly ownW: Int32Array
+  /** The powers of what has been merged, in its order. */
+  readonly mergedW: Int32Array
   readonly next: Uint32Array
   readonly last: Uint32Array
   /** Of each sequence: the power of the next in line, of all before it, and what a watt is of its whole. */
@@ -24,6 +26,7 @@ export function roomFor(most: number, powerW: Int32Array): Room {
   return {
     powerW,
     ownW: new Int32Array(powerW.length),
+    mergedW: new Int32Array(powerW.length),
     next: new Uint32Array(most),
     last: new Uint32Array(most),
     nextW: new Float64Array(most),
@@ -53,6 +56,7 @@ export function merge(r: Room, from: Uint32Array, starts: readonly number[], end
     const part = spentW * perAllW
     const g = isMany ? soonestOfMany(r, part) : soonest(r, count, part)
     into[to] = from[r.next[g]!++]!
+    r.mergedW[to] = r.nextW[g]!
     r.doneW[g]! += r.nextW[g]!
     spentW += r.nextW[g]!
     enqueue(r, g)

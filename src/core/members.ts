@@ -1,4 +1,4 @@
-import { announcedToS, spanFromS } from './edges.ts'
+import { announcedEndS, spanBeginS, spanOf } from './edges.ts'
 import { type Interval, NEVER_S, type Second, type Target } from './model.ts'
 import { type EventState, type Fleet, type State, termsOf } from './state.ts'
 
@@ -63,12 +63,13 @@ function freed(s: State, e: EventState, k: number): Uint8Array | undefined {
   const out = new Uint8Array(s.fleet.chargers)
   const nowS = Math.floor(s.nowMs / 1000)
   const isOpen = isOpenEnded(e) && k === e.event.intervals.length - 1
-  for (const [i, r] of s.refusals) if (r.toS > (isOpen ? nowS : spanFromS(e, k, i))) out[i] = 1
+  const span = spanOf(e, k)
+  for (const [i, r] of s.refusals) if (r.toS > (isOpen ? nowS : spanBeginS(span, i))) out[i] = 1
   if (!optOuts) return out
   for (const [i, list] of s.optOuts) {
-    const fromS = isOpen ? nowS : spanFromS(e, k, i)
+    const fromS = isOpen ? nowS : spanBeginS(span, i)
     // whoever an opt-out kept out of what was announced is not limited for the rest of it because it was called off
-    const toS = isOpen ? nowS + 1 : announcedToS(e, k, i)
+    const toS = isOpen ? nowS + 1 : announcedEndS(span, i)
     if (list.some(o => o.fromS < toS && fromS < o.toS)) out[i] = 1
   }
   return out

@@ -1,5 +1,5 @@
 import { allocate, UNLIMITED } from './allocate.ts'
-import { spanFromS, spanToS } from './edges.ts'
+import { type Span, spanBeginS, spanEndS, spanOf } from './edges.ts'
 import { heldToS, isHolding } from './held.ts'
 import { chargersOf, type Range, rangesOf } from './members.ts'
 import { type Decision, type EventNo, type Interval, NEVER_S, type Second } from './model.ts'
@@ -25,6 +25,7 @@ type Part = {
   readonly base: number
   /** Per interval; undefined where it is over. */
   readonly watts: readonly (Int32Array | undefined)[]
+  readonly spans: readonly Span[]
   /** Limits of a restore that has begun, instead of all intervals. */
   readonly held: Int32Array | undefined
 }
@@ -39,7 +40,7 @@ export function plan(s: State, nowS: Second): Planned {
   // room for everyone under an event, or growing would copy a million rows twenty times
   const covered = parts.reduce((n, p) => n + p.to - p.from, 0)
   const draft = newDraft(Math.max(64, Math.min(s.fleet.chargers, covered)), Math.max(64, covered))
-  const pads = newPads(parts)
+  const pads = newPads(parts, s.fleet.chargers)
   for (const stretch of stretches(s.fleet, parts)) {
     if (stretch.parts.length === 0) freeAll(s, stretch, nowS, draft)
     else planStretch(s, stretch, nowS, draft, pads)
@@ -75,9 +76,10 @@ function partsOf(s: State, e: EventState, nowS: Second, unreachable: Unreachable
     return allocation.watts
   })
   if (missingW > 0) unreachable.push({ event: e.no, missingW })
+  const spans = e.event.intervals.map((_, k) => spanOf(e, k))
   let base = 0
   return ranges.map(r => {
-    const part = { e, from: r.from, to: r.to, base, watts, held }
+    const part = { e, from: r.from, to: r.to, base, watts, spans, held }
     base += r.to - r.from
     return part
   })
@@ -119,25 +121,52 @@ function freeAll(s: State, { from, to }: Range, nowS: Second, draft: Draft): voi
   }
 }
 
-type Pads = { readonly raw: Pad; readonly best: Pad }
-function newPads(parts: readonly Part[]): Pads {
-  const capacity = 2 * parts.reduce((n, p) => n + p.watts.length, 0) + 2
-  return { raw: newPad(capacity), best: newPad(2 * capacity) }
+/** Positions that are worked on together: what is looked up once for them all is worth it, and all of it stays in the processor's cache. */
+const BLOCK = 1024
+type Pads = { raw: Block; readonly best: Pad }
+function newPads(parts: readonly Part[], chargers: number): Pads {
+  const width = parts.reduce((n, p) => n + p.watts.length + 1, 0)
+  return { raw: newBlock(width, Math.min(chargers, BLOCK)), best: newPad(2 * width) }
+}
+/** What is asked of the charger at position `from + j`, by whichever event: `count[j]` segments from `j * width` on. */
+type Block = { readonly width: number; readonly count: Uint16Array; readonly pad: Pad; from: number }
+const newBlock = (width: number, size: number): Block => ({ width, count: new Uint16Array(size), pad: newPad(size * width), from: 0 })
+function put({ width, count, pad, from }: Block, p: number, fromS: Second, toS: Second, limitW: number, because: EventNo): void {
+  const j = p - from
+  const k = j * width + count[j]!++
+  pad.fromS[k] = fromS
+  pad.toS[k] = toS
+  pad.limitW[k] = limitW
+  pad.because[k] = because
 }
 
 function planStretch(s: State, stretch: Stretch, nowS: Second, draft: Draft, pads: Pads): void {
   const f = s.fleet
-  for (let p = stretch.from; p < stretch.to; p++) {
-    const i = f.order[p]!
-    const shares = f.limitsAtStation[i] === 1 ? sharing(f, p, stretch.to) : 1
-    if (shares > 1) {
-      planStation(s, stretch, p, shares, nowS, draft, pads)
+  for (let from = stretch.from; from < stretch.to; ) {
+    const to = blockEnd(f, from, stretch.to)
+    gather(s, stretch.parts, from, to, nowS, pads)
+    for (let p = from; p < to; p++) {
+      const i = f.order[p]!
+      const shares = f.limitsAtStation[i] === 1 ? sharing(f, p, to) : 1
+      if (shares > 1) planStation(s, p, shares, nowS, draft, pads)
+      else {
+        tightestAt(pads, p)
+        draftIfNew(s, i, pads.best, nowS, draft)
+      }
       p += shares - 1
-      continue
     }
-    segmentsOf(s, stretch.parts, i, p, nowS, pads)
-    draftIfNew(s, i, pads.best, nowS, draft)
+    from = to
   }
+}
+/** Chargers of one station stay together: they may share a limit. */
+function blockEnd(f: Fleet, from: number, last: number): number {
+  let to = Math.min(from + BLOCK, last)
+  while (to < last && f.station[f.order[to]!] === f.station[f.order[to - 1]!]) to++
+  return to
+}
+function tightestAt({ raw, best }: Pads, p: number): void {
+  const j = p - raw.from
+  tightest(raw.pad, best, j * raw.width, raw.count[j]!)
 }
 
 /** How many chargers from position p on share one station limit. */
@@ -149,11 +178,11 @@ function sharing(f: Fleet, p: number, to: number): number {
 }
 
 /** The station's first charger carries the sum of all; the others carry nothing of their own. */
-function planStation(s: State, stretch: Stretch, p: number, shares: number, nowS: Second, draft: Draft, pads: Pads): void {
+function planStation(s: State, p: number, shares: number, nowS: Second, draft: Draft, pads: Pads): void {
   const f = s.fleet
   const evses = Array.from({ length: shares }, (_, k) => f.order[p + k]!)
-  const schedules = evses.map((i, k) => {
-    segmentsOf(s, stretch.parts, i, p + k, nowS, pads)
+  const schedules = evses.map((_, k) => {
+    tightestAt(pads, p + k)
     return copyOf(pads.best)
   })
   const sum = newPad(2 * schedules.reduce((n, x) => n + x.count, 0))
@@ -172,39 +201,57 @@ function copyOf(pad: Pad): Pad {
   return out
 }
 
-/** Fills `pads.best` with what is left of charger i's schedule from `nowS` on. */
-function segmentsOf(s: State, parts: readonly Part[], i: number, p: number, nowS: Second, { raw, best }: Pads): void {
-  raw.count = 0
+/** Fills `pads.raw` with what is left from `nowS` on of what is asked of those at positions [from, to). */
+function gather(s: State, parts: readonly Part[], from: number, to: number, nowS: Second, pads: Pads): void {
+  if (to - from > pads.raw.count.length) pads.raw = newBlock(pads.raw.width, to - from)
+  const { raw } = pads
+  raw.from = from
+  raw.count.fill(0, 0, to - from)
   for (const part of parts) {
-    if (p < part.from || p >= part.to) continue
-    if (part.held) {
-      const limitW = part.held[i] ?? UNLIMITED
-      const fromS = askEndS(part.e) - 1
-      const toS = limitW === UNLIMITED ? 0 : heldToS(s, part.e, i)
-      if (fromS < toS && toS > nowS) pushSegment(raw, fromS, toS, limitW, part.e.no)
-      continue
-    }
-    const m = part.base + p - part.from
-    const wait = part.e.waits.size === 0 ? undefined : part.e.waits.get(i)
-    const keptToS = wait ? keepsToS(s, part.e, i, wait, nowS) : 0
-    if (wait && wait.atS < keptToS) pushSegment(raw, wait.atS, keptToS, wait.wasW, part.e.no)
-    for (let k = 0; k < part.watts.length; k++) {
-      const limitW = part.watts[k]?.[m] ?? UNLIMITED
-      if (limitW === UNLIMITED) continue
-      const spanS = spanFromS(part.e, k, i)
-      const fromS = wait && !part.e.event.intervals[k]!.failsafe ? Math.max(spanS, wait.untilS) : spanS
-      const toS = k === part.watts.length - 1 ? lastToS(s, part.e, k, i) : spanToS(part.e, k, i)
-      if (fromS < toS && toS > nowS) pushSegment(raw, fromS, toS, limitW, part.e.no)
+    const within = { from: Math.max(from, part.from), to: Math.min(to, part.to) }
+    if (part.held) putHeld(s, part.e, part.held, within, nowS, raw)
+    else {
+      if (part.e.waits.size > 0) putKept(s, part.e, within, nowS, raw)
+      for (let k = 0; k < part.watts.length; k++) putAsked(s, part, k, within, nowS, raw)
     }
   }
-  if (raw.count === 0) best.count = 0
-  else tightest(raw, best)
 }
-
-/** The end of a charger's last span; where its restore has a level cap, of what may follow on it. */
-function lastToS(s: State, e: EventState, k: number, i: number): Second {
-  const toS = spanToS(e, k, i)
-  return e.cancelledS === NEVER_S && mayHold(e) ? Math.max(toS, heldToS(s, e, i)) : toS
+function putHeld(s: State, e: EventState, heldW: Int32Array, { from, to }: Range, nowS: Second, raw: Block): void {
+  const fromS = askEndS(e) - 1
+  for (let p = from; p < to; p++) {
+    const i = s.fleet.order[p]!
+    const limitW = heldW[i] ?? UNLIMITED
+    const toS = limitW === UNLIMITED ? 0 : heldToS(s, e, i)
+    if (fromS < toS && toS > nowS) put(raw, p, fromS, toS, limitW, e.no)
+  }
+}
+/** Limits that an event no longer asks for, of those who wait to be let go. */
+function putKept(s: State, e: EventState, { from, to }: Range, nowS: Second, raw: Block): void {
+  for (let p = from; p < to; p++) {
+    const i = s.fleet.order[p]!
+    const wait = e.waits.get(i)
+    const keptToS = wait ? keepsToS(s, e, i, wait, nowS) : 0
+    if (wait && wait.atS < keptToS) put(raw, p, wait.atS, keptToS, wait.wasW, e.no)
+  }
+}
+/** What interval k asks; after the last one, what a restore with a level cap may hold. */
+function putAsked(s: State, part: Part, k: number, { from, to }: Range, nowS: Second, raw: Block): void {
+  const { e } = part
+  const limitsW = part.watts[k]
+  if (!limitsW) return
+  const span = part.spans[k]!
+  const mayWait = e.waits.size > 0 && !e.event.intervals[k]!.failsafe
+  const mayBeHeld = k === part.watts.length - 1 && e.cancelledS === NEVER_S && mayHold(e)
+  for (let p = from; p < to; p++) {
+    const limitW = limitsW[part.base + p - part.from]!
+    if (limitW === UNLIMITED) continue
+    const i = s.fleet.order[p]!
+    const spanS = spanBeginS(span, i)
+    const fromS = mayWait ? Math.max(spanS, e.waits.get(i)?.untilS ?? 0) : spanS
+    const ownToS = spanEndS(span, i)
+    const toS = mayBeHeld ? Math.max(ownToS, heldToS(s, e, i)) : ownToS
+    if (fromS < toS && toS > nowS) put(raw, p, fromS, toS, limitW, e.no)
+  }
 }
 
 function draftIfNew(s: State, i: number, pad: Pad, nowS: Second, draft: Draft): void {

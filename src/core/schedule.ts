@@ -5,19 +5,17 @@ import type { Schedule, Second, Segment } from './model.ts'
  */
 export type Pad = {
   count: number
-  readonly edges: Float64Array
-  fromS: Float64Array
-  toS: Float64Array
-  limitW: Float64Array
-  because: Float64Array
+  readonly fromS: Uint32Array
+  readonly toS: Uint32Array
+  readonly limitW: Int32Array
+  readonly because: Uint32Array
 }
 export const newPad = (capacity: number): Pad => ({
   count: 0,
-  edges: new Float64Array(2 * capacity),
-  fromS: new Float64Array(capacity),
-  toS: new Float64Array(capacity),
-  limitW: new Float64Array(capacity),
-  because: new Float64Array(capacity),
+  fromS: new Uint32Array(capacity),
+  toS: new Uint32Array(capacity),
+  limitW: new Int32Array(capacity),
+  because: new Uint32Array(capacity),
 })
 export function pushSegment(pad: Pad, fromS: Second, toS: Second, limitW: number, because: number): void {
   const k = pad.count++
@@ -33,29 +31,29 @@ function extend(pad: Pad, fromS: Second, toS: Second, limitW: number, because: n
   else pushSegment(pad, fromS, toS, limitW, because)
 }
 
-/** Writes to `out` the tightest of all segments of `pad` at every instant: sorted, non-overlapping. Of equal limits the first one given wins. */
-export function tightest(pad: Pad, out: Pad): void {
+/**
+ * Writes to `out` the tightest of `count` segments of `pad` at every instant: sorted, non-overlapping. Of equal limits the first one given wins.
+ */
+export function tightest(pad: Pad, out: Pad, first = 0, count = pad.count): void {
+  const { fromS, toS, limitW } = pad
+  const end = first + count
   out.count = 0
-  if (pad.count === 1) {
-    pushSegment(out, pad.fromS[0]!, pad.toS[0]!, pad.limitW[0]!, pad.because[0]!)
-    return
-  }
+  let atS = Number.POSITIVE_INFINITY
+  for (let k = first; k < end; k++) atS = Math.min(atS, fromS[k]!)
   // a handful of segments: from one edge to the next, without sorting them first
-  let fromS = Number.POSITIVE_INFINITY
-  for (let k = 0; k < pad.count; k++) fromS = Math.min(fromS, pad.fromS[k]!)
-  while (fromS < Number.POSITIVE_INFINITY) {
-    let toS = Number.POSITIVE_INFINITY
+  while (atS < Number.POSITIVE_INFINITY) {
+    let nextS = Number.POSITIVE_INFINITY
     let best = -1
-    for (let k = 0; k < pad.count; k++) {
-      if (pad.toS[k]! <= fromS) continue
-      if (pad.fromS[k]! > fromS) toS = Math.min(toS, pad.fromS[k]!)
+    for (let k = first; k < end; k++) {
+      if (toS[k]! <= atS) continue
+      if (fromS[k]! > atS) nextS = Math.min(nextS, fromS[k]!)
       else {
-        toS = Math.min(toS, pad.toS[k]!)
-        if (best < 0 || pad.limitW[k]! < pad.limitW[best]!) best = k
+        nextS = Math.min(nextS, toS[k]!)
+        if (best < 0 || limitW[k]! < limitW[best]!) best = k
       }
     }
-    if (best >= 0) extend(out, fromS, toS, pad.limitW[best]!, pad.because[best]!)
-    fromS = toS
+    if (best >= 0) extend(out, atS, nextS, limitW[best]!, pad.because[best]!)
+    atS = nextS
   }
 }
 
@@ -83,19 +81,10 @@ function covering(p: Pad, fromS: Second, toS: Second): number {
   return -1
 }
 
-/** Calls `each` for every stretch between two neighbouring edges. A schedule has a handful of edges: sorted in place, nothing is allocated. */
-function sweep(pad: Pad, each: (fromS: Second, toS: Second) => void): void {
-  const n = sortEdges(pad)
-  for (let k = 0; k + 1 < n; k++) if (pad.edges[k]! < pad.edges[k + 1]!) each(pad.edges[k]!, pad.edges[k + 1]!)
-}
-function sortEdges({ edges, fromS, toS, count }: Pad): number {
-  for (let k = 0; k < 2 * count; k++) {
-    const edge = k < count ? fromS[k]! : toS[k - count]!
-    let j = k - 1
-    for (; j >= 0 && edges[j]! > edge; j--) edges[j + 1] = edges[j]!
-    edges[j + 1] = edge
-  }
-  return 2 * count
+/** Calls `each` for every stretch between two neighbouring edges. */
+function sweep({ fromS, toS, count }: Pad, each: (fromS: Second, toS: Second) => void): void {
+  const edges = [...fromS.subarray(0, count), ...toS.subarray(0, count)].sort((a, b) => a - b)
+  for (let k = 0; k + 1 < edges.length; k++) if (edges[k]! < edges[k + 1]!) each(edges[k]!, edges[k + 1]!)
 }
 
 /** What is left of a schedule from `nowS` on. For the rim; columns have `sameRest`. */

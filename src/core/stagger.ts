@@ -19,21 +19,23 @@ export function staggerRanks(f: Fleet, ranges: readonly Range[], seed: Uint8Arra
   const powerW = new Int32Array(charger.length)
   for (let k = 0; k < charger.length; k++) powerW[k] = Math.max(1, f.maxW[charger[k]!]!)
   const nodes = nodesWithin(f, ranges)
+  const { places, classes } = byOctave(powerW)
   const room = roomFor(Math.ceil(Math.sqrt(2 * charger.length)) + OCTAVES, powerW)
+  const blocks = blocksFor(Math.max(...classes.map(c => c.to - c.from)))
   const before = new Uint32Array(charger.length + 1)
   const order = new Uint32Array(charger.length)
-  const starts: number[] = []
   const words = draws(charger.length, seed, label)
   const turns = draws(OCTAVES + 1, seed, `${label}/turn`)
-  let at = 0
-  for (const [octave, places] of byOctave(powerW)) {
-    starts.push(at)
-    const one = orderOfClass(places, before, nodes, words, draws(nodes.count, seed, `${label}/${octave}`), room)
-    at = copyTurned(one, below(turns[octave]!, one.length), order, at)
+  for (const { octave, from, to } of classes) {
+    const one = places.subarray(from, to)
+    orderClass(blocks, one, before, nodes, words, draws(nodes.count, seed, `${label}/${octave}`), room)
+    copyTurned(one, below(turns[octave]!, one.length), order, from)
   }
-  const together = new Uint32Array(charger.length)
-  merge(room, order, starts, at, together, 0)
-  const parts = straight(together, powerW)
+  // the places of the classes are not needed any more
+  const together = places
+  const starts = classes.map(c => c.from)
+  merge(room, order, starts, order.length, together, 0)
+  const parts = straight(room.mergedW)
   const angle = turns[OCTAVES]! / 4294967296
   for (let k = 0; k < parts.length; k++) {
     const turned = parts[k]! + angle
@@ -43,17 +45,21 @@ export function staggerRanks(f: Fleet, ranges: readonly Range[], seed: Uint8Arra
 }
 
 const OCTAVES = 32
-/** Places by octave of their power: within one nobody has twice the power of another. */
-function byOctave(powerW: Int32Array): [octave: number, places: Uint32Array][] {
+/** Chargers of one octave of power: places[from, to). Within one nobody has twice the power of another. */
+type Class = { readonly octave: number; readonly from: number; readonly to: number }
+function byOctave(powerW: Int32Array): { places: Uint32Array; classes: Class[] } {
   const counts = new Uint32Array(OCTAVES)
   for (let k = 0; k < powerW.length; k++) counts[31 - Math.clz32(powerW[k]!)]!++
-  const places = Array.from(counts, n => new Uint32Array(n))
-  counts.fill(0)
-  for (let k = 0; k < powerW.length; k++) {
-    const octave = 31 - Math.clz32(powerW[k]!)
-    places[octave]![counts[octave]!++] = k
+  const classes: Class[] = []
+  const next = new Uint32Array(OCTAVES)
+  for (let octave = 0, from = 0; octave < OCTAVES; octave++) {
+    next[octave] = from
+    from += counts[octave]!
+    if (counts[octave]! > 0) classes.push({ octave, from: next[octave]!, to: from })
   }
-  return [...places.entries()].filter(([, list]) => list.length > 0)
+  const places = new Uint32Array(powerW.length)
+  for (let k = 0; k < powerW.length; k++) places[next[31 - Math.clz32(powerW[k]!)]!++] = k
+  return { places, classes }
 }
 
 /** The nodes with two or more targeted chargers, deepest first, as ranges of places: a place is an index among the targeted in depth-first order. */
@@ -83,48 +89,56 @@ function placesBefore(f: Fleet, ranges: readonly Range[]): Uint32Array {
   return out
 }
 
-/** The places of one class in the order they go, interleaved node by node from the deepest up. `before` is room: how many of them stand before a place. */
-function orderOfClass(
+/**
+ * Brings the places of one class into the order they go, interleaved node by node from the deepest up. `before` is room: how many of them stand before
+ * a place.
+ */
+function orderClass(
+  blocks: Blocks,
   places: Uint32Array,
   before: Uint32Array,
   nodes: Nodes,
   words: Uint32Array,
   nodeWords: Uint32Array,
   room: Room,
-): Uint32Array {
-  for (let place = 0, passed = 0; place < before.length; place++) {
-    before[place] = passed
-    if (places[passed] === place) passed++
-  }
-  const blocks = newBlocks(places, words)
+): void {
+  for (let k = 0, place = 0; k <= places.length; k++)
+    for (const stop = k < places.length ? places[k]! : before.length - 1; place <= stop; place++) before[place] = k
+  begin(blocks, places, words)
   for (let k = 0; k < nodes.count; k++) {
     const from = before[nodes.from[k]!]!
     const to = before[nodes.to[k]!]!
     if (to - from >= 2) join(blocks, from, to, nodeWords[k]!, room)
   }
   join(blocks, 0, places.length, 0, room)
-  return blocks.order
 }
 
 /** Disjoint blocks [p, end[p]) of `order`, each in the order that its chargers go, with a random word of its own. */
 type Blocks = {
-  readonly order: Uint32Array
+  order: Uint32Array
   readonly end: Uint32Array
   readonly word: Uint32Array
   readonly spare: Uint32Array
-  /** Blocks being joined, and where in its round each gives next. */
+  /** Blocks being joined, and where each gives next. */
   readonly starts: Uint32Array
-  readonly turn: Uint32Array
+  readonly next: Uint32Array
 }
-function newBlocks(places: Uint32Array, words: Uint32Array): Blocks {
-  const n = places.length
-  const end = new Uint32Array(n)
-  const word = new Uint32Array(n)
-  for (let p = 0; p < n; p++) {
-    end[p] = p + 1
-    word[p] = words[places[p]!]!
+/** Room for the largest class, taken once. */
+const blocksFor = (most: number): Blocks => ({
+  order: new Uint32Array(0),
+  end: new Uint32Array(most),
+  word: new Uint32Array(most),
+  spare: new Uint32Array(most),
+  starts: new Uint32Array(most),
+  next: new Uint32Array(most),
+})
+/** Each charger is a block. */
+function begin(b: Blocks, places: Uint32Array, words: Uint32Array): void {
+  b.order = places
+  for (let p = 0; p < places.length; p++) {
+    b.end[p] = p + 1
+    b.word[p] = words[places[p]!]!
   }
-  return { order: places.slice(), end, word, spare: new Uint32Array(n), starts: new Uint32Array(n), turn: new Uint32Array(n) }
 }
 
 /** Makes one block of all the blocks in [from, to). Those of one size take turns, in drawn order; the groups of different size are then merged. */
@@ -167,60 +181,61 @@ function blocksBySize({ end, starts }: Blocks, from: number, to: number): number
  * Blocks of one size, those of starts[first, last), in drawn order, give one charger each in every round; each begins anywhere in its own. Returns where
  * it ends in `spare`.
  */
-function takeTurns({ order, word, spare, starts, turn }: Blocks, first: number, last: number, size: number, at: number): number {
+function takeTurns({ order, word, spare, starts, next }: Blocks, first: number, last: number, size: number, at: number): number {
   for (let k = last - 1; k > first; k--) {
     const other = first + below(word[starts[k]!]!, k - first + 1)
     const moved = starts[k]!
     starts[k] = starts[other]!
     starts[other] = moved
   }
-  for (let b = first; b < last; b++) turn[b] = below(Math.imul(word[starts[b]!]!, 2654435761) >>> 0, size)
+  for (let b = first; b < last; b++) next[b] = starts[b]! + below(Math.imul(word[starts[b]!]!, 2654435761) >>> 0, size)
   for (let round = 0; round < size; round++)
     for (let b = first; b < last; b++) {
-      const k = turn[b]!
-      spare[at++] = order[starts[b]! + k]!
-      turn[b] = k + 1 < size ? k + 1 : 0
+      const k = next[b]!
+      spare[at++] = order[k]!
+      next[b] = k + 1 - starts[b]! < size ? k + 1 : starts[b]!
     }
   return at
 }
-function copyTurned(from: Uint32Array, by: number, into: Uint32Array, at: number): number {
+function copyTurned(from: Uint32Array, by: number, into: Uint32Array, at: number): void {
   into.set(from.subarray(by), at)
   into.set(from.subarray(0, by), at + from.length - by)
-  return at + from.length
 }
 
 /**
- * Where each of an order goes, as a part of the whole round. One of the largest power goes when half of its own power has gone. The smaller ones
+ * Where each of an order goes that has these powers, as a part of the whole round. One of the largest power goes when half of its own power has gone. The smaller ones
  * between two of those are evenly spaced, as far as they are no further from where their power lies than the largest is larger: then any stretch
  * of the round has its share and at most one of the largest more, and a feeder of small chargers has no gap where a large one of another goes.
  */
-function straight(order: Uint32Array, powerW: Int32Array): Float64Array {
-  const n = order.length
-  const ownW = new Int32Array(n)
+function straight(powerW: Int32Array): Float64Array {
+  const n = powerW.length
   const middleW = new Float64Array(n)
   let mostW = 0
   let sumW = 0
   for (let k = 0; k < n; k++) {
-    const w = powerW[order[k]!]!
-    ownW[k] = w
+    const w = powerW[k]!
     middleW[k] = sumW + w / 2
     sumW += w
     if (w > mostW) mostW = w
   }
-  const out = new Float64Array(n)
-  const first = ownW.indexOf(mostW)
-  const last = ownW.lastIndexOf(mostW)
-  // the last stretch goes around, to the first of the largest
-  const aroundW = (middleW[first]! + sumW - middleW[last]!) / (first + n - last)
-  for (let k = 0; k < first; k++)
-    out[k] = near(middleW[k]!, (mostW - ownW[k]!) / 2, middleW[last]! - sumW + aroundW * (k + n - last)) / sumW
-  for (let k = last; k < n; k++) out[k] = near(middleW[k]!, (mostW - ownW[k]!) / 2, middleW[last]! + aroundW * (k - last)) / sumW
-  for (let from = first, to = first + 1; to <= last; to++) {
-    if (ownW[to] !== mostW) continue
-    const stepW = (middleW[to]! - middleW[from]!) / (to - from)
-    for (let k = from; k < to; k++) out[k] = near(middleW[k]!, (mostW - ownW[k]!) / 2, middleW[from]! + stepW * (k - from)) / sumW
-    from = to
+  const first = powerW.indexOf(mostW)
+  const last = powerW.lastIndexOf(mostW)
+  const [firstW, lastW] = [middleW[first]!, middleW[last]!]
+  // each is written over the middle it comes from
+  const lay = (from: number, to: number, atW: number, stepW: number, ahead: number) => {
+    for (let k = from; k < to; k++) middleW[k] = near(middleW[k]!, (mostW - powerW[k]!) / 2, atW + stepW * (k + ahead)) / sumW
   }
-  return out
+  // the last stretch goes around, to the first of the largest
+  const aroundW = (firstW + sumW - lastW) / (first + n - last)
+  lay(0, first, lastW - sumW, aroundW, n - last)
+  for (let from = first, to = first + 1, atW = firstW; to <= last; to++) {
+    if (powerW[to] !== mostW) continue
+    const toW = middleW[to]!
+    lay(from, to, atW, (toW - atW) / (to - from), -from)
+    from = to
+    atW = toW
+  }
+  lay(last, n, lastW, aroundW, -last)
+  return middleW
 }
 const near = (middleW: number, slackW: number, evenW: number): number => Math.max(middleW - slackW, Math.min(middleW + slackW, evenW))
