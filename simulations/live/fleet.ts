@@ -38,6 +38,7 @@ const traitsOf = (c: ModelCharger): Partial<NonNullable<ChargerSpec['traits']>> 
   losesRequest: c.requestLost ?? 0,
   losesAnswer: c.answerLost ?? 0,
   meterNoise: c.meterNoise ?? 0,
+  clockSkewS: c.clockAheadS ?? 0,
   ownRandomDelayS: c.ownDelayS ?? 0,
   answerLagMs: c.latencyMs ?? 0,
 })

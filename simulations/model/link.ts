@@ -15,6 +15,8 @@ export type ModelCharger = Box & {
   readonly answerLost?: number
   /** A random delay of its own, up to so long, before it follows a limit. */
   readonly ownDelayS?: number
+  /** Its clock is that much ahead, and a schedule begins and ends by it. Where an emergency begins is at once by any clock. */
+  readonly clockAheadS?: number
   /** Standard deviation of a reading, as a share of it. */
   readonly meterNoise?: number
   /** It reports every so often, in whole minutes. */
@@ -74,7 +76,8 @@ export function createModelLink(runtime: Runtime, chargers: readonly ModelCharge
     if (c.rejects) return answer('rejected', 'not supported')
     const timeout = () => later(TIMEOUT_MS, () => answer('unknown', 'timeout'))
     if (c.requestLost && chance(c.no)() < c.requestLost) return timeout()
-    physics.hold(c.no, delayed(command.schedule, c.ownDelayS ? Math.floor(between(chance(c.no), 0, c.ownDelayS + 1)) : 0), nowS())
+    const held = delayed(command.schedule, c.ownDelayS ? Math.floor(between(chance(c.no), 0, c.ownDelayS + 1)) : 0)
+    physics.hold(c.no, c.clockAheadS ? byClock(held, c.clockAheadS, command.urgent) : held, nowS())
     if (c.answerLost && chance(c.no)() < c.answerLost) return timeout()
     answer('accepted', '')
   }
@@ -224,6 +227,8 @@ function arrived(cars: Cars, k: number) {
 }
 const delayed = (schedule: Schedule, byS: number): Schedule =>
   byS === 0 ? schedule : schedule.map(x => ({ ...x, fromS: x.fromS + byS, toS: x.toS + byS }))
+const byClock = (schedule: Schedule, aheadS: number, urgent: boolean): Schedule =>
+  schedule.map((x, k) => ({ ...x, fromS: urgent && k === 0 ? x.fromS : x.fromS - aheadS, toS: x.toS - aheadS }))
 function lazily(make: (no: ChargerNo) => Chance): (no: ChargerNo) => Chance {
   const made: Chance[] = []
   return no => (made[no] ??= make(no))

@@ -14,7 +14,12 @@ export type AskedInterval = { readonly fromS: Second; readonly toS: Second; read
 export type AskedEvent = Omit<ScenarioEvent, 'announced' | 'intervals' | 'changes'> & {
   readonly announcedS: Second
   readonly intervals: readonly AskedInterval[]
-  readonly changes: readonly { readonly announcedS: Second; readonly intervals: readonly AskedInterval[]; readonly stopAtOnce: boolean }[]
+  readonly changes: readonly AskedChange[]
+}
+export type AskedChange = Pick<ScenarioEvent, 'class'> & {
+  readonly announcedS: Second
+  readonly intervals: readonly AskedInterval[]
+  readonly stopAtOnce: boolean
 }
 /** An event of an OpenADR list. `place`: where it acts, `all` for several places; `toS` is the scenario's end where it has none. */
 export type HandedEvent = {
@@ -87,7 +92,10 @@ function ownOf({ announced, intervals, changes, ...e }: ScenarioEvent, { zone, s
     ...e,
     announcedS: at(announced),
     intervals: spans(intervals),
-    changes: changes.map(c => ({ announcedS: at(c.announced), intervals: spans(c.intervals), stopAtOnce: c.stopAtOnce })),
+    changes: changes.map((c, k) => ({
+      ...{ announcedS: at(c.announced), intervals: spans(c.intervals), stopAtOnce: c.stopAtOnce },
+      class: changes.slice(0, k + 1).findLast(x => x.class)?.class ?? e.class,
+    })),
   }
 }
 

@@ -68,6 +68,7 @@ export function build(scenario: Scenario, { seed = scenario.seed, folder = '.' }
       answerLost: f.faults.answerLost,
       latencyMs: k.latencyMs,
       ownDelayS: k.ownDelayS,
+      ...(k.clockS ? { clockAheadS: Math.round(between(stream(root, `clock ${i}`), -k.clockS, k.clockS)) } : {}),
       meterNoise: k.meterNoise,
       sampleS: k.sampleS,
     }),

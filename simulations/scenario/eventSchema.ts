@@ -13,21 +13,28 @@ const ask = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('off') }),
 ])
 const interval = z.strictObject({ from: time, forS: z.int().min(1), ask })
-const eventClass = z.enum(['emergency', 'obligation', 'contracted', 'voluntary']).default('contracted')
+const eventClass = z.enum(['emergency', 'obligation', 'contracted', 'voluntary'])
 
 export const event = z.strictObject({
   id: z.string().regex(/^[\w.-]{1,64}$/),
   operator: z.string().default('dso'),
-  class: eventClass,
+  class: eventClass.default('contracted'),
   programme: z.string().default('flex'),
   target: place,
   /** When the operator sends it. */
   announced: time,
   intervals: z.array(interval).min(1),
   priority: z.int().min(0).default(5),
-  /** Later words on it: other intervals, or none to cancel it. */
+  /** Later words on it: other intervals, or none to cancel it; of another class from then on, as an operator escalates. */
   changes: z
-    .array(z.strictObject({ announced: time, intervals: z.array(interval).default([]), stopAtOnce: z.boolean().default(false) }))
+    .array(
+      z.strictObject({
+        announced: time,
+        intervals: z.array(interval).default([]),
+        stopAtOnce: z.boolean().default(false),
+        class: eventClass.optional(),
+      }),
+    )
     .default([]),
 })
 
@@ -62,7 +69,7 @@ export const dfsList = z
     type: z.enum(['Test', 'Live']).optional().describe('only rows of this type of requirement; either is dispatched in earnest'),
     noticeS: seconds.default(3_600).describe('each event is told so long before its start'),
     operator: z.string().default('neso'),
-    class: eventClass,
+    class: eventClass.default('contracted'),
     programme: z.string().default('flex'),
     target: place,
     priority: z.int().min(0).default(5),

@@ -124,7 +124,10 @@ function actionsOf(scenario: Scenario, built: Built, world: World, answers: Map<
   return [
     ...built.expected.asked.flatMap(e => [
       { atS: e.announcedS, run: () => announce(world, built, e, e.intervals, 0, answers) },
-      ...e.changes.map((c, k) => ({ atS: c.announcedS, run: () => announce(world, built, e, c.intervals, k + 1, answers, c.stopAtOnce) })),
+      ...e.changes.map((c, k) => ({
+        atS: c.announcedS,
+        run: () => announce(world, built, { ...e, class: c.class }, c.intervals, k + 1, answers, c.stopAtOnce),
+      })),
       ...overrides(scenario, built, world, { id: e.id, fromS: e.intervals[0]!.fromS, toS: e.intervals.at(-1)!.toS }),
     ]),
     ...vtns.flatMap(({ events, vtn }) =>

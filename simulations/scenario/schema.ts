@@ -19,6 +19,8 @@ const kind = z.strictObject({
   /** Does the bridge know of that delay? */
   tellsOwnDelay: z.boolean().default(true),
   latencyMs: seconds.max(60_000).default(200),
+  /** Its clock is wrong by a time of its own, at most this, and nobody knows. */
+  clockS: seconds.max(3_600).optional(),
   /** Standard deviation of a reading, as a share of it. */
   meterNoise: share.default(0),
   sampleS: z.union([z.literal(60), z.literal(300), z.literal(900)]).default(60),

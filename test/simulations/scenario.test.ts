@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { build } from '../../simulations/scenario/build.ts'
 import { instantOf, localText } from '../../simulations/scenario/clock.ts'
+import type { ScenarioEvent } from '../../simulations/scenario/eventSchema.ts'
 import { play } from '../../simulations/scenario/play.ts'
 import { readScenario, type ScenarioError } from '../../simulations/scenario/read.ts'
 import type { Scenario } from '../../simulations/scenario/schema.ts'
@@ -106,6 +107,54 @@ describe('a run', () => {
     const over = loadW.filter(w => w > 0.6 * peakW).length
     expect(over).toBeGreaterThan(0)
     expect(over).toBeLessThan(free.recorded.nodes.find(n => n.name === 'feeder/0')!.loadW.filter(w => w > 0.6 * peakW).length)
+  })
+  test('an operator escalates: what was contracted is an emergency from then on, and is told so at once', async () => {
+    const [peak] = small().events as [ScenarioEvent]
+    const off = { from: '17:40', forS: 1_200, ask: { kind: 'off' as const } }
+    const changes: ScenarioEvent['changes'] = [
+      { announced: '17:40', class: 'emergency', intervals: [off], stopAtOnce: false },
+      { announced: '17:50', intervals: [], stopAtOnce: false },
+    ]
+    const { world, events } = await play({ ...small(), events: [{ ...peak, changes }] })
+    const signals = world.facts.flatMap(({ fact }) => (fact.kind === 'signal' ? [fact.event] : []))
+    expect(signals.map(e => [e.revision, e.class, e.basis, e.intervals.length])).toEqual([
+      [0, 'contracted', null, 1],
+      [1, 'emergency', 'supply limitation', 1],
+      [2, 'emergency', 'supply limitation', 0],
+    ])
+    expect(events).toMatchObject([{ id: 'peak', answer: 'accepted' }])
+    const asked = world.facts.find(f => f.fact.kind === 'signal' && f.fact.event.revision === 1)!.atMs
+    const told = world.model.commands.filter(c => c.command.urgent && c.atMs < asked + 300_000)
+    expect(told.length).toBeGreaterThan(10)
+    expect(Math.max(...told.map(c => c.atMs)) - asked).toBeLessThanOrEqual(1_000)
+  })
+  test('a charger whose clock is wrong begins and ends by its own clock, an emergency at once by any', async () => {
+    const clocked = (events: Scenario['events']) => {
+      const scenario = small()
+      const [kind] = scenario.fleet.kinds
+      return play({
+        ...scenario,
+        events,
+        fleet: { ...scenario.fleet, kinds: [{ ...kind!, clockS: 120 }], faults: { ...scenario.fleet.faults, ignores: 0 } },
+      })
+    }
+    const { built, world } = await clocked(small().events)
+    const aheadS = built.setting.chargers.map(c => c.clockAheadS!)
+    expect(Math.min(...aheadS)).toBeLessThan(-60)
+    expect(Math.max(...aheadS)).toBeGreaterThan(60)
+    expect(Math.max(...aheadS.map(Math.abs))).toBeLessThanOrEqual(120)
+    const newest = new Map(
+      world.model.commands.filter(c => c.command.schedule.length > 0).map(c => [c.command.charger, c.command.schedule]),
+    )
+    expect(newest.size).toBeGreaterThan(10)
+    for (const [charger, schedule] of newest)
+      expect(world.model.physics.holds(charger).map(x => x.fromS)).toEqual(schedule.map(x => x.fromS - aheadS[charger]!))
+    const [peak] = small().events as [ScenarioEvent]
+    const urgent = await clocked([
+      { ...peak, class: 'emergency', announced: '17:30', intervals: [{ from: '17:30', forS: 1_800, ask: { kind: 'off' } }] },
+    ])
+    for (const { command } of urgent.world.model.commands.filter(c => c.command.urgent))
+      expect(urgent.world.model.physics.holds(command.charger)[0]!.fromS).toBe(command.schedule[0]!.fromS)
   })
   test('drivers who take their charger back are let go at once', async () => {
     const { world } = await play({ ...small(), manners: { neverWakes: 0, wakeS: 0, tells: 0, overrides: 1 } })
