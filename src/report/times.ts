@@ -13,24 +13,41 @@ export type Times = {
   isChanging(fromMs: number, toMs: number): boolean
 }
 /** @throws RangeError for a zone that does not exist */
-export function createTimes(zone: string): Times {
+export const createTimes = (zone: string): Times => (zone === 'UTC' ? utcTimes : zonedTimes(zone))
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sept', 'Oct', 'Nov', 'Dec']
+/** By our own words: a page of an evidence pack is rendered again elsewhere, and must not hang on what another machine knows of languages. */
+const utcTimes: Times = (() => {
+  const clockOf = (d: Date): string =>
+    [d.getUTCHours(), d.getUTCMinutes(), d.getUTCSeconds()].map(n => String(n).padStart(2, '0')).join(':')
+  const wholeOf = (d: Date): string => `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]} ${d.getUTCFullYear()}, ${clockOf(d)}`
+  return {
+    zone: 'UTC',
+    full: ms => (ms === null || !isInstant(ms) ? html`–` : marked(ms, wholeOf(new Date(ms)))),
+    clock: ms => (isInstant(ms) ? marked(ms, clockOf(new Date(ms))) : html`–`),
+    text: ms => (isInstant(ms) ? wholeOf(new Date(ms)) : '–'),
+    isChanging: () => false,
+  }
+})()
+function marked(ms: number, text: string): Html {
+  const iso = new Date(ms).toISOString()
+  return html`<time datetime="${iso}" title="${iso}">${text}</time>`
+}
+
+function zonedTimes(zone: string): Times {
   const day = { day: 'numeric', month: 'short', year: 'numeric' } as const
   const clock = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' } as const
-  const named = zone === 'UTC' ? {} : ({ timeZoneName: 'short' } as const)
+  const named = { timeZoneName: 'short' } as const
   const whole = new Intl.DateTimeFormat('en-GB', { timeZone: zone, ...day, ...clock, ...named })
   const short = new Intl.DateTimeFormat('en-GB', { timeZone: zone, ...clock })
   const shortNamed = new Intl.DateTimeFormat('en-GB', { timeZone: zone, ...clock, ...named })
   const offset = new Intl.DateTimeFormat('en-GB', { timeZone: zone, timeZoneName: 'longOffset' })
   const offsetOf = (ms: number): string | undefined => offset.formatToParts(ms).find(part => part.type === 'timeZoneName')?.value
   const isChanging = (fromMs: number, toMs: number): boolean => isInstant(fromMs) && isInstant(toMs) && offsetOf(fromMs) !== offsetOf(toMs)
-  const time = (ms: number, text: string): Html => {
-    const iso = new Date(ms).toISOString()
-    return html`<time datetime="${iso}" title="${iso}">${text}</time>`
-  }
   return {
     zone,
-    full: ms => (ms === null || !isInstant(ms) ? html`–` : time(ms, whole.format(ms))),
-    clock: ms => (isInstant(ms) ? time(ms, (isChanging(ms - DAY_MS, ms + DAY_MS) ? shortNamed : short).format(ms)) : html`–`),
+    full: ms => (ms === null || !isInstant(ms) ? html`–` : marked(ms, whole.format(ms))),
+    clock: ms => (isInstant(ms) ? marked(ms, (isChanging(ms - DAY_MS, ms + DAY_MS) ? shortNamed : short).format(ms)) : html`–`),
     text: ms => (isInstant(ms) ? whole.format(ms) : '–'),
     isChanging,
   }

@@ -3,6 +3,7 @@ import { chartLibrary } from '../../src/report/library.ts'
 import type { EventReport } from '../../src/report/model.ts'
 import { reportPage } from '../../src/report/page.ts'
 import { changesOf } from '../../src/report/revisions.ts'
+import { createTimes } from '../../src/report/times.ts'
 import { wattHours, watts } from '../../src/report/words.ts'
 import { chargers, reportOf, verification } from './sample.ts'
 
@@ -136,6 +137,16 @@ describe('the page of an event', () => {
   test('names nobody unless it is asked to', () => {
     expect(shown(page(reportOf({ names: { chargers: { 1: 'CP-17-2' } } })))).toContain('1 (CP-17-2)')
     expect(page(reportOf())).not.toContain('CP-17-2')
+  })
+  test('times in UTC are written by our own words, as Intl writes them', () => {
+    const { text } = createTimes('UTC')
+    const [day, clock] = [{ day: 'numeric', month: 'short', year: 'numeric' }, { timeStyle: 'medium' }] as const
+    for (let month = 0; month < 12; month++) {
+      const ms = Date.UTC(2026, month, month + 1, month, 5, 9)
+      const of = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', ...options }).format(ms)
+      expect(text(ms)).toBe(`${of(day)}, ${of(clock)}`)
+    }
+    expect(text(Number.NaN)).toBe('–')
   })
   test('times are those of the zone that is asked for, UTC beside them', () => {
     const r = reportOf()
