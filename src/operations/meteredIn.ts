@@ -1,5 +1,6 @@
-import { energyOfEach } from '../core/verify/energy.ts'
+import { type Energy, energyOfEach } from '../core/verify/energy.ts'
 import type { Grid, Load } from '../core/verify/load.ts'
+import { isWhole } from '../core/verify/series.ts'
 import { inSteps } from '../core/verify/settlement.ts'
 import { readingsAround } from '../engine/edgeReadings.ts'
 import type { Meters } from '../ports.ts'
@@ -11,16 +12,31 @@ const CHUNK = 1000
 /** Baseline and actual of a verdict's chargers in steps of their own, of the readings themselves; undefined once they have expired. */
 export async function meteredIn(meters: Pick<Meters, 'range'>, fact: VerifiedFact, grid: Grid): Promise<Load | undefined> {
   const { fromS, stepS, periods } = grid
+  const endS = fact.periods!.endS.at(-1) ?? fromS
   const steps = { fromS, toS: fromS + periods * stepS, stepS }
   const rows = new Map(Array.from(fact.who, (charger, row) => [charger, row]))
   const wh = new Float64Array(fact.who.length * periods).fill(Number.NaN)
   const sorted = fact.who.slice().sort()
+  const metered = new Float64Array(wh.length).fill(1)
+  const boundsOf = (charger: number) => ({ maxW: fact.terms?.maxW[rows.get(charger)!] ?? Number.POSITIVE_INFINITY })
   let isKnown = false
   for (let at = 0; at < sorted.length; at += CHUNK) {
     const readings = await readingsAround(meters, sorted.subarray(at, at + CHUNK), fromS * 1000, steps.toS * 1000)
-    const energy = energyOfEach(readings, steps, charger => ({ maxW: fact.terms?.maxW[rows.get(charger)!] ?? Number.POSITIVE_INFINITY }))
-    for (const [charger, { series }] of energy) wh.set(series.wh, rows.get(charger)! * periods)
+    const take = (found: ReadonlyMap<number, Energy>, at: number, ownS: number) => {
+      for (const [charger, { series, coveredMs }] of found)
+        for (let k = 0; k < series.wh.length; k++) {
+          const cell = rows.get(charger)! * periods + at + k
+          wh[cell] = (series.wh[k]! * stepS) / ownS
+          metered[cell] = isWhole(series.flaws[k]!) ? 1 : coveredMs[k]! / (1000 * ownS)
+        }
+    }
+    const energy = energyOfEach(readings, steps, boundsOf)
+    take(energy, 0, stepS)
+    // a last step that the verdict's end cuts is as its part before the end: what was drawn after it is nobody's delivery
+    const lastS = steps.toS - stepS
+    const ownS = endS - lastS
+    if (ownS > 0 && ownS < stepS) take(energyOfEach(readings, { fromS: lastS, toS: endS, stepS: ownS }, boundsOf), periods - 1, ownS)
     isKnown ||= energy.size > 0
   }
-  return isKnown ? inSteps(fact, grid, wh) : undefined
+  return isKnown ? inSteps(fact, grid, wh, metered) : undefined
 }

@@ -72,9 +72,10 @@ export function loadOf({ energy, periods, who }: Verified): Load | undefined {
 
 /**
  * The same in other steps, such as minutes: the baseline of a period lies evenly over it, the actual is what the meters say of each step (`wh`, row by
- * row). Of a step that the window cuts its part counts, evenly.
+ * row), of the share of it that is metered; the rest was as the baseline, so nothing is delivered in it. Of a step that the window cuts its part counts,
+ * evenly.
  */
-export function inSteps(verified: Verified, grid: Grid, wh: Float64Array): Load {
+export function inSteps(verified: Verified, grid: Grid, wh: Float64Array, metered?: Float64Array): Load {
   const { fromS, stepS, periods: steps } = grid
   const { startS, endS } = verified.periods!
   const { baselineWh } = verified.energy!
@@ -87,7 +88,8 @@ export function inSteps(verified: Verified, grid: Grid, wh: Float64Array): Load 
       partS[k]! += ownS
       for (let r = 0; r < rows; r++) baseline[r * steps + k]! += (baselineWh[r * startS.length + t]! * ownS) / (endS[t]! - startS[t]!)
     }
-  const actual = baseline.map((_, cell) => (wh[cell]! * partS[cell % steps]!) / stepS)
+  const unseen = (cell: number): number => 1 - Math.min(1, metered?.[cell] ?? 1)
+  const actual = baseline.map((own, cell) => (wh[cell]! * partS[cell % steps]!) / stepS + own * unseen(cell))
   return withoutUnknown(grid, rows, { baselineWh: baseline, actualWh: actual })
 }
 function askedByMinute({ startS, endS, askedWh }: PeriodColumns, grid: Grid): Float64Array {
