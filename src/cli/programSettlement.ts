@@ -22,6 +22,7 @@ export function settlementCommands(program: Command, does: Does, remote: (comman
       .option('--price <gbp>', 'GBP per MWh (default: that of the programme)', pounds)
       .addOption(new Option('--amount <gbp>', 'GBP that the buyer has paid, instead of a price').argParser(pounds).conflicts('price'))
       .option('--db <file>', 'from the file of a bridge instead of the running one')
+      .addOption(new Option('--per <step>', 'with the energies of each participant; with --csv a line for each').choices(['SP', 'minute']))
       .option('--csv', 'the settlement file: a line per participant')
       .option('--out <file>', 'where to; stdout without it; a name in .csv gives the settlement file'),
   )

@@ -11,6 +11,7 @@ export type SettleOptions = {
   readonly by: SettleRequest['by']
   readonly db?: string
   readonly scheme: string
+  readonly per?: SettleRequest['per']
   readonly price?: string
   readonly amount?: string
   readonly csv?: boolean
@@ -32,8 +33,15 @@ export async function settle(context: Context<SettleOptions>, id: string): Promi
 type Answer = { readonly json: Settled; readonly csv: string }
 
 async function fromBridge({ client, options }: Context<SettleOptions>, id: string, isFile: boolean): Promise<Answer> {
-  const { split, by, scheme, price, amount } = options
-  const query = new URLSearchParams({ split, by, scheme, ...(price ? { price } : {}), ...(amount ? { amount } : {}) })
+  const { split, by, scheme, price, amount, per } = options
+  const query = new URLSearchParams({
+    split,
+    by,
+    scheme,
+    ...(per ? { per } : {}),
+    ...(price ? { price } : {}),
+    ...(amount ? { amount } : {}),
+  })
   const path = `/v1/events/${encodeURIComponent(id)}/settlement?${query}`
   const ask = await client()
   const { body } = await ask(path, { timeoutMs: 300_000, ...(isFile ? { headers: { accept: 'text/csv, application/problem+json' } } : {}) })
@@ -47,9 +55,9 @@ async function fromFile({ options }: Context<SettleOptions>, db: string, id: str
   ])
   const from = (await recordReader())(db)
   try {
-    const { split, by, scheme, price, amount } = options
+    const { split, by, scheme, price, amount, per } = options
     const found = await settleRecorded(from, id, {
-      ...{ split, by, scheme },
+      ...{ split, by, scheme, per },
       ...(price ? { gbpPerMWh: Number(price) } : {}),
       ...(amount ? { amountGbp: Number(amount) } : {}),
     })

@@ -1,4 +1,5 @@
-import type { Load } from '../core/verify/load.ts'
+import type { Second } from '../core/model.ts'
+import { type Load, sumBy } from '../core/verify/load.ts'
 import { penceOf } from '../core/verify/payment.ts'
 import { schemeOf } from '../core/verify/schemes.ts'
 import { loadOf, poundsText, type Settlement, type Statement, settlementOf, type Terms } from '../core/verify/settlement.ts'
@@ -25,7 +26,21 @@ export type SettleRequest = {
   readonly gbpPerMWh?: number | undefined
   /** What the buyer has paid, GBP, instead of a price. */
   readonly amountGbp?: number | undefined
+  /** With the energies of each participant in each settlement period, or each minute as long as its readings are kept. */
+  readonly per?: (typeof energySteps)[number] | undefined
 }
+export const energySteps = ['SP', 'minute'] as const
+/** Of a participant in one step; null where nothing is known of it. */
+export type EnergyRow = {
+  readonly participant: string
+  readonly fromS: Second
+  readonly toS: Second
+  readonly baselineWh: number | null
+  readonly actualWh: number | null
+  readonly deliveredWh: number | null
+}
+/** So many rows are a file; more are asked for by another kind of participant, or in longer steps. */
+const MOST_ROWS = 500_000
 export type EventSettlement = Settlement & {
   readonly event: string
   readonly verdict: string
@@ -34,6 +49,8 @@ export type EventSettlement = Settlement & {
   readonly baselineRule: string
   readonly by: ParticipantKind
   readonly gbpPerMWh: number | null
+  /** Where they were asked for. */
+  readonly energies?: readonly EnergyRow[]
 }
 
 /** Chargers that belong to no participant of the kind asked for: their share is shown, not lost. */
@@ -88,7 +105,10 @@ async function settleVerdict(
   const participants = participantsOf(from.registry, fact, request.by)
   if (!participants.ok) return participants
   const { of, names } = inOrder(participants.value)
-  const minutes = terms.value.scheme.payFactor.per === 'minute' ? await minutesFrom(from.meters, fact) : undefined
+  const wantsMinutes = terms.value.scheme.payFactor.per === 'minute' || request.per === 'minute'
+  const minutes = wantsMinutes ? await minutesFrom(from.meters, fact) : undefined
+  const energies = energiesOf(request.per, fact, load, minutes, of, names)
+  if (!energies.ok) return energies
   return done({
     ...settlementOf(fact, load, of, names, terms.value, minutes),
     event,
@@ -97,7 +117,41 @@ async function settleVerdict(
     baselineRule: verification.baselineRule,
     by: request.by,
     gbpPerMWh: 'poundsPerMWh' in terms.value.money ? terms.value.money.poundsPerMWh : null,
+    ...(energies.value ? { energies: energies.value } : {}),
   })
+}
+
+/** Sums of each participant's chargers, without a floor. @returns `no-minutes`, `too-many-rows` */
+function energiesOf(
+  per: SettleRequest['per'],
+  { periods }: VerifiedFact,
+  bySP: Load,
+  byMinute: Load | undefined,
+  of: Int32Array,
+  names: readonly string[],
+): Result<EnergyRow[] | undefined> {
+  if (per === undefined) return done(undefined)
+  const load = per === 'SP' ? bySP : byMinute
+  if (!load) return refuse('gone', 'no-minutes', 'the minutes of this event are not known any more: its readings have expired', 'ask by SP')
+  if (names.length * load.periods > MOST_ROWS)
+    return invalid('too-many-rows', '#/per', per, `that is ${names.length * load.periods} rows`, 'ask by SP, or by site or group')
+  const { startS, endS } = periods!
+  const lastS = endS.at(-1)!
+  const span = (t: number) => {
+    if (per === 'SP') return { fromS: startS[t]!, toS: endS[t]! }
+    const fromS = load.fromS + t * load.stepS
+    return { fromS, toS: Math.min(lastS, fromS + load.stepS) }
+  }
+  const sums = sumBy(load, of, names.length)
+  const orNull = (wh: number): number | null => (Number.isNaN(wh) ? null : wh)
+  return done(
+    names.flatMap((participant, g) =>
+      Array.from({ length: load.periods }, (_, t): EnergyRow => {
+        const [b, a] = [sums.baselineWh[g * load.periods + t]!, sums.actualWh[g * load.periods + t]!]
+        return { participant, ...span(t), baselineWh: orNull(b), actualWh: orNull(a), deliveredWh: orNull(b - a) }
+      }),
+    ),
+  )
 }
 
 function termsOf({ scheme: id, split, amountGbp, gbpPerMWh }: SettleRequest, { terms }: VerifiedFact): Result<Terms> {
@@ -182,24 +236,40 @@ function groupsOf(registry: Registry, who: Uint32Array): Result<string[]> {
 /** Nothing has no sign. */
 const kWh = (wh: number): string => (wh / 1000).toFixed(3).replace(/^-(0\.0+)$/, '$1')
 const columns = ['participant', 'chargers', 'baseline_kwh', 'actual_kwh', 'delivered_kwh', 'metered_share', 'gbp']
-/** The settlement file: a line per participant. */
-export const statementsCsv = ({ statements }: Pick<Settlement, 'statements'>): string =>
-  csvText(
-    columns,
-    statements.map((s: Statement) => ({
-      participant: s.participant,
-      chargers: s.chargers,
-      baseline_kwh: kWh(s.baselineWh),
-      actual_kwh: kWh(s.actualWh),
-      delivered_kwh: kWh(s.deliveredWh),
-      metered_share: s.coverage === null ? null : s.coverage.toFixed(4),
-      gbp: poundsText(s.pence),
+const energyColumns = ['participant', 'from_utc', 'to_utc', 'baseline_kwh', 'actual_kwh', 'delivered_kwh']
+/** The settlement file: a line per participant; or where energies were asked for, one per participant and step. */
+export const statementsCsv = ({ statements, energies }: Pick<EventSettlement, 'statements' | 'energies'>): string =>
+  energies
+    ? energiesCsv(energies)
+    : csvText(
+        columns,
+        statements.map((s: Statement) => ({
+          participant: s.participant,
+          chargers: s.chargers,
+          baseline_kwh: kWh(s.baselineWh),
+          actual_kwh: kWh(s.actualWh),
+          delivered_kwh: kWh(s.deliveredWh),
+          metered_share: s.coverage === null ? null : s.coverage.toFixed(4),
+          gbp: poundsText(s.pence),
+        })),
+      )
+
+const energiesCsv = (energies: readonly EnergyRow[]): string => {
+  const kWhOf = (wh: number | null): string | null => (wh === null ? null : kWh(wh))
+  return csvText(
+    energyColumns,
+    energies.map(e => ({
+      participant: e.participant,
+      ...{ from_utc: isoS(e.fromS), to_utc: isoS(e.toS) },
+      ...{ baseline_kwh: kWhOf(e.baselineWh), actual_kwh: kWhOf(e.actualWh), delivered_kwh: kWhOf(e.deliveredWh) },
     })),
   )
+}
 
 /** As it is told outside: instants, and pounds instead of pence. */
-export const settlementShape = ({ periods, statements, pence, ...rest }: EventSettlement) => ({
+export const settlementShape = ({ periods, statements, pence, energies, ...rest }: EventSettlement) => ({
   ...rest,
+  ...(energies ? { energies: energies.map(({ fromS, toS, ...e }) => ({ ...e, from: isoS(fromS), until: isoS(toS) })) } : {}),
   gbp: pence / 100,
   periods: periods.map(({ fromS, toS, pounds, ...p }) => ({ ...p, from: isoS(fromS), until: isoS(toS), gbp: pounds })),
   statements: statements.map(({ pence: own, ...x }) => ({ ...x, gbp: own / 100 })),

@@ -58,6 +58,22 @@ describe('gridbridge settles an event', () => {
       ['c5', '16.66'],
     ])
   })
+  test.each(['SP', 'minute'])('energies of each participant by %s sum to what its statement says', async per => {
+    await anEvent()
+    const { statements, energies, deliveredWh } = (await b.get(url(`price=300&by=charger&per=${per}`))).json()
+    const of = (participant: string): { from: string; until: string; deliveredWh: number | null }[] =>
+      energies.filter((e: { participant: string }) => e.participant === participant)
+    const sum = (rows: { deliveredWh: number | null }[]) => rows.reduce((wh, e) => wh + (e.deliveredWh ?? 0), 0)
+    for (const s of statements) expect(sum(of(s.participant))).toBeCloseTo(s.deliveredWh, 0)
+    expect(sum(energies)).toBeCloseTo(deliveredWh, 0)
+    const rows = of('c0')
+    rows.slice(1).forEach((row, k) => expect(row.from).toBe(rows[k]!.until))
+    if (per === 'minute') expect(rows).toHaveLength(30)
+    const file = (await b.get(url(`price=300&by=charger&per=${per}`), csv)).body.trim().split('\r\n')
+    expect(file[0]).toBe('participant,from_utc,to_utc,baseline_kwh,actual_kwh,delivered_kwh')
+    expect(file).toHaveLength(1 + energies.length)
+    expect((await b.get(url('price=300'))).json().energies).toBeUndefined()
+  })
   test('what is nothing has no sign in the file', () => {
     const statement = {
       participant: 'a',

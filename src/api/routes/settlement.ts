@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { floors } from '../../core/verify/floors.ts'
 import { splitRules } from '../../core/verify/split.ts'
-import { participantKinds, settlementShape, statementsCsv } from '../../operations/settle.ts'
+import { energySteps, participantKinds, settlementShape, statementsCsv } from '../../operations/settle.ts'
 import type { Api, Context } from '../context.ts'
 import { unwrap } from '../problem.ts'
 import * as s from '../schemas.ts'
@@ -20,6 +20,10 @@ const asked = z.strictObject({
   scheme: scheme.default('proportional'),
   price: z.coerce.number().min(0).max(1e6).optional().describe('GBP per MWh; without it that of the programme'),
   amount: z.coerce.number().min(-1e9).max(1e9).optional().describe('GBP that the buyer has paid, instead of a price'),
+  per: z
+    .enum(energySteps)
+    .optional()
+    .describe('with the energies of each participant by settlement period, or by minute; as CSV a line for each'),
 })
 const settlement = s.named(
   'Settlement',
@@ -53,6 +57,19 @@ const settlement = s.named(
         gbp: z.number().nullable().describe('not rounded'),
       }),
     ),
+    energies: z
+      .array(
+        z.object({
+          participant: z.string(),
+          from: z.string(),
+          until: z.string(),
+          baselineWh: wh.nullable(),
+          actualWh: wh.nullable(),
+          deliveredWh: wh.nullable(),
+        }),
+      )
+      .optional()
+      .describe('where they were asked for (`per`): without a floor; null where nothing is known'),
     statements: z.array(
       z.object({
         participant: z.string(),
