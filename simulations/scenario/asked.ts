@@ -79,8 +79,11 @@ export function expectedOf(scenario: Scenario, folder: string): Expected {
   if (faults.length > 0) throw new ScenarioError(shortened(faults))
   return expected
 }
-const twice = (what: string, ids: readonly string[]): string[] =>
-  [...new Set(ids.filter((id, k) => ids.indexOf(id) !== k))].map(id => `events: the ${what} ${id} is there more than once`)
+function twice(what: string, ids: readonly string[]): string[] {
+  const seen = new Set<string>()
+  const again = new Set(ids.filter(id => seen.size === seen.add(id).size))
+  return [...again].map(id => `events: the ${what} ${id} is there more than once`)
+}
 const MOST_FAULTS = 50
 const shortened = (faults: readonly string[]): string[] =>
   faults.length <= MOST_FAULTS ? [...faults] : [...faults.slice(0, MOST_FAULTS), `and ${faults.length - MOST_FAULTS} more`]
@@ -104,7 +107,7 @@ function dfsOf(list: DfsList, when: When): Expected {
   const sources = sourcesOf(list.dfs, when.folder)
   const halfHours = halfHoursOf(list, sources)
   const byClockS = list.shift === undefined ? 0 : clockOf(instantOf(when.zone, list.shift, when.startS)) - clockS(halfHours[0]!)
-  const mostMw = Math.max(...halfHours.map(x => x.mw))
+  const mostMw = halfHours.reduce((most, x) => Math.max(most, x.mw), 0)
   const wattsOf = (mw: number) => Math.round(list.share === undefined ? (mw / mostMw) * list.scaleKw! * 1_000 : mw * 1e6 * list.share)
   const all = dfsEvents(halfHours, byClockS).map(e => askedOf(e, list, wattsOf))
   const asked = withinOnly(all, e => [e.intervals[0]!.fromS, e.intervals.at(-1)!.toS], filesOf(list.dfs).join(', '), when)
@@ -204,7 +207,8 @@ function withinOnly<T>(all: readonly T[], span: (one: T) => readonly [Second, Se
   const within = all.filter(one => span(one)[1] > startS && span(one)[0] < endS)
   if (within.length > 0) return within
   const day = (s: Second) => localText(zone, s).slice(0, 16)
-  const [first, last] = [Math.min(...all.map(one => span(one)[0])), Math.max(...all.map(one => span(one)[1]))]
+  const first = all.reduce((s, one) => Math.min(s, span(one)[0]), Number.POSITIVE_INFINITY)
+  const last = all.reduce((s, one) => Math.max(s, span(one)[1]), 0)
   throw new ScenarioError([
     `${file}: nothing of it (${day(first)} to ${day(last)}) is between start and end; shift moves the first of them`,
   ])
