@@ -20,9 +20,12 @@ export function heldOut(
   seed: Uint8Array,
   ruleset: RulesetRef | null | undefined,
 ): Uint8Array {
-  const isVerifiedBy = ruleset ? rulesetOf(ruleset)?.method.kind === 'controlGroup' : false
-  return isVerifiedBy ? drawnByStrata(f, members, holdOut, seed) : drawnShare(members, holdOut, seed, 'holdout')
+  return isByGroup(ruleset) ? drawnByStrata(f, members, holdOut, seed) : drawnShare(members, holdOut, seed, 'holdout')
 }
+
+/** Is an event verified by those who are held out of it? */
+export const isByGroup = (ruleset: RulesetRef | null | undefined): boolean =>
+  ruleset ? rulesetOf(ruleset)?.method.kind === 'controlGroup' : false
 
 /**
  * The same share of each feeder and kW class (octave of rated power), so that both groups are alike where loads differ. Boxes are drawn, not chargers: many obey one limit

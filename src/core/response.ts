@@ -1,9 +1,10 @@
 import { allocate, UNLIMITED } from './allocate.ts'
 import { escalates, limitedSinceS, SETTLE_S } from './effect.ts'
+import { isByGroup } from './holdOut.ts'
 import { membersOf } from './members.ts'
 import type { Decision, Input, Interval, Second } from './model.ts'
 import { becauseAt, limitAt, NONE } from './rows.ts'
-import { type EventState, firstEndS, firstS, isUp, linkLossOf, ownLastS, type State, termsOf } from './state.ts'
+import { type EventState, exclusionOf, firstEndS, firstS, isUp, linkLossOf, ownLastS, type State, termsOf } from './state.ts'
 import { waitsToS } from './waits.ts'
 
 /** Observations in a row that must show no effect before a charger counts as unmoved. */
@@ -93,7 +94,10 @@ function lackingW(s: State, e: EventState, interval: Interval, seen: Observed): 
   const enough = termsOf(s, e)?.shortfallBelow ?? 0.95
   if (ask.kind === 'shed') {
     let cutW = 0
+    // what the control group does is no delivery, of either sign
+    const isByControl = isByGroup(e.ruleset)
     seen.who.forEach((i, k) => {
+      if (isByControl && exclusionOf(e, i) === 'heldOut') return
       const before = basisOf(e, i)
       if (before >= 0) cutW += seen.powerW[k]! >= 0 ? before - seen.powerW[k]! : hopedW(s, e, i)
     })

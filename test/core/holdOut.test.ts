@@ -106,6 +106,22 @@ describe('an event of a programme with a control group', () => {
     const cutW = b.wants(T + 5_000).reduce<number>((sum, w) => sum + (w === null ? 0 : 7_000 - w), 0)
     expect(cutW).toBeGreaterThanOrEqual(99_000)
   })
+  test.each([
+    ['control-group', 0],
+    ['meterBefore', 1],
+  ] as const)('is not asked for more because its control group draws more; by %s it is no control', (id, times) => {
+    const b = bed(specs, { holdOut: 0.25, verification: { ruleset: id } }, { perSite: 10 })
+    b.signal(shed)
+    b.observed(Array<number>(40).fill(5_000))
+    b.until(T + 3_500)
+    b.answer('accepted')
+    b.until(T + 3_600)
+    b.answer('accepted')
+    b.until(T + 3_700)
+    const limits = b.wants(T + 3_700)
+    const facts = b.observed(limits.map((w, i) => (w === null ? (out(b).includes(i) ? 7_300 : 5_000) : Math.min(5_000, w))))
+    expect(facts.filter(f => f.kind === 'shortfall')).toHaveLength(times)
+  })
   test('keeps its group when it is asked anew, also with fewer to be used', () => {
     const b = street()
     b.signal(shed)
