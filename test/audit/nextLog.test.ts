@@ -14,9 +14,13 @@ import { verifyFile } from '../../src/cli/auditVerify.ts'
 import { scheduleOf } from '../../src/core/rows.ts'
 import { stateDigest } from '../../src/core/snapshot.ts'
 import { entries, recover } from '../../src/engine/recover.ts'
+import { evidenceFiles } from '../../src/operations/evidence.ts'
+import { checkPack } from '../../src/operations/evidenceCheck.ts'
+import { sourceOf } from '../../src/operations/evidencePacks.ts'
 import { checkNothingUnderWay, firstOfNext } from '../../src/operations/nextLog.ts'
 import { programmePerformance } from '../../src/operations/programmePerformance.ts'
 import { factsOf } from '../../src/operations/reportFacts.ts'
+import { chartLibrary } from '../../src/report/library.ts'
 import { gridEvent, startBridge, startMs } from '../api/bridge.ts'
 
 const [origin, next] = ['grid.example/log-2026', 'grid.example/log-2027']
@@ -109,6 +113,16 @@ it('a log ends and the next begins: each names the other, the bridge goes on whe
     value: { events: [{ event: 'x:y:new' }] },
   })
   expect(await asItWas(store.journal)).toMatchObject({ differing: 0, differences: [] })
+  // so does a pack of one of them: its report holds, and it is said that the fleet is of the log before
+  const nowMs = runtime.now()
+  const source = await sourceOf(store.journal, { seedKey: new Uint8Array(32).fill(3), cosigned: undefined, nowMs })
+  const report = { meters: store.meters, registry: store.registry, witnesses: null, command: 'verify' }
+  const files = (await evidenceFiles(source, 'x:y:new', { nowMs, version: '1', report }))!
+  const { lines } = checkPack(files, { keys: [store.signer.verifier] }, { version: '1', library: chartLibrary() })
+  expect(lines.filter(l => l.result === 'failed')).toEqual([])
+  expect(lines.find(l => l.what === 'page of the report')).toMatchObject({ result: 'ok' })
+  expect(lines.find(l => l.what === 'beyond the log')!.why).toContain('the fleet that this log began with')
+  expect(Buffer.from(files['report/chargers.csv']!).toString().split('\r\n')).toHaveLength(8)
   await store.close()
   // a start in between, from the log alone
   store = openStore({ dir, origin: next, runtime })
