@@ -7,7 +7,7 @@ import { type EventState, ownLastS, type State } from '../core/state.ts'
 import { accuracyOf, UNKNOWN_ACCURACY } from '../core/verify/accuracy.ts'
 import { rulesetOf } from '../core/verify/eventDays.ts'
 import { looksAfterS } from '../core/verify/historic.ts'
-import type { MeterErrors } from '../core/verify/record.ts'
+import type { MeterErrors, Metered } from '../core/verify/record.ts'
 import { verdictTerms } from '../core/verify/terms.ts'
 import { weatherRoot } from '../core/verify/weather.ts'
 import type { Journal, Meters, Registry, Runtime } from '../ports.ts'
@@ -25,7 +25,7 @@ export type VerifyingOptions = {
 }
 type World = {
   readonly runtime: Runtime
-  readonly journal: Pick<Journal, 'keep'>
+  readonly journal: Pick<Journal, 'keep' | 'forget'>
   readonly meters: Meters
   readonly registry: Registry
   /** Series of meters that are not ours: temperatures are among them. */
@@ -35,7 +35,7 @@ type World = {
   readonly tell?: (line: string) => void
 }
 /** Readings for a verdict, waiting for their turn. They are for an event as it was: of which revision, with which verdict. */
-type Ready = { readonly input: Input; readonly revision: number; readonly verdictRevision: number }
+type Ready = { readonly input: Metered; readonly revision: number; readonly verdictRevision: number }
 
 /** Readings that could not be read are tried again after this. */
 const AGAIN_MS = 60_000
@@ -57,8 +57,11 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
   /** Of the turn that is being taken. */
   let handed: readonly EventNo[] = []
   let hasResumes = false
-  /** Pieces of readings that the journal has already. */
+  /** Pieces of readings that the journal has already, and those of them that no entry names yet. */
   const kept = new WeakMap<object, HashHex>()
+  const unnamed = new Set<HashHex>()
+  /** Of people whose readings were erased: what was gathered before knows them. */
+  let erasures = 0
   const lookedLast = new Set<EventNo>()
   let gathering: Promise<void> | undefined
   let notBefore = -Infinity
@@ -113,13 +116,16 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
     const was = { revision: e.event.revision, verdictRevision: revisionOf(e) }
     if (before) late.take(e.no)
     else late.begin(e.no, about)
+    const atFirst = erasures
+    const isOver = (): boolean => isStopping || erasures !== atFirst
     let isDone = false
     try {
-      const found = await gather(about, salt, () => isStopping)
+      const found = await gather(about, salt, isOver)
       if (!found) return
       if (before && !isNews(e, before.marks.readings, found)) late.done(e.no)
       else {
-        await keepAhead(found.pieces)
+        await keepAhead(found.pieces, isOver)
+        if (isOver()) return
         ready.set(e.no, { ...was, input: inputOf(e.no, found, salt, errors) })
       }
       if (isLast) lookedLast.add(e.no)
@@ -129,11 +135,13 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
     }
   }
   /** One by one: all in the append of their turn would hold up what is decided meanwhile. */
-  async function keepAhead(pieces: Gathered['pieces']): Promise<void> {
+  async function keepAhead(pieces: Gathered['pieces'], isOver: () => boolean): Promise<void> {
     for (const piece of pieces) {
+      if (isOver()) return
       const blob = saltedBlob(piece, runtime.random(16))
       await journal.keep([blob])
       kept.set(piece, blob.hash)
+      unnamed.add(blob.hash)
       await breathe()
     }
   }
@@ -149,6 +157,11 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
     if (e?.status !== 'accepted' || e.event.revision !== revision || revisionOf(e) !== verdictRevision) return false
     return verdictRevision === 0 ? awaitsVerification(e) : e.kept !== null
   }
+  function drop(no: EventNo): void {
+    ready.delete(no)
+    late.putBack(no)
+  }
+  const piecesOf = (no: EventNo): HashHex[] => (ready.get(no)?.input.pieces ?? []).flatMap(piece => kept.get(piece) ?? [])
   const revisionOf = ({ verification: v }: EventState): number => (v ? (v.verdictRevision ?? 1) : 0)
 
   function errorsOf(who: Uint32Array): MeterErrors {
@@ -175,15 +188,24 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
         if (late.see(readings)) arm()
         meters.put(readings)
       },
+      async erase(who: Uint32Array): Promise<number> {
+        erasures++
+        const handedOut = new Set(handed.flatMap(no => piecesOf(no)))
+        const known = [...unnamed].filter(hash => !handedOut.has(hash))
+        for (const no of [...ready.keys()].filter(n => !handed.includes(n))) drop(no)
+        const count = await meters.erase(who)
+        for (const hash of known) unnamed.delete(hash)
+        if (known.length > 0) await journal.forget(known)
+        arm()
+        return count
+      },
     } satisfies Meters,
     /** Is there anything for a turn to take? */
     isReady: (): boolean => ready.size > 0 || resumes.isReady(),
     /** What is gathered, for the turn that is being taken: it stays until that is recorded. */
     inputs(nowMs: Instant): Input[] {
       for (const [no, r] of ready) {
-        if (isWanted(no, r)) continue
-        ready.delete(no)
-        late.putBack(no)
+        if (!isWanted(no, r)) drop(no)
       }
       handed = [...ready.keys()]
       hasResumes = resumes.isReady()
@@ -192,6 +214,7 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
     /** To be called after each turn. */
     afterTurn(facts: readonly Fact[]): void {
       for (const no of handed) {
+        for (const hash of piecesOf(no)) unnamed.delete(hash)
         ready.delete(no)
         late.done(no)
       }
@@ -217,7 +240,7 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
   }
 }
 
-function inputOf(event: EventNo, { pieces, weather }: Gathered, salt: Uint8Array, meters: MeterErrors | undefined): Input {
+function inputOf(event: EventNo, { pieces, weather }: Gathered, salt: Uint8Array, meters: MeterErrors | undefined): Metered {
   return {
     kind: 'metered',
     event,

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { canonicalJson } from '../../src/core/codec.ts'
 import type { Readings } from '../../src/core/model.ts'
 import type { Verified } from '../../src/core/verify/record.ts'
+import { readingsOf } from '../../src/core/verify/worked.ts'
 import { entries } from '../../src/engine/recover.ts'
 import { gridEvent, type Stage, stage, start } from './stage.ts'
 
@@ -111,6 +112,23 @@ describe('while the readings of an event are gathered', () => {
     const verdicts = await verdictsOf(s)
     expect(verdicts.map(energyOf)).toEqual((await verdictsOf(undisturbed)).map(energyOf))
     await s.transcript()
+  })
+  test.each([
+    ['is not in the record of the verdict', true],
+    ['who is not erased is', false],
+  ])('somebody whose readings are erased meanwhile %s', async (_, isErased) => {
+    const s = await evening()
+    const store = slow(s)
+    const gathered = s.until(due + 60)
+    await store.begun
+    if (isErased) await s.engine().meters.erase(Uint32Array.of(3))
+    store.open()
+    await gathered
+    const known = new Set<number>()
+    for await (const { fact } of entries(s.journal, 0))
+      if (fact.kind === 'metered') for (const i of readingsOf(fact).readings.charger) known.add(i)
+    expect([known.has(3), known.has(4)]).toEqual([!isErased, true])
+    expect(await verdictsOf(s)).toHaveLength(1)
   })
   test('the store fails: the bridge goes on, and gathers them a minute later', async () => {
     const s = await evening()
