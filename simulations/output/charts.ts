@@ -37,8 +37,8 @@ export function chartOf({ played }: Run, unit: Chart['unit'], lines: readonly Li
 export const shadesOf = (events: Run['played']['events']): Chart['shades'] =>
   events.filter(e => e.toS > e.fromS).map(e => [e.fromS, e.toS] as const)
 
-export const key = (entries: readonly (readonly [text: string, color: string, kind?: 'dash' | 'dot'])[]): Html =>
-  html`<ul class="key">${entries.map(([text, color, kind]) => html`<li><span${kind ? html` class="${kind}"` : null} style="color:var(--${color})"></span>${text}</li>`)}<li><span class="band" style="background:var(--shade)"></span>an event</li></ul>`
+export const key = (entries: readonly (readonly [text: string, color: string, kind?: 'dash' | 'dot' | 'area'])[]): Html =>
+  html`<ul class="key">${entries.map(([text, color, kind]) => html`<li><span${kind ? html` class="${kind === 'area' ? 'band' : kind}"` : null} style="${kind === 'area' ? 'background' : 'color'}:var(--${color})"></span>${text}</li>`)}<li><span class="band" style="background:var(--shade)"></span>an event</li></ul>`
 type Shown = readonly [title: string, values: ArrayLike<number>, said: (x: number) => string]
 /** @param span minutes of the run */
 export function tableOf(

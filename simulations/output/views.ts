@@ -82,6 +82,7 @@ ${figure(
   summary,
   key([
     ['load', 'actual'],
+    ['where the meters see it', 'band', 'area'],
     ['target', 'target', 'dot'],
     ['baseline', 'baseline', 'dash'],
     ['the same cars limited by nobody', 'soft', 'dot'],

@@ -1,4 +1,5 @@
 import { parse } from 'csv-parse/sync'
+import { ScenarioError } from '../scenario/read.ts'
 
 /**
  * Charging sessions as columns, in whole periods of a study. A session may charge in [arrival, departure). `departure` is what a scheduler is told; `energyWh` is what
@@ -27,23 +28,33 @@ export function sessionsOf(
 
 /**
  * Sessions in the layout of ACN-Sim's exports: `station_id, arrival_period, departure_period, requested_kwh, max_power_kw`; other columns are not needed.
- * @throws Error naming row, column and value for a cell that is no number
+ * @throws ScenarioError naming row, column and value for a cell that is no number
  */
-export function acnSessions(csv: string): { readonly sessions: Sessions; readonly station: readonly string[] } {
-  const rows: Record<string, string>[] = parse(csv, { columns: true, skip_empty_lines: true })
+export function acnSessions(
+  csv: string,
+  name = 'sessions of ACN-Sim',
+): { readonly sessions: Sessions; readonly station: readonly string[] } {
+  const rows = rowsIn(csv, name)
   const sessions = sessionsOf(
     rows.map((row, k) => ({
-      arrival: number(row, 'arrival_period', k),
-      departure: number(row, 'departure_period', k),
-      energyWh: 1000 * number(row, 'requested_kwh', k),
-      maxW: 1000 * number(row, 'max_power_kw', k),
+      arrival: number(row, 'arrival_period', k, name),
+      departure: number(row, 'departure_period', k, name),
+      energyWh: 1000 * number(row, 'requested_kwh', k, name),
+      maxW: 1000 * number(row, 'max_power_kw', k, name),
     })),
   )
   return { sessions, station: rows.map(row => row.station_id ?? '') }
 }
-function number(row: Record<string, string>, column: string, k: number): number {
+function rowsIn(csv: string, name: string): Record<string, string>[] {
+  try {
+    return parse(csv, { columns: true, skip_empty_lines: true })
+  } catch (error) {
+    throw new ScenarioError([`${name}: ${(error as Error).message}`])
+  }
+}
+function number(row: Record<string, string>, column: string, k: number, name: string): number {
   const value = row[column]
   if (value === undefined || value.trim() === '' || !Number.isFinite(Number(value)))
-    throw new Error(`row ${k + 2}, column ${column}: "${value ?? ''}" is not a number`)
+    throw new ScenarioError([`${name}: row ${k + 2}, column ${column}: "${value ?? ''}" is not a number`])
   return Number(value)
 }

@@ -121,7 +121,7 @@ function sessionsOf({ cars }: Scenario, chargers: readonly ModelCharger[], when:
       return everyDay(when, (midnight, seed) => drawnDay(days, chargers, { midnightS: midnight, perCharger: cars.perCharger, seed }))
     }
     case 'acn':
-      return acnCars(readNamed(when.folder, cars.path).toString('utf8'), chargers, when)
+      return acnCars(cars.path, readNamed(when.folder, cars.path).toString('utf8'), chargers, when)
     case 'drawn':
       return everyDay(when, (midnight, seed) => chargers.flatMap(c => drawnCar(cars, c, midnight, seed, when)))
   }
@@ -134,8 +134,8 @@ function everyDay({ zone, startS, endS, seed }: When, drawn: (midnight: Second, 
   return out.filter(x => x.departS > startS && x.arriveS < endS)
 }
 /** Station k of the export is charger k, in order of first arrival; the first period is the scenario's own start. */
-function acnCars(csv: string, chargers: readonly ModelCharger[], { startS }: When): CarSession[] {
-  const { sessions, station } = acnSessions(csv)
+function acnCars(path: string, csv: string, chargers: readonly ModelCharger[], { startS }: When): CarSession[] {
+  const { sessions, station } = acnSessions(csv, path)
   const numbers = new Map<string, number>()
   for (const name of station) if (!numbers.has(name)) numbers.set(name, numbers.size)
   return station.flatMap((name, k) => {

@@ -1,10 +1,11 @@
 import type { Second } from '../../src/core/model.ts'
 import { DAY_S, localDay, midnightS, offsetS, type Zone } from '../../src/core/verify/calendar.ts'
+import { ScenarioError } from './read.ts'
 
 /**
  * The instant of a local time like `2026-03-29T01:30` or `18:00:30`; a time alone is the first such from `afterS` on. An hour that the clock leaves out
  * is read as if it had not, an hour that it has twice is the first.
- * @throws RangeError for a date that is none
+ * @throws ScenarioError for a date that is none
  */
 export function instantOf(zone: Zone, text: string, afterS: Second): Second {
   const [date, clock] = text.includes('T') ? text.split('T') : [undefined, text]
@@ -17,7 +18,7 @@ export function instantOf(zone: Zone, text: string, afterS: Second): Second {
     }
   }
   const ms = Date.parse(`${date}T00:00:00Z`)
-  if (Number.isNaN(ms)) throw new RangeError(`${text} is no date`)
+  if (Number.isNaN(ms)) throw new ScenarioError([`${text} is no date`])
   return onDay(zone, ms / 1000 / DAY_S, ofDayS)
 }
 function onDay(zone: Zone, day: number, ofDayS: number): Second {

@@ -33,8 +33,15 @@ export function openScenario(wanted: string, cwd: string): Opened {
     throw new ScenarioError([`${wanted}: no such file, and not in the library (${meant ? `did you mean ${meant}?` : names.join(', ')})`])
   }
   return {
-    scenario: readScenario(readFileSync(file, 'utf8'), basename(file)),
+    scenario: readScenario(textOf(file, wanted), basename(file)),
     name: basename(file).replace(/\.ya?ml$/, ''),
     folder: dirname(file),
+  }
+}
+function textOf(file: string, wanted: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new ScenarioError([`${wanted}: cannot be read (${(error as NodeJS.ErrnoException).code})`])
   }
 }

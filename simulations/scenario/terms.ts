@@ -4,7 +4,9 @@ import { nodeKinds } from '../../src/core/model.ts'
 /** What several parts of the format say alike. */
 export const share = z.number().min(0).max(1)
 /** `2026-01-15T18:00[:30]`, or `18:00[:30]` for the first such time from the start on; on the clock of the scenario's zone. */
-export const time = z.string().regex(/^(\d{4}-\d\d-\d\dT)?\d\d:\d\d(:\d\d)?$/, 'must be a local time like 18:00 or 2026-01-15T18:00')
+export const time = z
+  .string()
+  .regex(/^(\d{4}-\d\d-\d\dT)?([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$/, 'must be a local time like 18:00 or 2026-01-15T18:00')
 export const seconds = z.int().min(0)
 const kinds = nodeKinds.join('|')
 /** `all`, or a node like `feeder/3`: its kind, and its number among those of the kind. */

@@ -72,7 +72,7 @@ export const script = `
     const plot = new uPlot({
       width, height: width < 500 ? 240 : 320,
       tzDate: at => uPlot.tzDate(new Date(at * 1000), c.zone),
-      padding: [8, 28, 0, 0],
+      padding: [8, span > 2 * 86400 || c.isChanging ? 48 : 28, 0, 0],
       legend: { live: true },
       cursor: { drag: { x: false, y: false } },
       scales: { x: { time: true }, y: { range: (u, min, max) => {

@@ -38,7 +38,7 @@ describe('gridbridge sim', () => {
     expect(stdout).toMatch(/^EVENT +ANSWER +VERDICT/)
     expect(stdout).toContain('seed       7\n')
     expect(stdout).toContain('holds      peak.meteredRatio >= 0.1')
-    expect(stderr).toBe('small: 12 chargers, seed 7\n')
+    expect(stderr).toMatch(/^small: 12 chargers, seed 7\n/)
     expect(JSON.parse(said('sim-small-7/manifest.json'))).toMatchObject({ scenario: 'small', seed: '7' })
     expect(said('out/j.xml')).toContain('tests="1" failures="0"')
   })
@@ -102,6 +102,20 @@ describe('gridbridge sim', () => {
     await sim('fleet', '--connect', 'ws://localhost:1', '--scenario', 'small.yaml', '--write-fleet', 'fleet.csv')
     expect(said('fleet.csv').split('\n')).toHaveLength(14)
     expect(said('fleet.csv')).toMatch(/^CP-00001,CP-00001,.*feeder\/0.*,flex,yes/m)
+  })
+  test.each([
+    ['a folder', '.', /^\.: cannot be read \(EISDIR\)$/],
+    ['an end on a day that is none', ['end: 2026-01-15T19:00', 'end: 2026-13-45T19:00'], /2026-13-45T19:00 is no date/],
+    ['an hour that is none', ['from: "18:00"', 'from: "25:99"'], /must be a local time/],
+    ['sessions that are none', [/cars: .*/, 'cars: { from: acn, path: small.yaml }'], /^small\.yaml: /],
+    ['sessions that are not there', [/cars: .*/, 'cars: { from: acn, path: none.csv }'], /none\.csv/],
+  ] as const)('%s is a mistake of the scenario, said in words', async (_, change, why) => {
+    if (change !== '.') writeFileSync(join(cwd, 'spoilt.yaml'), smallScenario().replace(change[0], change[1]))
+    await expect(sim('run', change === '.' ? '.' : 'spoilt.yaml')).rejects.toMatchObject({
+      exit: 2,
+      code: 'GB-1280',
+      message: expect.stringMatching(why),
+    })
   })
   test('new writes a scenario that can be played, and does not write over one', async () => {
     await sim('new', 'mine')
