@@ -26,7 +26,7 @@ const MOST_EMERGENCIES = 40
  * An emergency every half second while an event of everybody is verified: how long until the slowest is decided, recorded and handed to the chargers' link,
  * against the same with nothing else to do. A store on disk, a reading a charger and minute; `elexon-bl01` reads days of history as well. `longestMs`, `longestCpuMs`:
  * the longest that the event loop stood still meanwhile. `meteredMB` and `verifiedMB`: what the two facts put into the journal, `longestAppendMs` of them
- * the longest single commit.
+ * the longest single commit. Fails where an emergency takes more than half of the verification: then it waited for it.
  */
 export async function run(args: string[]): Promise<void> {
   const chargers = numberFlag(args, 'chargers', 10_000)
@@ -54,6 +54,7 @@ async function verification(chargers: number, ruleset: string): Promise<Record<s
     }
     ms ??= await verified
     const seen = bed.seen()
+    if (Math.max(...emergencyMs) > ms / 2) throw new Error(`an emergency waited ${emergencyMs} ms for a verification of ${ms} ms`)
     await bed.close()
     return {
       bench: 'verify',
