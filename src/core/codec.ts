@@ -28,8 +28,11 @@ const ALWAYS_BLOB = new Set(['seed', 'raw', 'powerW', 'registerWh', 'readings', 
 /** Who is to move when: as secret as the seed while the event runs, or the stagger could be read from the log. Needed by the fold, so never expired. */
 const SECRET = new Set(['startRank', 'endRank', 'fromS', 'toS'])
 
-/** What people and boxes say in their own words, in the `about` of a note: it may name somebody. Words that we choose (codes, numbers) stay in the leaf. */
-export const FREE_TEXT = new Set(['note', 'text', 'detail', 'why', 'error', 'message', 'reviewer'])
+/**
+ * What people and boxes say in their own words, in the `about` of a note, and what the outside calls a meter: it may name somebody. Words that we choose
+ * (codes, numbers) stay in the leaf.
+ */
+export const FREE_TEXT = new Set(['note', 'text', 'detail', 'why', 'error', 'message', 'reviewer', 'meter'])
 const TEXT = 'text'
 
 /** What lies within evidence is evidence as a whole: readings expire with all their columns. */

@@ -5,7 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createVirtualRuntime } from '../../adapters/runtime/memory.ts'
 import { openStore, type SqliteStore } from '../../adapters/stores/sqlite/open.ts'
 import { openReader } from '../../adapters/stores/sqlite/reader.ts'
+import { logOf } from '../../src/audit/log.ts'
 import { verifyLog } from '../../src/audit/verify.ts'
+import { directoryReader, exportLog } from '../../src/cli/logDirectory.ts'
 import { evidenceOf } from '../../src/core/codec.ts'
 import { scheduleOf } from '../../src/core/rows.ts'
 import { emptyState } from '../../src/core/state.ts'
@@ -69,6 +71,7 @@ async function aDay(): Promise<void> {
     what: 'refused',
     detail: `${home.identity} from 203.0.113.9`,
   })
+  await b.engine.bridge.note('meterRefused', { meter: home.mpan, why: 'nobody has declared it' })
   await b.send('POST', '/v1/opt-outs', { chargers: ['nobody'], reason: 'driver' })
   for (let i = 0; i < 5; i++) {
     await b.seconds(60)
@@ -160,6 +163,15 @@ describe('a person is erased', () => {
     expect(answer.json()).toMatchObject({ applied: true, isGone: true, readings: 6 })
     expect(answer.json().blobs).toBeGreaterThanOrEqual(4)
     for (const text of secrets) expect(found(text), text).toEqual([])
+    // nor is it in what is exported from now on, all of which is proven as before
+    const folder = join(dir, 'exported')
+    await exportLog(logOf(store.journal), store.journal.checkpoint(), folder)
+    expect(await verifyLog(directoryReader(folder), store.signer.verifier, checkpoint)).toMatchObject({ ok: true })
+    const exported = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(f => f.isFile())
+    for (const file of exported)
+      for (const text of secrets)
+        expect(readFileSync(join(file.parentPath, file.name)).includes(text), `${text} in ${file.name}`).toBe(false)
+    rmSync(folder, { recursive: true })
 
     const result = await verifyLog(openReader(store.path), store.signer.verifier, checkpoint)
     expect(result).toMatchObject({ ok: true, absentBlobs: answer.json().blobs })
