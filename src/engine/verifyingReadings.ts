@@ -44,6 +44,7 @@ export function createGathering(meters: Meters, witnesses: Witnesses | undefined
     const steps = work.finish(weather)
     let step = steps.next()
     for (; !step.done; step = steps.next()) await breathe()
+    await breathe()
     const pieces = joined(found)
     workedAhead(pieces, about, step.value)
     await breathe()

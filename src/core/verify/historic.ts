@@ -89,6 +89,7 @@ export function* historicBaselines(
       wh[r * count + t] = outTurn[r] === 1 ? Number.NaN : (bySlot[slot] ?? Number.NaN) * share
     }
   }
+  yield
   const { kind } = ruleset.method
   const from = kind === 'likeDays' || kind === 'meterBefore' ? 'sameMeter' : 'other'
   return { wh, from, insufficient, outTurn, days: days.columns() }

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { canonicalJson } from '../codec.ts'
 import type { Readings } from '../model.ts'
 import { type Baselines, meterBeforeBaselines } from './baselines.ts'
@@ -43,7 +43,9 @@ export function working({ who, terms }: About, salt: Uint8Array) {
       const meters = metering.metered()
       yield
       const evidence = { history: joinedHistory(histories), weather }
-      return { meters, baselines: yield* baselinesOf(who, terms, meters, periods, evidence), tree: tree.grown() }
+      const baselines = yield* baselinesOf(who, terms, meters, periods, evidence)
+      yield
+      return { meters, baselines, tree: tree.grown() }
     },
   }
 }
@@ -68,7 +70,15 @@ export function workedAhead(pieces: readonly Uint8Array[], about: About, worked:
   ahead.set(pieces, { about: bearing(about), worked })
 }
 /** What of the terms it hangs on: all but who answered and had a link, which may change until the turn. */
-const bearing = ({ who, terms: { standing: _, ...terms } }: About): string => hash('sha256', canonicalJson({ who, terms }))
+function bearing({ who, terms: { standing: _, ...terms } }: About): string {
+  const all = createHash('sha256')
+  for (const [key, value] of Object.entries({ who, ...terms }).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const isColumn = ArrayBuffer.isView(value)
+    all.update(isColumn ? `${key} ${value.byteLength} ` : `${key} ${canonicalJson(value ?? null)}`)
+    if (isColumn) all.update(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+  }
+  return all.digest('hex')
+}
 
 /** The same whether it was worked out ahead or is now. */
 export function workedOut(about: About, evidence: Evidence): Worked {
