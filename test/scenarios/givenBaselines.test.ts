@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { everyoneEnrolled, fleetOf } from '../../simulations/virtual/fleet.ts'
 import { signerOf } from '../../src/audit/note.ts'
 import { canonicalJson } from '../../src/core/codec.ts'
 import { type Programme, quality, type Readings } from '../../src/core/model.ts'
@@ -262,6 +263,20 @@ describe('an event that is verified by a control group', () => {
     const s = await street()
     expect(await evening(s, { ...off, class: 'emergency', basis: 'supply limitation' })).toEqual([])
     expect(verificationOf(s).baselineRule).toBe('meterBefore-1')
+  })
+  test('boxes that come in mid-event are drawn as the others were, and the pack shows that', async () => {
+    const s = await street(undefined, [], 200)
+    await s.submit(off)
+    const out = heldOut(s)
+    await s.until(from + 600)
+    const grown = Array.from({ length: N + 40 }, (_, i) => ({ maxA: 32, station: Math.floor(i / 2) }))
+    await s.engine().handle(fleetOf(grown, { perSite: 200 }), everyoneEnrolled(N + 40))
+    const e = s.engine().state().events.get(0)!
+    const late = Array.from({ length: 40 }, (_, k) => exclusionOf(e, N + k) === 'heldOut')
+    expect(late.includes(true) && late.includes(false)).toBe(true)
+    expect(heldOut(s).filter(i => i < N)).toEqual(out)
+    await s.until(to + HOUR_S)
+    expect(await checked(s)).toMatchObject({ 'control group': 'ok', verdict: 'ok' })
   })
   test('readings of the control group that come late make revision 2', async () => {
     const s = await street(undefined, [0, 1])
