@@ -32,8 +32,14 @@ function differencesOf(recorded: Fact | undefined, again: Fact | undefined): Dif
   if (!recorded || !again) return [{ kind, path: '', recorded: recorded && 'recorded', again: again && 'decided' }]
   const [a, b] = [canonicalJson(recorded), canonicalJson(again)]
   if (a === b) return []
-  return [...pathsOf(JSON.parse(a), JSON.parse(b), '')].slice(0, MOST).map(at => ({ kind, ...at }))
+  const isDifference = (at: At) => at.recorded !== undefined || !LATER.has(`${kind} ${at.path}`)
+  return [...pathsOf(JSON.parse(a), JSON.parse(b), '')]
+    .filter(isDifference)
+    .slice(0, MOST)
+    .map(at => ({ kind, ...at }))
 }
+/** What records of former versions do not have yet, by kind and path: that it is not there is no difference. */
+const LATER: ReadonlySet<string> = new Set(['verified energy.meteredS'])
 
 type At = Omit<Difference, 'kind'>
 function* pathsOf(a: unknown, b: unknown, path: string): Generator<At> {
