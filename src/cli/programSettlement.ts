@@ -5,6 +5,9 @@ import { type Does, examples } from './flags.ts'
 export const schemeIds = ['dfs', 'ssen', 'flexiblePower', 'ercot', 'proportional']
 const schemeText = `${schemeIds.join(', ')}; as a contract sets it: flexiblePower:grace=0.03,slope=2 or points:0.5=0.5,1=1`
 
+/** Those of src/operations/participants.ts; a test holds the two together. */
+export const participants = ['charger', 'group', 'event', 'licenceArea', 'gsp', 'primary', 'feeder', 'site', 'station']
+
 /** Commands for those who deal with buyers and participants: statements, how a programme does, what is submitted before an event. */
 export function settlementCommands(program: Command, does: Does, remote: (command: Command) => Command): void {
   remote(
@@ -17,7 +20,7 @@ export function settlementCommands(program: Command, does: Does, remote: (comman
           .choices(['equal', 'delivered', 'availability', 'chargers'])
           .default('delivered'),
       )
-      .addOption(new Option('--by <who>', 'who gets a statement').choices(['site', 'charger', 'group']).default('site'))
+      .addOption(new Option('--by <who>', 'who gets a statement').choices(participants).default('site'))
       .addOption(new Option('--scheme <id>', `how pay follows delivery: ${schemeText}`).default('proportional'))
       .option('--price <gbp>', 'GBP per MWh (default: that of the programme)', pounds)
       .addOption(new Option('--amount <gbp>', 'GBP that the buyer has paid, instead of a price').argParser(pounds).conflicts('price'))
@@ -40,8 +43,15 @@ export function settlementCommands(program: Command, does: Does, remote: (comman
       )
       .argument('<programme>')
       .addOption(new Option('--scheme <id>', `whose pay factor counts: ${schemeText}`).default('dfs'))
-      .option('--db <file>', 'from the file of a bridge instead of the running one'),
-  ).action(does(async () => (await import('./performance.ts')).performance))
+      .option('--from <instant>', 'events that begin at or after it, e.g. 2026-11-01T00:00:00Z')
+      .option('--until <instant>', 'and before it')
+      .addOption(new Option('--per <step>', 'with the sums of the events, by settlement period or by minute').choices(['SP', 'minute']))
+      .option('--db <file>', 'from the file of a bridge instead of the running one')
+      .option('--csv', 'the sums as a file: a line per settlement period, or minute')
+      .option('--out <file>', 'where to; stdout without it; a name in .csv gives the file'),
+  )
+    .addHelpText('before', examples('gridbridge performance evenings --from 2026-11-01T00:00:00Z --per SP --out november.csv'))
+    .action(does(async () => (await import('./performance.ts')).performance))
 
   const submission = program.command('submission').description('baselines and availability that a buyer wants before an event')
   remote(submission.command('list').description('by deadline: draft, due, sent or late')).action(

@@ -16,7 +16,7 @@ import { createLog, type LogFiles } from './log.ts'
 import { createNodeLimits, type NodeLimits } from './nodeLimits.ts'
 import { createNominations, type Nominations } from './nominations.ts'
 import { createOptOuts, type OptOuts } from './optOuts.ts'
-import { type ProgrammeFigures, programmePerformance } from './programmePerformance.ts'
+import { type PerformanceRequest, type ProgrammeFigures, programmePerformance } from './programmePerformance.ts'
 import { createReadings, type ReadingOperations, type ReadingsSetup } from './readings.ts'
 import { createRegister, type Register } from './register.ts'
 import { createReports, type Reports } from './report.ts'
@@ -49,7 +49,7 @@ export type Operations = {
   readonly sessions: Sessions
   readonly settle: Settle
   readonly submissions: Submissions
-  readonly performance: (programme: string, scheme: string) => Promise<Result<ProgrammeFigures>>
+  readonly performance: (programme: string, request: PerformanceRequest) => Promise<Result<ProgrammeFigures>>
   readonly witnesses: WitnessOperations
   readonly witnessGaps: WitnessGaps
   readonly audit: Audit
@@ -110,7 +110,7 @@ export function createOperations({
     sessions: createSessions(engine),
     settle: createSettle(engine, history),
     submissions: createSubmissions(engine),
-    performance: (programme, scheme) => programmePerformance(engine.journal, programme, scheme),
+    performance: (programme, request) => programmePerformance(engine, programme, request),
     witnesses,
     witnessGaps,
     audit: createAudit(engine, decodeLeaf),

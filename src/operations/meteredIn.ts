@@ -1,5 +1,6 @@
 import { type Energy, energyOfEach } from '../core/verify/energy.ts'
 import type { Grid, Load } from '../core/verify/load.ts'
+import type { PeriodColumns } from '../core/verify/record.ts'
 import { isWhole } from '../core/verify/series.ts'
 import { inSteps } from '../core/verify/settlement.ts'
 import { readingsAround } from '../engine/edgeReadings.ts'
@@ -12,7 +13,6 @@ const CHUNK = 1000
 /** Baseline and actual of a verdict's chargers in steps of their own, of the readings themselves; undefined once they have expired. */
 export async function meteredIn(meters: Pick<Meters, 'range'>, fact: VerifiedFact, grid: Grid): Promise<Load | undefined> {
   const { fromS, stepS, periods } = grid
-  const endS = fact.periods!.endS.at(-1) ?? fromS
   const steps = { fromS, toS: fromS + periods * stepS, stepS }
   const rows = new Map(Array.from(fact.who, (charger, row) => [charger, row]))
   const wh = new Float64Array(fact.who.length * periods).fill(Number.NaN)
@@ -32,11 +32,18 @@ export async function meteredIn(meters: Pick<Meters, 'range'>, fact: VerifiedFac
     }
     const energy = energyOfEach(readings, steps, boundsOf)
     take(energy, 0, stepS)
-    // a last step that the verdict's end cuts is as its part before the end: what was drawn after it is nobody's delivery
-    const lastS = steps.toS - stepS
-    const ownS = endS - lastS
-    if (ownS > 0 && ownS < stepS) take(energyOfEach(readings, { fromS: lastS, toS: endS, stepS: ownS }, boundsOf), periods - 1, ownS)
+    // a first or last step that the verdict's window cuts is as its part within: what was drawn before or after it is nobody's delivery
+    for (const { at, ...own } of cutSteps(fact.periods!, grid)) take(energyOfEach(readings, own, boundsOf), at, own.stepS)
     isKnown ||= energy.size > 0
   }
   return isKnown ? inSteps(fact, grid, wh, metered) : undefined
+}
+function cutSteps({ startS, endS }: PeriodColumns, { fromS, stepS, periods }: Grid) {
+  const last = periods - 1
+  const spans = [...new Set([0, last])].map(at => ({
+    at,
+    fromS: Math.max(fromS + at * stepS, startS[0] ?? fromS),
+    toS: Math.min(fromS + (at + 1) * stepS, endS.at(-1) ?? fromS),
+  }))
+  return spans.map(x => ({ ...x, stepS: x.toS - x.fromS })).filter(x => x.stepS > 0 && x.stepS < stepS)
 }

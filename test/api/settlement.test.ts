@@ -11,9 +11,9 @@ const url = (query = '') => `/v1/events/${encodeURIComponent(id)}/settlement?${q
 const csv = { ...ana, accept: 'text/csv' }
 
 /** Half an hour at 2 kW each: c0 to c3 drew 5 kW before and obey, all but c3; c4 drew nothing. */
-async function anEvent(names = ['c0', 'c1', 'c2', 'c3', 'c4']) {
+async function anEvent(names = ['c0', 'c1', 'c2', 'c3', 'c4'], change: Parameters<typeof gridEvent>[2] = {}) {
   const node = (b.engine.registry.resolve('node', 'BATH/BATH-11')![0] as { node: number }).node
-  const { event, raw } = gridEvent(node, b.engine.now(), {}, 600)
+  const { event, raw } = gridEvent(node, b.engine.now(), change, 600)
   await b.engine.bridge.submit(event, raw)
   for (let minute = 0; minute < 45; minute++) {
     await b.seconds(60)
@@ -21,8 +21,8 @@ async function anEvent(names = ['c0', 'c1', 'c2', 'c3', 'c4']) {
     const isDuring = nowS > event.intervals[0]!.fromS && nowS <= event.intervals[0]!.toS
     b.meter(Object.fromEntries(names.map(name => [name, name === 'c4' ? 0 : isDuring && name !== 'c3' ? 2000 : 5000])))
   }
-  for (let minute = 0; minute < 120 && b.engine.bridge.event(id)?.state !== 'verified'; minute++) await b.seconds(60)
-  expect(b.engine.bridge.event(id)?.state).toBe('verified')
+  for (let minute = 0; minute < 120 && b.engine.bridge.event(event.id)?.state !== 'verified'; minute++) await b.seconds(60)
+  expect(b.engine.bridge.event(event.id)?.state).toBe('verified')
 }
 beforeEach(async () => {
   b = await startBridge({ programme: { endSpreadS: 0 } })
@@ -60,7 +60,7 @@ describe('gridbridge settles an event', () => {
   })
   test.each(['SP', 'minute'])('energies of each participant by %s sum to what its statement says', async per => {
     await anEvent()
-    const { statements, energies, deliveredWh } = (await b.get(url(`price=300&by=charger&per=${per}`))).json()
+    const { statements, energies, deliveredWh, floors: all } = (await b.get(url(`price=300&by=charger&per=${per}`))).json()
     const of = (participant: string): { from: string; until: string; deliveredWh: number | null }[] =>
       energies.filter((e: { participant: string }) => e.participant === participant)
     const sum = (rows: { deliveredWh: number | null }[]) => rows.reduce((wh, e) => wh + (e.deliveredWh ?? 0), 0)
@@ -69,10 +69,36 @@ describe('gridbridge settles an event', () => {
     const rows = of('c0')
     rows.slice(1).forEach((row, k) => expect(row.from).toBe(rows[k]!.until))
     if (per === 'minute') expect(rows).toHaveLength(30)
+    else
+      for (const floor of ['none', 'perUnitSP', 'perMeterSP'])
+        expect(energies.reduce((wh: number, e: { floors: Record<string, number> }) => wh + (e.floors[floor] ?? 0), 0)).toBeCloseTo(
+          all[floor],
+          6,
+        )
     const file = (await b.get(url(`price=300&by=charger&per=${per}`), csv)).body.trim().split('\r\n')
-    expect(file[0]).toBe('participant,from_utc,to_utc,baseline_kwh,actual_kwh,delivered_kwh')
+    const floors = per === 'SP' ? ',delivered_floor_unit_kwh,delivered_floor_meter_kwh' : ''
+    expect(file[0]).toBe(`participant,from_utc,to_utc,baseline_kwh,actual_kwh,delivered_kwh${floors}`)
     expect(file).toHaveLength(1 + energies.length)
     expect((await b.get(url('price=300'))).json().energies).toBeUndefined()
+  })
+  test.each([
+    ['event', [id]],
+    ['gsp', ['BATH']],
+    ['feeder', ['BATH/BATH-11']],
+    ['primary', ['(none)']],
+  ])('by %s: one statement with all that was settled, under each floor', async (by, names) => {
+    await anEvent()
+    const s = (await b.get(url(`price=300&by=${by}&per=SP`))).json()
+    expect(s.statements).toMatchObject(names.map(participant => ({ participant, chargers: 6, gbp: s.gbp, coverage: s.coverage })))
+    expect(new Set(s.energies.map((e: { participant: string }) => e.participant))).toEqual(new Set(names))
+    for (const floor of ['none', 'perUnitSP', 'perMeterSP'])
+      expect(s.energies.reduce((wh: number, e: { floors: Record<string, number> }) => wh + e.floors[floor]!, 0)).toBeCloseTo(
+        s.floors[floor],
+        6,
+      )
+    const minutes = (await b.get(url(`price=300&by=${by}&per=minute`))).json().energies
+    expect(minutes).toHaveLength(30)
+    expect(minutes[0].floors).toBeUndefined()
   })
   test('what is nothing has no sign in the file', () => {
     const statement = {
@@ -195,13 +221,44 @@ describe('a programme over its events', () => {
     expect(found.ratio).toBeCloseTo(0.75, 2)
     expect(found.events[0].overWh).toBeCloseTo(0, 6)
   })
+  test.each([
+    ['SP', 2],
+    ['minute', 60],
+  ])('by %s over its events of a time: sums of what each event says, as JSON and as a file', async (per, least) => {
+    await anEvent()
+    const firstUntil = new Date(b.engine.now()).toISOString()
+    const second = 'openadr2b:vtn:e2'
+    await anEvent(undefined, { id: second, upstreamRef: 'e2' })
+    const found = await performance(`per=${per}`)
+    const sum = (rows: { deliveredWh: number | null }[]) => rows.reduce((wh, e) => wh + (e.deliveredWh ?? 0), 0)
+    expect(found).toMatchObject({ coverage: expect.closeTo(found.events[0].coverage, 6), withoutEnergies: [] })
+    expect(found.events).toHaveLength(2)
+    expect(found.energies.length).toBeGreaterThanOrEqual(least)
+    expect(sum(found.energies)).toBeCloseTo(found.deliveredWh, 0)
+    const file = (await b.get(`/v1/programmes/evenings/performance?per=${per}`, csv)).body.trim().split('\r\n')
+    expect(file).toHaveLength(1 + found.energies.length)
+    const early = await performance(`per=${per}&until=${firstUntil}`)
+    expect(early.events.map((e: { event: string }) => e.event)).toEqual([id])
+    expect(sum(early.energies)).toBeCloseTo(early.deliveredWh, 0)
+    expect((await performance(`from=${firstUntil}`)).events.map((e: { event: string }) => e.event)).toEqual([second])
+    if (per === 'minute') return
+    const { floors } = (await b.get(url('price=300&by=event'))).json()
+    for (const floor of ['none', 'perUnitSP', 'perMeterSP'])
+      expect(early.energies.reduce((wh: number, e: { floors: Record<string, number> }) => wh + e.floors[floor]!, 0)).toBeCloseTo(
+        floors[floor],
+        6,
+      )
+    expect((await performance()).energies).toBeUndefined()
+  })
   test('an event that cannot be settled is shown and not counted', async () => {
     await anEvent(['c0'])
     expect(await performance()).toMatchObject({ askedWh: 0, ratio: null, events: [{ isSettleable: false }] })
   })
   test.each([120, 150, 300])('an event of %i settlement periods is as many acceptances', async periods => {
     await anEvent()
-    const figures = await programmePerformance(await withPeriods(b.engine.journal, periods), 'evenings', 'dfs')
+    const figures = await programmePerformance({ ...b.engine, journal: await withPeriods(b.engine.journal, periods) }, 'evenings', {
+      scheme: 'dfs',
+    })
     // of each period four tenths were delivered
     expect(figures).toMatchObject({ ok: true, value: { deregistration: { inARow: periods, inThreeMonths: periods, isDue: true } } })
     expect(figures.ok && figures.value.events[0]!.overWh).toBe(0)

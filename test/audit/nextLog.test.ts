@@ -108,7 +108,7 @@ it('a log ends and the next begins: each names the other, the bridge goes on whe
   for await (const { fact } of entries(store.journal, 0)) kinds.push(fact.kind)
   expect(kinds.slice(0, 2)).toEqual(['opened', 'keyCommitted'])
   expect(kinds.indexOf('keyCommitted')).toBeLessThan(kinds.indexOf('signal'))
-  expect(await programmePerformance(store.journal, 'evenings', 'dfs')).toMatchObject({
+  expect(await programmePerformance(store, 'evenings', { scheme: 'dfs' })).toMatchObject({
     ok: true,
     value: { events: [{ event: 'x:y:new' }] },
   })

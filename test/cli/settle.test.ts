@@ -5,10 +5,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Asked, Client } from '../../src/cli/client.ts'
 import { performance, performanceText } from '../../src/cli/performance.ts'
 import { createProgram } from '../../src/cli/program.ts'
-import { schemeIds } from '../../src/cli/programSettlement.ts'
+import { participants, schemeIds } from '../../src/cli/programSettlement.ts'
 import { settle, settledText } from '../../src/cli/settle.ts'
 import { draftText, send } from '../../src/cli/submission.ts'
 import { schemes } from '../../src/core/verify/schemes.ts'
+import { participantKinds } from '../../src/operations/participants.ts'
 import type { ProgrammeFigures } from '../../src/operations/programmePerformance.ts'
 
 const settled = {
@@ -146,7 +147,7 @@ describe('gridbridge submission', () => {
 })
 
 describe('gridbridge performance', () => {
-  const figures: ProgrammeFigures = {
+  const figures: Omit<ProgrammeFigures, 'energies'> = {
     programme: 'evenings',
     scheme: 'dfs',
     ...{ askedWh: 12_000, deliveredWh: 9000, ratio: 0.75, persistence: -0.05, optOutRate: 0.01 },
@@ -154,7 +155,7 @@ describe('gridbridge performance', () => {
     events: [
       {
         ...{ event: 'e1', from: '2026-05-12T17:00:00.000Z', verdict: 'partial', verdictRevision: 1, isSettleable: false },
-        ...{ askedWh: 6000, deliveredWh: 4500, ratio: 0.75, overWh: null, optedOut: 1, chargers: 100 },
+        ...{ askedWh: 6000, deliveredWh: 4500, ratio: 0.75, overWh: null, coverage: 0.9, optedOut: 1, chargers: 100 },
       },
     ],
   }
@@ -171,7 +172,34 @@ describe('gridbridge performance', () => {
     await performance(context, 'evenings')
     expect(asked[0]!.path).toBe('/v1/programmes/evenings/performance?scheme=dfs')
   })
+  test('by settlement period, with every floor, of a month: as a text and as the file', async () => {
+    const half = { participant: 'evenings', from: '2026-05-12T17:00:00.000Z', until: '2026-05-12T17:30:00.000Z' }
+    const energies = [
+      { ...half, baselineWh: 9000, actualWh: null, deliveredWh: 4500, floors: { none: 4500, perUnitSP: 4600, perMeterSP: null } },
+    ]
+    const options = { scheme: 'dfs', per: 'SP', from: '2026-05-01T00:00:00Z', until: '2026-06-01T00:00:00Z' }
+    const text = contextOf(options, () => ({ ...figures, coverage: 0.9, energies, withoutEnergies: ['e0'] }))
+    await performance(text.context, 'evenings')
+    expect(new URL(text.asked[0]!.path, 'http://x').searchParams.toString()).toBe(new URLSearchParams(options).toString())
+    expect(
+      text.said[0]!.split('\n')
+        .slice(-3)
+        .map(line => line.trim().split(/ {2,}/)),
+    ).toEqual([
+      ['coverage 90.0 %; not known any more: e0'],
+      ['FROM', 'UNTIL', 'BASELINE', 'ACTUAL', 'DELIVERED', 'FLOOR UNIT', 'FLOOR METER'],
+      [half.from, half.until, '9.0 kWh', '-', '4.5 kWh', '4.6 kWh', '-'],
+    ])
+    const csv = contextOf({ scheme: 'dfs', out: 'may.csv' }, () => file)
+    await performance(csv.context, 'evenings')
+    expect(csv.asked[0]).toMatchObject({
+      path: expect.stringContaining('per=SP'),
+      asked: { headers: { accept: expect.stringContaining('csv') } },
+    })
+    expect(readFileSync(join(dir, 'may.csv'), 'utf8')).toBe(file)
+  })
 })
-test('the command line knows every scheme', () => {
+test('the command line knows every scheme, and everybody who may get a statement', () => {
+  expect(participants.toSorted()).toEqual(participantKinds.toSorted())
   expect(schemeIds.toSorted()).toEqual(Object.keys(schemes).toSorted())
 })

@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { floors } from '../../core/verify/floors.ts'
 import { splitRules } from '../../core/verify/split.ts'
-import { energySteps, participantKinds, settlementShape, statementsCsv } from '../../operations/settle.ts'
+import { energiesCsv, energyShape, energySteps } from '../../operations/energies.ts'
+import { participantKinds } from '../../operations/participants.ts'
+import { settlementShape, statementsCsv } from '../../operations/settle.ts'
 import type { Api, Context } from '../context.ts'
 import { unwrap } from '../problem.ts'
 import * as s from '../schemas.ts'
@@ -25,6 +27,29 @@ const asked = z.strictObject({
     .optional()
     .describe('with the energies of each participant by settlement period, or by minute; as CSV a line for each'),
 })
+const ofFloors = <T extends z.ZodType>(wh: T) =>
+  z.object(Object.fromEntries(floors.map(f => [f, wh])) as Record<(typeof floors)[number], T>)
+const energies = z
+  .array(
+    z.object({
+      participant: z.string(),
+      from: z.string(),
+      until: z.string(),
+      baselineWh: wh.nullable(),
+      actualWh: wh.nullable(),
+      deliveredWh: wh.nullable().describe('without a floor'),
+      floors: ofFloors(wh.nullable()).optional().describe('of a settlement period, under each floor'),
+    }),
+  )
+  .optional()
+  .describe('where they were asked for (`per`); null where nothing is known')
+const instant = z.iso.datetime({ offset: true }).optional()
+const performanceAsked = z.strictObject({
+  scheme: scheme.default('dfs'),
+  from: instant.describe('events of which what is settled begins at or after it'),
+  until: instant.describe('and before it'),
+  per: z.enum(energySteps).optional().describe('with the sums of the events by settlement period, or by minute; as CSV a line for each'),
+})
 const settlement = s.named(
   'Settlement',
   z.object({
@@ -41,7 +66,7 @@ const settlement = s.named(
     askedWh: wh,
     deliveredWh: wh.describe('under the floor of the scheme'),
     ratio: share,
-    floors: z.object(Object.fromEntries(floors.map(f => [f, wh])) as Record<(typeof floors)[number], typeof wh>),
+    floors: ofFloors(wh),
     coverage: z.number().describe('of the verdict: metered time / time, of chargers that were commanded or have a baseline'),
     availability: share.describe('charger-periods that were there and metered, of all'),
     freeRiders: z.object({ count: z.number().int(), shareWh: z.number() }).describe('credited, though they drew nothing to be curtailed'),
@@ -57,19 +82,7 @@ const settlement = s.named(
         gbp: z.number().nullable().describe('not rounded'),
       }),
     ),
-    energies: z
-      .array(
-        z.object({
-          participant: z.string(),
-          from: z.string(),
-          until: z.string(),
-          baselineWh: wh.nullable(),
-          actualWh: wh.nullable(),
-          deliveredWh: wh.nullable(),
-        }),
-      )
-      .optional()
-      .describe('where they were asked for (`per`): without a floor; null where nothing is known'),
+    energies,
     statements: z.array(
       z.object({
         participant: z.string(),
@@ -120,6 +133,12 @@ const figures = s.named(
     ratio: share,
     persistence: share.describe('change of the ratio from event to event; below 0 the response tires'),
     optOutRate: share,
+    coverage: share.optional().describe('where energies were asked for: metered time / time of the chargers of all events that count'),
+    energies,
+    withoutEnergies: z
+      .array(z.string())
+      .optional()
+      .describe('events that count and are in no sum of `energies`: their readings have expired'),
     deregistration: z.object({
       inARow: z.number().int().describe('most acceptances in a row with a factor below 0.5'),
       inThreeMonths: z.number().int().describe('most of them within any three months'),
@@ -136,12 +155,16 @@ const figures = s.named(
         deliveredWh: wh,
         ratio: share,
         overWh: wh.nullable(),
+        coverage: z.number(),
         optedOut: z.number().int(),
         chargers: z.number().int(),
       }),
     ),
   }),
 )
+
+const wantsCsv = (accept = ''): boolean => /^text\/csv\b/.test(accept)
+const secondOf = (at: string | undefined): number | undefined => (at === undefined ? undefined : Math.ceil(Date.parse(at) / 1000))
 
 /** What a verified event comes to, and who gets what. Changes nothing and pays nobody. */
 export function settlementRoutes(app: Api, { operations }: Context): void {
@@ -161,7 +184,7 @@ export function settlementRoutes(app: Api, { operations }: Context): void {
     async (request, reply) => {
       const { price, amount, ...rest } = request.query
       const found = unwrap(await operations.settle.settle(request.params.id, { ...rest, gbpPerMWh: price, amountGbp: amount }))
-      if (!/^text\/csv\b/.test(request.headers.accept ?? '')) return settlementShape(found)
+      if (!wantsCsv(request.headers.accept)) return settlementShape(found)
       reply.type('text/csv; charset=utf-8').serializer(String)
       return statementsCsv(found) as never
     },
@@ -169,18 +192,28 @@ export function settlementRoutes(app: Api, { operations }: Context): void {
   app.get(
     '/v1/programmes/:id/performance',
     {
-      config: { scope: 'event:read' },
+      config: { scope: 'event:read', produces: ['application/json', 'text/csv'] },
       schema: {
         tags: ['events'],
-        summary: 'A programme over all of its verified events: delivery, persistence, and whether a buyer might take it off the register',
+        summary: 'A programme over its verified events: delivery, persistence, and whether a buyer might take it off the register',
+        description: 'With Accept: text/csv its energies, a line for each settlement period, or minute.',
         params: s.ids,
-        querystring: z.strictObject({ scheme: scheme.default('dfs') }),
+        querystring: performanceAsked,
         response: { 200: figures },
       },
     },
-    async request => {
-      const { events, ...rest } = unwrap(await operations.performance(request.params.id, request.query.scheme))
-      return { ...rest, events: [...events] }
+    async (request, reply) => {
+      const { scheme, per, from, until } = request.query
+      const isCsv = wantsCsv(request.headers.accept)
+      const period = { fromS: secondOf(from), untilS: secondOf(until) }
+      const asked = { scheme, ...period, per: per ?? (isCsv ? ('SP' as const) : undefined) }
+      const { events, energies, withoutEnergies, ...rest } = unwrap(await operations.performance(request.params.id, asked))
+      if (isCsv) {
+        reply.type('text/csv; charset=utf-8').serializer(String)
+        return energiesCsv(energies ?? []) as never
+      }
+      const more = energies ? { energies: energies.map(energyShape), withoutEnergies: [...(withoutEnergies ?? [])] } : {}
+      return { ...rest, events: [...events], ...more }
     },
   )
   app.get(

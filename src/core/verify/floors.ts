@@ -20,6 +20,16 @@ export function floored(load: Load, unit: ArrayLike<number>, units: number, dire
     perUnitSP: sumOfRows(ofUnits, load.periods, atLeastNothing),
   }
 }
+/** The same of each unit for itself: unit u, period t at `u * periods + t`, NaN where nobody of it is known. */
+export function flooredEach(load: Load, unit: ArrayLike<number>, units: number, direction: Direction = 'down'): Floored {
+  const none = deliveredWh(sumBy(load, unit, units), direction)
+  const perMeterSP = none.map(wh => (Number.isNaN(wh) ? wh : 0))
+  deliveredWh(load, direction).forEach((wh, cell) => {
+    const u = unit[Math.floor(cell / load.periods)] ?? -1
+    if (u >= 0 && !Number.isNaN(wh)) perMeterSP[u * load.periods + (cell % load.periods)]! += atLeastNothing(wh)
+  })
+  return { none, perMeterSP, perUnitSP: none.map(atLeastNothing) }
+}
 const atLeastNothing = (wh: number): number => Math.max(0, wh)
 
 function sumOfRows(cells: Float64Array, periods: number, of: (wh: number) => number): Float64Array {
