@@ -27,15 +27,17 @@ export function applySent(s: State, fact: Of<'sent'>, nowS: Second): void {
   const fitted = new Map<number, number>()
   appendRows(s.rows, fact.fitted, (i, row) => fitted.set(i, row))
   const answered = answering(s, nowS)
+  const { rows, want, pending, attempt, sentS, seq, dueS } = s
+  const isFitted = fitted.size > 0
   for (let k = 0; k < fact.who.length; k++) {
     const i = fact.who[k]!
-    const row = fitted.size === 0 ? s.want[i]! : (fitted.get(i) ?? s.want[i]!)
-    const again = s.pending[i] !== NONE && sameRest(s.rows, s.pending[i]!, row, nowS)
-    s.attempt[i] = again ? Math.min(255, s.attempt[i]! + 1) : 0
-    s.pending[i] = row
-    s.sentS[i] = nowS
-    s.seq[i] = fact.seq[k]!
-    s.dueS[i] = 0
+    const row = isFitted ? (fitted.get(i) ?? want[i]!) : want[i]!
+    const again = pending[i] !== NONE && sameRest(rows, pending[i]!, row, nowS)
+    attempt[i] = again ? Math.min(255, attempt[i]! + 1) : 0
+    pending[i] = row
+    sentS[i] = nowS
+    seq[i] = fact.seq[k]!
+    dueS[i] = 0
     answered(i, row, SENT)
   }
 }

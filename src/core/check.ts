@@ -16,7 +16,8 @@ const HORIZON_S = 2 * 86_400
  * can be. Returns the first thing that is wrong, in words, or undefined. Runs after every plan and before every send, see `decide`.
  */
 export function check(s: State, nowS: Second, missing: ReadonlyMap<number, number> = new Map()): string | undefined {
-  const bounds = [...s.events.values()].map(e => ({ e, endS: plannedEndS(e), mayUse: mayUse(s, e) }))
+  const saysNo = whoSayNo(s)
+  const bounds = [...s.events.values()].map(e => boundOf(s, e, saysNo))
   const byNo: (Bound | undefined)[] = []
   for (const b of bounds) byNo[b.e.no] = b
   for (let i = 0; i < s.want.length; i++) {
@@ -35,33 +36,52 @@ export function check(s: State, nowS: Second, missing: ReadonlyMap<number, numbe
   return undefined
 }
 
-type Bound = { readonly e: EventState; readonly endS: Second; readonly mayUse: (charger: number, fromS: Second, toS: Second) => boolean }
+/** What is the same for all whom an event limits. */
+type Bound = {
+  readonly e: EventState
+  readonly endS: Second
+  readonly isHeld: boolean
+  readonly isOutage: boolean
+  readonly honours: boolean
+  /** By charger, 1: it has refused or opted out of something. */
+  readonly saysNo: Uint8Array
+}
+const boundOf = (s: State, e: EventState, saysNo: Uint8Array): Bound => ({
+  e,
+  endS: plannedEndS(e),
+  isHeld: (e.restore?.heldW.length ?? 0) > 0,
+  isOutage: isOutage(e.event),
+  honours: honoursOptOut(s, e),
+  saysNo,
+})
 
 function checkRow(s: State, i: number, nowS: Second, events: readonly (Bound | undefined)[]): string | undefined {
   const { fleet: f, rows } = s
+  const first = rowStart(rows, s.want[i]!)
+  const end = rowEnd(rows, s.want[i]!)
+  const isSum = f.limitsAtStation[i] === 1
+  const minW = leastW(s, i)
   let last = 0
-  for (let k = rowStart(rows, s.want[i]!); k < rowEnd(rows, s.want[i]!); k++) {
+  for (let k = first; k < end; k++) {
     const fromS = rows.fromS[k]!
     const toS = rows.toS[k]!
     const limitW = rows.limitW[k]!
     if (fromS < last || toS <= fromS) return `charger ${i}: segments out of order at ${fromS}`
+    const isFromFree = fromS > nowS && !isSum && (k === first || last < fromS)
     last = toS
     if (toS <= nowS) continue
-    if (limitW < 0 || (limitW !== 0 && limitW < leastW(s, i))) return `charger ${i}: ${limitW} W cannot be signalled`
-    if (f.limitsAtStation[i] === 0 && limitW > f.maxW[i]!) return `charger ${i}: ${limitW} W is above its ${f.maxW[i]} W`
+    if (limitW < 0 || (limitW !== 0 && limitW < minW)) return `charger ${i}: ${limitW} W cannot be signalled`
+    if (!isSum && limitW > f.maxW[i]!) return `charger ${i}: ${limitW} W is above its ${f.maxW[i]} W`
     const bound = events[rows.because[k]!]
     if (bound?.e.status !== 'accepted') return `charger ${i}: limited by event ${rows.because[k]}, which is not accepted`
-    if (f.limitsAtStation[i] === 0 && !bound.mayUse(i, fromS, toS))
-      return `charger ${i}: limited by event ${bound.e.no}, which may not use it`
-    const isHeld = (bound.e.restore?.heldW.length ?? 0) > 0
-    if (f.stepSet[i]! > 0 && !isHeld && f.limitsAtStation[i] === 0 && limitW !== 0 && !f.stepSets[f.stepSet[i]! - 1]?.includes(limitW))
+    if (!isSum && !mayUse(s, bound, i, fromS, toS)) return `charger ${i}: limited by event ${bound.e.no}, which may not use it`
+    if (f.stepSet[i]! > 0 && !bound.isHeld && !isSum && limitW !== 0 && !f.stepSets[f.stepSet[i]! - 1]?.includes(limitW))
       return `charger ${i}: ${limitW} W is none of its steps`
-    const isFromFree = fromS > nowS && f.limitsAtStation[i] === 0 && (k === rowStart(rows, s.want[i]!) || rows.toS[k - 1]! < fromS)
     const late = isFromFree ? comesLate(bound.e, i, fromS) : undefined
     if (late) return late
-    const early = isOutage(bound.e.event) ? checkOutage(bound.e, i, fromS) : undefined
+    const early = bound.isOutage ? checkOutage(bound.e, i, fromS) : undefined
     if (early) return early
-    if (toS > latestEndS(bound, i, f.limitsAtStation[i] === 1)) {
+    if (toS > latestEndS(bound, i, isSum)) {
       const wrong = checkHold(s, bound, i, limitW, toS, nowS)
       if (wrong) return wrong
     }
@@ -133,17 +153,17 @@ function latestEndS({ e, endS }: Bound, i: number, isSum: boolean): Second {
   return Math.min(endS, isSum ? e.cancelledS + tailS(e) : releasedS(e, i))
 }
 
-function mayUse(s: State, e: EventState): Bound['mayUse'] {
-  const honours = honoursOptOut(s, e) && s.optOuts.size > 0
-  const asked = new Uint8Array(s.fleet.chargers)
-  for (const i of s.refusals.keys()) asked[i] = 1
-  for (const i of s.optOuts.keys()) asked[i] = 1
-  return (i, fromS, toS) => {
-    if (e.excluded.length > i && e.excluded[i] !== 0) return false
-    if (asked[i] === 0) return true
-    if ((s.refusals.get(i)?.toS ?? 0) >= toS) return false
-    return !honours || !(s.optOuts.get(i)?.some(o => o.fromS <= fromS && toS <= o.toS) ?? false)
-  }
+function whoSayNo(s: State): Uint8Array {
+  const out = new Uint8Array(s.fleet.chargers)
+  for (const i of s.refusals.keys()) out[i] = 1
+  for (const i of s.optOuts.keys()) out[i] = 1
+  return out
+}
+function mayUse(s: State, { e, honours, saysNo }: Bound, i: ChargerNo, fromS: Second, toS: Second): boolean {
+  if (e.excluded.length > i && e.excluded[i] !== 0) return false
+  if (saysNo[i] === 0) return true
+  if ((s.refusals.get(i)?.toS ?? 0) >= toS) return false
+  return !honours || !(s.optOuts.get(i)?.some(o => o.fromS <= fromS && toS <= o.toS) ?? false)
 }
 
 function checkAsk(s: State, e: EventState, nowS: Second, missingW: number): string | undefined {
@@ -189,32 +209,17 @@ function aboveFailsafe(s: State, e: EventState, interval: Interval, fromS: Secon
   })
 }
 
-/** Greatest load of the targets in [settledS, untilS) if everyone draws what they may: those not commanded at metered power, or else at their maximum. */
-function worstLoadW(
-  s: State,
-  e: EventState,
-  interval: Interval,
-  settledS: Second,
-  untilS: Second,
-  loadOf: (i: ChargerNo, w: number, metered: boolean) => number = (_, w) => w,
-): number {
-  const { fleet: f, rows } = s
+/**
+ * Greatest load of the targets in [settledS, untilS) if everyone draws what they may: those not commanded at metered power, or else at their maximum.
+ * `loadOf`: what each counts as for the watts that it draws; those watts where absent.
+ */
+function worstLoadW(s: State, e: EventState, interval: Interval, settledS: Second, untilS: Second, loadOf?: LoadOf): number {
+  const { fleet: f } = s
   const members = chargersOf(f, rangesOf(f, e.event.targets))
   const takes = taking(s, e, members, interval)
-  const change = new Float64Array(untilS - settledS + 1)
+  const change = { fromS: settledS, toS: untilS, w: new Float64Array(untilS - settledS + 1) }
   let constantW = 0
   let box = -1
-  const limited = (i: ChargerNo, row: number, fullW: number, metered: boolean) => {
-    if (row === UNKNOWN) return
-    for (let k = rowStart(rows, row); k < rowEnd(rows, row); k++) {
-      const from = Math.max(rows.fromS[k]!, settledS)
-      const to = Math.min(rows.toS[k]!, untilS)
-      if (from >= to || rows.limitW[k]! >= fullW) continue
-      const less = Math.max(0, loadOf(i, fullW, metered) - loadOf(i, rows.limitW[k]!, false))
-      change[from - settledS]! -= less
-      change[to - settledS]! += less
-    }
-  }
   for (let m = 0; m < members.length; m++) {
     const i = members[m]!
     const isUp = s.up[f.station[i]!] === 1
@@ -222,23 +227,40 @@ function worstLoadW(
     const meteredW = i < e.basisW.length ? e.basisW[i]! : -1
     const metered = !(obeys && isUp) && meteredW >= 0
     const fullW = metered ? meteredW : f.maxW[i]!
-    constantW += loadOf(i, fullW, metered)
+    constantW += loadOf ? loadOf(i, fullW, metered) : fullW
     if (f.limitsAtStation[i] === 1) {
       // a station's sum hangs on its first charger, under the targets or not
-      if (isUp && box !== f.station[i]) limited(i, s.want[firstOf(s, f.station[i]!)]!, stationMaxW(s, i), false)
+      if (isUp && box !== f.station[i]) lessen(s, change, s.want[firstOf(s, f.station[i]!)]!, i, stationMaxW(s, i), false, loadOf)
       box = f.station[i]!
-    } else if (obeys && isUp) limited(i, s.want[i]!, fullW, metered)
+    } else if (obeys && isUp) lessen(s, change, s.want[i]!, i, fullW, metered, loadOf)
     // offline with the limit that it was sent last
     else if (obeys && f.onLinkLoss[i] === HOLDS && !s.noSession.has(i))
-      limited(i, s.pending[i] === NONE ? s.holds[i]! : s.pending[i]!, fullW, metered)
+      lessen(s, change, s.pending[i] === NONE ? s.holds[i]! : s.pending[i]!, i, fullW, metered, loadOf)
   }
   let loadW = constantW
   let worstW = 0
   for (let t = 0; t < untilS - settledS; t++) {
-    loadW += change[t]!
+    loadW += change.w[t]!
     if (loadW > worstW) worstW = loadW
   }
   return worstW
+}
+type LoadOf = (i: ChargerNo, w: number, metered: boolean) => number
+/** By how much a load changes in each second of [fromS, toS). */
+type Change = { readonly fromS: Second; readonly toS: Second; readonly w: Float64Array }
+/** Takes off what a row takes off a full load, while it does. */
+function lessen({ rows }: State, change: Change, row: number, i: ChargerNo, fullW: number, metered: boolean, loadOf?: LoadOf): void {
+  if (row === UNKNOWN) return
+  const end = rowEnd(rows, row)
+  for (let k = rowStart(rows, row); k < end; k++) {
+    const from = Math.max(rows.fromS[k]!, change.fromS)
+    const to = Math.min(rows.toS[k]!, change.toS)
+    const limitW = rows.limitW[k]!
+    if (from >= to || limitW >= fullW) continue
+    const less = loadOf ? Math.max(0, loadOf(i, fullW, metered) - loadOf(i, limitW, false)) : fullW - limitW
+    change.w[from - change.fromS]! -= less
+    change.w[to - change.fromS]! += less
+  }
 }
 
 /** What a charger may load one phase with, A: in full on each where its phases are not known; a metered sum may be of one phase, up to what the box has there. */

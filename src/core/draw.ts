@@ -26,7 +26,12 @@ function keyOf(seed: Uint8Array, label: string): Buffer {
  */
 export function drawsOf(who: Uint32Array, seed: Uint8Array, label: string): Uint32Array {
   let count = 0
-  for (const i of who) if (i >= count) count = i + 1
+  let isEverybody = true
+  for (let m = 0; m < who.length; m++) {
+    if (who[m]! >= count) count = who[m]! + 1
+    if (who[m] !== m) isEverybody = false
+  }
+  if (isEverybody) return draws(count, seed, label)
   const out = new Uint32Array(who.length)
   if (count <= 8 * who.length) {
     const all = draws(count, seed, label)

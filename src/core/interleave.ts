@@ -4,7 +4,7 @@
  */
 export type Room = {
   readonly powerW: Int32Array
-  /** The powers of what is being merged, in its own order: each is fetched once from afar. */
+  /** The powers of what is being merged, in its own order; the caller's to fill. */
   readonly ownW: Int32Array
   /** The powers of what has been merged, in its order. */
   readonly mergedW: Int32Array
@@ -39,17 +39,22 @@ export function roomFor(most: number, powerW: Int32Array): Room {
   }
 }
 
+/** Looks up the powers of from[at, end): each is fetched once from afar, before the merge. */
+export function fetchPowers({ powerW, ownW }: Room, from: Uint32Array, at: number, end: number): void {
+  for (let k = at; k < end; k++) ownW[k] = powerW[from[k]!]!
+}
+
 /**
  * Makes one sequence of several, each of which keeps its own order and its even share all the way: no charger starts before its sequence's turn has
  * come, and of those whose turn has come the one that must go soonest goes next (earliest deadline first with release times; Steiner and Yeomans
  * 1993 show that no sequence is then ever a whole item away from its share). Time is power: a charger of 22 kW takes six times the turn of one of 3.7.
  *
- * Sequence k is from[starts[k]] up to the next start, or to `end`; the merged one is written to `into` from `at` on.
+ * The powers of from[starts[0], end) stand in `ownW`. Sequence k is from[starts[k]] up to the next start, or to `end`; the merged one is written to `into` from `at` on.
  */
 export function merge(r: Room, from: Uint32Array, starts: readonly number[], end: number, into: Uint32Array, at: number): void {
   const count = starts.length
   const isMany = count > FEW
-  const perAllW = 1 / begin(r, from, starts, end)
+  const perAllW = 1 / begin(r, starts, end)
   const stop = at + end - starts[0]!
   let spentW = 0
   for (let to = at; to < stop; to++) {
@@ -68,16 +73,12 @@ const FEW = 12
 const TOLERANCE = 1e-12
 
 /** Power of them all, W. */
-function begin(r: Room, from: Uint32Array, starts: readonly number[], end: number): number {
+function begin(r: Room, starts: readonly number[], end: number): number {
   let allW = 0
   for (let g = 0; g < starts.length; g++) {
     const stop = g + 1 < starts.length ? starts[g + 1]! : end
     let sumW = 0
-    for (let k = starts[g]!; k < stop; k++) {
-      const w = r.powerW[from[k]!]!
-      r.ownW[k] = w
-      sumW += w
-    }
+    for (let k = starts[g]!; k < stop; k++) sumW += r.ownW[k]!
     r.next[g] = starts[g]!
     r.last[g] = stop
     r.doneW[g] = 0

@@ -175,10 +175,9 @@ function whoMayBeUsed(s: State, e: EventState, programme: Programme, ruleset: Ru
   const spent = isRoutine ? spentRule(s, e, programme) : undefined
   const resting = isRoutine ? unrested(s, e, programme) : undefined
   const control = heldOut(s.fleet, members, { holdOut: isRoutine ? programme.holdOut : 0 }, e.seed, ruleset)
-  const excluded = new Uint32Array(members.length)
-  const why = new Uint8Array(members.length)
+  const excluded: number[] = []
+  const why: number[] = []
   const used = new Uint32Array(members.length)
-  let count = 0
   let usable = 0
   for (let m = 0; m < members.length; m++) {
     const i = members[m]!
@@ -187,11 +186,11 @@ function whoMayBeUsed(s: State, e: EventState, programme: Programme, ruleset: Ru
       spent ?? exclusion(basis, legalBasis, emergency, programme) ?? (resting?.[i] === 1 ? 'rest' : control[m] === 1 ? 'heldOut' : null)
     if (code === null) used[usable++] = i
     else {
-      excluded[count] = i
-      why[count++] = exclusions.indexOf(code)
+      excluded.push(i)
+      why.push(exclusions.indexOf(code))
     }
   }
-  return { excluded: excluded.slice(0, count), why: why.slice(0, count), used: used.subarray(0, usable) }
+  return { excluded: Uint32Array.from(excluded), why: Uint8Array.from(why), used: used.subarray(0, usable) }
 }
 function exclusion(basis: number, legalBasis: boolean, emergency: boolean, p: Programme): (typeof exclusions)[number] | null {
   if (emergency && !p.emergencyAllowed) return 'emergencyNotAllowed'

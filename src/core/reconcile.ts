@@ -23,6 +23,7 @@ export const LEAD_S = 300
 /** Nothing to do for this charger until something happens. */
 export const IDLE_S = 0xffffffff
 const RETRY_S = 15
+const MANY = 4_096
 const RETRY_MAX_S = 300
 
 export type Sent = Extract<Decision, { kind: 'sent' }>
@@ -46,7 +47,8 @@ export function reconcile(s: State, nowS: Second): Sent | undefined {
     const at = dueAt(s, i, whole ? undefined : scratch, nowS, held)
     dueS[i] = Math.min(at, IDLE_S)
     if (at > nowS) continue
-    who = grown(who, count + 1)
+    // as long as it can get, once it is long: no more copies of a million
+    if (count === who.length) who = grown(who, count < MANY ? 2 * count : count + dueS.length - i)
     who[count++] = i
     if (!whole) copySchedule(scratch, fitted, i)
   }

@@ -1,6 +1,7 @@
 import { below, draws } from './draw.ts'
-import { merge, type Room, roomFor } from './interleave.ts'
+import { fetchPowers, merge, type Room, roomFor } from './interleave.ts'
 import { chargersOf, type Range } from './members.ts'
+import { grown } from './rows.ts'
 import type { Fleet } from './state.ts'
 
 /**
@@ -26,14 +27,19 @@ export function staggerRanks(f: Fleet, ranges: readonly Range[], seed: Uint8Arra
   const order = new Uint32Array(charger.length)
   const words = draws(charger.length, seed, label)
   const turns = draws(OCTAVES + 1, seed, `${label}/turn`)
-  for (const { octave, from, to } of classes) {
+  for (const { octave, from, to, evenW } of classes) {
     const one = places.subarray(from, to)
-    orderClass(blocks, one, before, nodes, words, draws(nodes.count, seed, `${label}/${octave}`), room)
+    if (evenW > 0) room.ownW.fill(evenW, 0, one.length)
+    orderClass(blocks, one, before, nodes, words, draws(nodes.count, seed, `${label}/${octave}`), room, evenW > 0)
     copyTurned(one, below(turns[octave]!, one.length), order, from)
   }
   // the places of the classes are not needed any more
   const together = places
   const starts = classes.map(c => c.from)
+  for (const { from, to, evenW } of classes) {
+    if (evenW > 0) room.ownW.fill(evenW, from, to)
+    else fetchPowers(room, order, from, to)
+  }
   merge(room, order, starts, order.length, together, 0)
   const parts = straight(room.mergedW)
   const angle = turns[OCTAVES]! / 4294967296
@@ -45,17 +51,22 @@ export function staggerRanks(f: Fleet, ranges: readonly Range[], seed: Uint8Arra
 }
 
 const OCTAVES = 32
-/** Chargers of one octave of power: places[from, to). Within one nobody has twice the power of another. */
-type Class = { readonly octave: number; readonly from: number; readonly to: number }
+/** Chargers of one octave of power: places[from, to). Within one nobody has twice the power of another. `evenW`: the power of all; 0 where they differ. */
+type Class = { readonly octave: number; readonly from: number; readonly to: number; readonly evenW: number }
 function byOctave(powerW: Int32Array): { places: Uint32Array; classes: Class[] } {
   const counts = new Uint32Array(OCTAVES)
-  for (let k = 0; k < powerW.length; k++) counts[31 - Math.clz32(powerW[k]!)]!++
+  const evenW = new Int32Array(OCTAVES)
+  for (let k = 0; k < powerW.length; k++) {
+    const octave = 31 - Math.clz32(powerW[k]!)
+    if (counts[octave]!++ === 0) evenW[octave] = powerW[k]!
+    else if (evenW[octave] !== powerW[k]) evenW[octave] = 0
+  }
   const classes: Class[] = []
   const next = new Uint32Array(OCTAVES)
   for (let octave = 0, from = 0; octave < OCTAVES; octave++) {
     next[octave] = from
     from += counts[octave]!
-    if (counts[octave]! > 0) classes.push({ octave, from: next[octave]!, to: from })
+    if (counts[octave]! > 0) classes.push({ octave, from: next[octave]!, to: from, evenW: evenW[octave]! })
   }
   const places = new Uint32Array(powerW.length)
   for (let k = 0; k < powerW.length; k++) places[next[31 - Math.clz32(powerW[k]!)]!++] = k
@@ -65,8 +76,8 @@ function byOctave(powerW: Int32Array): { places: Uint32Array; classes: Class[] }
 /** The nodes with two or more targeted chargers, deepest first, as ranges of places: a place is an index among the targeted in depth-first order. */
 type Nodes = { readonly count: number; readonly from: Uint32Array; readonly to: Uint32Array }
 function nodesWithin(f: Fleet, ranges: readonly Range[]): Nodes {
-  const from = new Uint32Array(f.nodes)
-  const to = new Uint32Array(f.nodes)
+  let from = new Uint32Array(1024)
+  let to = new Uint32Array(1024)
   const before = placesBefore(f, ranges)
   const first = ranges[0]!.from
   const last = ranges.at(-1)!.to
@@ -76,6 +87,8 @@ function nodesWithin(f: Fleet, ranges: readonly Range[]): Nodes {
     const a = before[f.nodeFrom[node]!]!
     const b = before[f.nodeTo[node]!]!
     if (b - a < 2) continue
+    from = grown(from, count + 1)
+    to = grown(to, count + 1)
     from[count] = a
     to[count++] = b
   }
@@ -101,6 +114,7 @@ function orderClass(
   words: Uint32Array,
   nodeWords: Uint32Array,
   room: Room,
+  isEven: boolean,
 ): void {
   for (let k = 0, place = 0; k <= places.length; k++)
     for (const stop = k < places.length ? places[k]! : before.length - 1; place <= stop; place++) before[place] = k
@@ -108,9 +122,9 @@ function orderClass(
   for (let k = 0; k < nodes.count; k++) {
     const from = before[nodes.from[k]!]!
     const to = before[nodes.to[k]!]!
-    if (to - from >= 2) join(blocks, from, to, nodeWords[k]!, room)
+    if (to - from >= 2) join(blocks, from, to, nodeWords[k]!, room, isEven)
   }
-  join(blocks, 0, places.length, 0, room)
+  join(blocks, 0, places.length, 0, room, isEven)
 }
 
 /** Disjoint blocks [p, end[p]) of `order`, each in the order that its chargers go, with a random word of its own. */
@@ -141,25 +155,43 @@ function begin(b: Blocks, places: Uint32Array, words: Uint32Array): void {
   }
 }
 
-/** Makes one block of all the blocks in [from, to). Those of one size take turns, in drawn order; the groups of different size are then merged. */
-function join(b: Blocks, from: number, to: number, wordAfter: number, room: Room): void {
+/**
+ * Makes one block of all the blocks in [from, to). Those of one size take turns, in drawn order; the groups of different size are then merged. `isEven`:
+ * all have the same power, and the room has it already.
+ */
+function join(b: Blocks, from: number, to: number, wordAfter: number, room: Room, isEven: boolean): void {
   if (b.end[from] === to) return
-  const { order, end, spare, starts } = b
+  const { order, spare } = b
+  const groups = turnsOfGroups(b, from, to)
+  if (groups.length > 1) {
+    if (!isEven) fetchPowers(room, spare, from, to)
+    merge(room, spare, groups, to, order, from)
+  } else for (let p = from; p < to; p++) order[p] = spare[p]!
+  b.end[from] = to
+  b.word[from] = wordAfter
+}
+const ONE_GROUP: readonly number[] = [0]
+/** Writes to `spare` the blocks in [from, to), those of one size as one group; where each group starts. */
+function turnsOfGroups(b: Blocks, from: number, to: number): readonly number[] {
+  const { end, starts } = b
   const count = blocksBySize(b, from, to)
+  const sizeOf = (k: number) => end[starts[k]!]! - starts[k]!
+  // most nodes have children of one size
+  if (sizeOf(0) === sizeOf(count - 1)) {
+    takeTurns(b, 0, count, sizeOf(0), from)
+    return ONE_GROUP
+  }
   const groups: number[] = []
   let at = from
   for (let k = 0; k < count; ) {
-    const size = end[starts[k]!]! - starts[k]!
+    const size = sizeOf(k)
     let last = k + 1
-    while (last < count && end[starts[last]!]! - starts[last]! === size) last++
+    while (last < count && sizeOf(last) === size) last++
     groups.push(at)
     at = takeTurns(b, k, last, size, at)
     k = last
   }
-  if (groups.length > 1) merge(room, spare, groups, to, order, from)
-  else for (let p = from; p < to; p++) order[p] = spare[p]!
-  end[from] = to
-  b.word[from] = wordAfter
+  return groups
 }
 
 /** Writes the starts of the blocks in [from, to), the smallest block first; how many. */
