@@ -182,22 +182,25 @@ const sentence = (text: string): string => `${text[0]?.toUpperCase()}${text.slic
 // ---- scenarios of the simulation ---------------------------------------------------------------------------------------
 
 type Comments = ReadonlyMap<string, string>
-/** JSON Schema of a scenario, each key with what its comment in the code says: editors show it. Programmes have a file of their own. */
+/** JSON Schema of a scenario, each key with what its comment in the code says: editors show it. Some parts have a file of their own. */
 export function scenarioSchema(): string {
-  const ofProgramme = commentsOf(read('src/programmeConfig.ts'))
-  return `${JSON.stringify(described(scenarioJsonSchema(), commentsOf(read('simulations/scenario/schema.ts')), ofProgramme), null, 2)}\n`
+  const parts = {
+    programmes: commentsOf(read('src/programmeConfig.ts')),
+    incidents: commentsOf(read('simulations/scenario/incidentSchema.ts')),
+  }
+  return `${JSON.stringify(described(scenarioJsonSchema(), commentsOf(read('simulations/scenario/schema.ts')), parts), null, 2)}\n`
 }
-function described(value: unknown, comments: Comments, ofProgramme: Comments): unknown {
-  if (Array.isArray(value)) return value.map(v => described(v, comments, ofProgramme))
+function described(value: unknown, comments: Comments, parts: Readonly<Record<string, Comments>>): unknown {
+  if (Array.isArray(value)) return value.map(v => described(v, comments, parts))
   if (typeof value !== 'object' || value === null) return value
   const property = ([key, inner]: [string, unknown]): [string, unknown] => {
     const said = comments.get(key)
-    const below = described(inner, key === 'programmes' ? ofProgramme : comments, ofProgramme) as object
+    const below = described(inner, parts[key] ?? comments, parts) as object
     return [key, { ...(said ? { description: said } : {}), ...below }]
   }
   const entries = Object.entries(value).map(([key, inner]): [string, unknown] => [
     key,
-    key === 'properties' ? Object.fromEntries(Object.entries(inner as object).map(property)) : described(inner, comments, ofProgramme),
+    key === 'properties' ? Object.fromEntries(Object.entries(inner as object).map(property)) : described(inner, comments, parts),
   ])
   return Object.fromEntries(entries)
 }

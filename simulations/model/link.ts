@@ -2,7 +2,7 @@ import type { ChargerNo, Command, NodeNo, OutcomeKind, Readings, Schedule } from
 import type { ChargerLink, ChargerSink, Runtime } from '../../src/ports.ts'
 import { between, type Chance, normal, stream } from '../fleet/chance.ts'
 import type { Cars } from './cars.ts'
-import { type Box, createPhysics } from './physics.ts'
+import { type Box, createPhysics, isIn, type Span } from './physics.ts'
 
 /** A charger of the model: what it is, and how it fails. Shares are chances per command. */
 export type ModelCharger = Box & {
@@ -21,7 +21,15 @@ export type ModelCharger = Box & {
   readonly meterNoise?: number
   /** It reports every so often, in whole minutes. */
   readonly sampleS?: number
+  /** How it answers commands that come in at set times. */
+  readonly script?: readonly ScriptedAnswer[]
 }
+/** `late`: it obeys and answers so much later, one command after another. */
+export type ScriptedAnswer = Span &
+  ({ readonly what: 'reject'; readonly reason: string } | { readonly what: 'late'; readonly answerMs: number })
+/** A command on its way. `dueMs`: when the charger turns to it. */
+type Sent = { readonly atMs: number; readonly command: Command; outcome?: OutcomeKind; dueMs: number }
+type Answer = (kind: OutcomeKind, cause: string) => void
 const MINUTE_MS = 60_000
 const TIMEOUT_MS = 20_000
 
@@ -44,7 +52,12 @@ export function createModelLink(runtime: Runtime, chargers: readonly ModelCharge
   const sampleMs = Float64Array.from(chargers, c => (c.sampleS ?? 60) * 1000)
   const noiseShare = Float64Array.from(chargers, c => c.meterNoise ?? 0)
   const isHeard = new Uint8Array(chargers.length)
-  const commands: { readonly atMs: number; readonly command: Command; outcome?: OutcomeKind; readonly dueMs: number }[] = []
+  const commands: Sent[] = []
+  /** Causes for which the link of a station is down. */
+  const outages = new Map<NodeNo, number>()
+  const restarted = new Set<NodeNo>()
+  const cuts = new Uint32Array(chargers.length)
+  const busyUntilMs = new Float64Array(chargers.length)
   const listeners = new Set<MinuteListener>()
   let sink: ChargerSink | undefined
   let life = 0
@@ -54,7 +67,7 @@ export function createModelLink(runtime: Runtime, chargers: readonly ModelCharge
   const later = (ms: number, job: () => void) => runtime.at(`model.${ids++}`, runtime.now() + ms, job)
 
   function send(batch: readonly Command[]): void {
-    const byLatency = new Map<number, (typeof commands)[number][]>()
+    const byLatency = new Map<number, Sent[]>()
     for (const command of batch) {
       const entry = { atMs: runtime.now(), command, dueMs: runtime.now() + (chargers[command.charger]!.latencyMs ?? 200) }
       commands.push(entry)
@@ -65,21 +78,50 @@ export function createModelLink(runtime: Runtime, chargers: readonly ModelCharge
     const mine = life
     for (const [dueMs, entries] of byLatency) later(dueMs - runtime.now(), () => entries.forEach(entry => receive(entry, mine)))
   }
-  function receive(entry: (typeof commands)[number], mine: number): void {
-    const { command } = entry
-    const c = chargers[command.charger]!
-    const answer = (kind: OutcomeKind, cause: string) => {
+  function receive(entry: Sent, mine: number): void {
+    const { charger: no, seq } = entry.command
+    const { station } = chargers[no]!
+    const answer: Answer = (kind, cause) => {
       entry.outcome = kind
-      if (mine === life) sink?.outcome({ charger: c.no, seq: command.seq, kind, cause })
+      if (mine === life) sink?.outcome({ charger: no, seq, kind, cause })
     }
-    if (!online.has(c.station)) return answer('unknown', 'offline')
-    if (c.rejects) return answer('rejected', 'not supported')
-    const timeout = () => later(TIMEOUT_MS, () => answer('unknown', 'timeout'))
-    if (c.requestLost && chance(c.no)() < c.requestLost) return timeout()
-    const held = delayed(command.schedule, c.ownDelayS ? Math.floor(between(chance(c.no), 0, c.ownDelayS + 1)) : 0)
-    physics.hold(c.no, c.clockAheadS ? byClock(held, c.clockAheadS, command.urgent) : held, nowS())
-    if (c.answerLost && chance(c.no)() < c.answerLost) return timeout()
-    answer('accepted', '')
+    if (!online.has(station)) return answer('unknown', 'offline')
+    const waitMs = waitOf(no)
+    if (waitMs > 0) return receiveLate(entry, waitMs, answer, () => mine === life && sink?.doubt([no], 'late answer'))
+    const said = obey(entry.command)
+    if (said) answer(...said)
+    else later(TIMEOUT_MS, () => answer('unknown', 'timeout'))
+  }
+  /** It turns to the command later. Once the bridge has given up on an answer, one that comes all the same says that what it holds is not known. */
+  function receiveLate(entry: Sent, waitMs: number, answer: Answer, doubt: () => void): void {
+    const { charger: no } = entry.command
+    const cut = cuts[no]
+    entry.dueMs += waitMs
+    busyUntilMs[no] = entry.dueMs
+    if (waitMs >= TIMEOUT_MS) later(TIMEOUT_MS, () => answer('unknown', 'timeout'))
+    later(waitMs, () => {
+      const said = cuts[no] === cut ? obey(entry.command) : null
+      if (waitMs >= TIMEOUT_MS) return said && online.has(chargers[no]!.station) ? doubt() : undefined
+      if (!online.has(chargers[no]!.station)) answer('unknown', 'offline')
+      else if (said) answer(...said)
+      else later(TIMEOUT_MS - waitMs, () => answer('unknown', 'timeout'))
+    })
+  }
+  /** How long until it turns to a command that comes in now: it takes one after another. */
+  const waitOf = (no: ChargerNo): number => Math.max(scripted(no, 'late')?.answerMs ?? 0, busyUntilMs[no]! - runtime.now())
+  /** The charger takes a command, or not. What it says of it; null where nothing is heard of it. */
+  function obey({ charger: no, schedule, urgent }: Command): Parameters<Answer> | null {
+    const c = chargers[no]!
+    const refusal = c.rejects ? 'not supported' : scripted(no, 'reject')?.reason
+    if (refusal !== undefined) return ['rejected', refusal]
+    if (c.requestLost && chance(no)() < c.requestLost) return null
+    const held = delayed(schedule, c.ownDelayS ? Math.floor(between(chance(no), 0, c.ownDelayS + 1)) : 0)
+    physics.hold(no, c.clockAheadS ? byClock(held, c.clockAheadS, urgent) : held, nowS())
+    return c.answerLost && chance(no)() < c.answerLost ? null : ['accepted', '']
+  }
+  function scripted<W extends ScriptedAnswer['what']>(no: ChargerNo, what: W): Extract<ScriptedAnswer, { what: W }> | undefined {
+    const { script } = chargers[no]!
+    return script?.find((x): x is Extract<ScriptedAnswer, { what: W }> => x.what === what && isIn(x, nowS()))
   }
 
   function setLink(station: NodeNo, isUp: boolean): void {
@@ -95,15 +137,31 @@ export function createModelLink(runtime: Runtime, chargers: readonly ModelCharge
     const dropped = (byStation.get(station) ?? []).filter(no => chargers[no]!.onLinkLoss === 'dropsProfile')
     if (dropped.length > 0) sink?.doubt(dropped, 'reconnected')
   }
-  /** The supply of a station fails until `toMs`; then it starts and registers. */
-  function powerCut(station: NodeNo, toMs: number): void {
-    const mine = byStation.get(station) ?? []
-    for (const no of mine) physics.dark(no, nowS(), toMs / 1000)
+  /** One more cause for which the link of a station is down; it is up again when the last one is over. */
+  function lose(station: NodeNo): void {
+    outages.set(station, (outages.get(station) ?? 0) + 1)
     setLink(station, false)
+  }
+  function regain(station: NodeNo): void {
+    const left = Math.max(0, (outages.get(station) ?? 0) - 1)
+    outages.set(station, left)
+    if (left > 0) return
+    const boots = restarted.delete(station)
+    if (boots) sink?.booted(station)
+    setLink(station, true)
+    if (boots) sink?.doubt(byStation.get(station) ?? [], 'rebooted')
+  }
+  /** The supply of a station fails until `toMs`; then it starts, and registers when it has its link. */
+  function powerCut(station: NodeNo, toMs: number): void {
+    for (const no of byStation.get(station) ?? []) {
+      physics.dark(no, nowS(), toMs / 1000)
+      cuts[no]!++
+      busyUntilMs[no] = 0
+    }
+    lose(station)
     later(toMs - runtime.now(), () => {
-      sink?.booted(station)
-      setLink(station, true)
-      sink?.doubt(mine, 'rebooted')
+      restarted.add(station)
+      regain(station)
     })
   }
 
@@ -187,7 +245,8 @@ export function createModelLink(runtime: Runtime, chargers: readonly ModelCharge
       })
     },
     async force(no, action) {
-      if (chargers[no]!.ignores && action === 'stop') return false
+      const { ignores, ignored } = chargers[no]!
+      if (action === 'stop' && (ignores || ignored?.some(x => isIn(x, nowS())))) return false
       physics.disable(no, action !== 'enable', nowS())
       return true
     },
@@ -202,8 +261,10 @@ export function createModelLink(runtime: Runtime, chargers: readonly ModelCharge
     physics,
     chargers,
     /** Every command that was sent, in order; `outcome` is absent while its answer is out. */
-    commands: commands as readonly (typeof commands)[number][],
+    commands: commands as readonly Sent[],
     setLink,
+    lose,
+    regain,
     powerCut,
     /** Whoever commanded the fleet is gone. */
     orphan(): void {

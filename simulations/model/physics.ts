@@ -14,7 +14,12 @@ export type Box = {
   readonly onLinkLoss: 'holds' | 'resumes' | 'dropsProfile'
   /** Answers as if it obeyed, and goes on as before. */
   readonly ignores: boolean
+  /** The same for a while. */
+  readonly ignored?: readonly Span[]
 }
+/** [fromS, toS); for good where `toS` is infinite. */
+export type Span = { readonly fromS: Second; readonly toS: number }
+export const isIn = ({ fromS, toS }: Span, atS: number): boolean => fromS <= atS && atS < toS
 
 /** What a car and its charger did; `news` of plugging in and out since they were last taken. */
 export type News = { readonly charger: ChargerNo; readonly session: number; readonly what: 'came' | 'full' | 'left'; readonly atS: Second }
@@ -60,15 +65,20 @@ export function createPhysics(boxes: readonly Box[], cars: Cars, startS: Second)
       offered.untilS = darkUntilS[i]!
       return
     }
+    if (box.ignored) {
+      const now = box.ignored.find(x => isIn(x, atS))
+      offered.untilS = now ? now.toS : Math.min(...box.ignored.map(x => (x.fromS > atS ? x.fromS : NEVER)))
+      if (now) return
+    }
     if (holds[i] === null || box.ignores || (isOffline[i] === 1 && box.onLinkLoss === 'resumes')) return
     for (const x of holds[i]!) {
       if (x.toS <= atS) continue
       if (x.fromS > atS) {
-        offered.untilS = x.fromS
+        offered.untilS = Math.min(offered.untilS, x.fromS)
         return
       }
       offered.w = x.limitW < minW[i]! ? 0 : Math.min(offered.w, x.limitW)
-      offered.untilS = x.toS
+      offered.untilS = Math.min(offered.untilS, x.toS)
       return
     }
   }

@@ -51,7 +51,8 @@ events:
 #  - { dfs: s2223L_sum.csv, scaleKw: 200, shift: "17:00" } # half hours of the Demand Flexibility Service, as NESO publishes them
 
 # incidents:
-#   - { at: "18:10", what: linksLost, place: feeder/1, forS: 900 } # or powerCut, backendOutage, bridgeDies
+#   - { at: "18:10", what: offline, place: feeder/1, forS: 900 } # or reject, acceptAndIgnore, late, reconnectStorm, powerCut, backendOutage, bridgeDies
+#   - { at: "18:30", what: reconnectStorm, share: 0.5, withinS: 120 } # of place, backend, model, chargers or share
 # overloads:
 #   - { place: feeder/0, ratingW: 60000 } # gets a cap while its load is above
 

@@ -1,4 +1,4 @@
-import { type Input, type NodeKind, type NodeNo, nodeKinds, type Programme, type Second, type Target } from '../../src/core/model.ts'
+import type { Input, Programme, Second, Target } from '../../src/core/model.ts'
 import type { Zone } from '../../src/core/verify/calendar.ts'
 import { localDay, midnightS } from '../../src/core/verify/calendar.ts'
 import { between, normal, pick, stream } from '../fleet/chance.ts'
@@ -11,6 +11,8 @@ import { type ChargerSpec, everyoneEnrolled, fleetOf, nodesOfKind } from '../vir
 import { type Expected, expectedOf } from './asked.ts'
 import { instantOf } from './clock.ts'
 import { readNamed } from './files.ts'
+import { type Incident, incidentsOf, scriptsOf } from './incidents.ts'
+import { kindOf, nodeOf } from './nodes.ts'
 import { ScenarioError } from './read.ts'
 import type { Scenario } from './schema.ts'
 
@@ -20,12 +22,10 @@ export type Built = {
   readonly endS: Second
   readonly zone: Zone
   readonly seed: string
-  /** Number of the backend of each charger in `backends`, -1 without one. */
-  readonly backend: Int16Array
-  readonly backends: readonly string[]
   readonly offline: readonly number[]
   /** Sessions that found their outlet occupied. */
   readonly dropped: number
+  readonly incidents: readonly Incident[]
   /** What operators will say. */
   readonly expected: Expected
 }
@@ -52,8 +52,10 @@ export function build(scenario: Scenario, { seed = scenario.seed, folder = '.' }
     (k): ChargerSpec => ({ phases: k.phases, maxA: k.maxA, onLinkLoss: k.onLinkLoss, ownDelayS: k.tellsOwnDelay ? k.ownDelayS : 0 }),
   )
   const told = fleetOf(specs, f)
-  const backend = Int16Array.from(kinds, k => (k.backend === undefined ? -1 : backends.indexOf(k.backend)))
-  const fleet = backends.length === 0 ? told : { ...told, chargers: { ...told.chargers, group: Uint16Array.from(backend, b => b + 1) } }
+  const group = Uint16Array.from(kinds, k => (k.backend === undefined ? 0 : backends.indexOf(k.backend) + 1))
+  const fleet = backends.length === 0 ? told : { ...told, chargers: { ...told.chargers, group } }
+  const incidents = incidentsOf(scenario, { fleet, kinds, zone, startS, seed: root })
+  const scripts = scriptsOf(incidents)
   const has = (i: number, what: 'rejects' | 'ignores' | 'offline') => stream(root, `${what} ${i}`)() < f.faults[what]
   const chargers = kinds.map(
     (k, i): ModelCharger => ({
@@ -71,6 +73,7 @@ export function build(scenario: Scenario, { seed = scenario.seed, folder = '.' }
       ...(k.clockS ? { clockAheadS: Math.round(between(stream(root, `clock ${i}`), -k.clockS, k.clockS)) } : {}),
       meterNoise: k.meterNoise,
       sampleS: k.sampleS,
+      ...scripts.get(i),
     }),
   )
   const sessions = sessionsOf(scenario, chargers, { zone, startS, endS, seed: root, folder })
@@ -100,8 +103,7 @@ export function build(scenario: Scenario, { seed = scenario.seed, folder = '.' }
     endS,
     zone,
     seed: root,
-    backend,
-    backends,
+    incidents,
     offline: chargers.filter(c => has(c.no, 'offline')).map(c => c.no),
     dropped: dropped.length,
     expected: placedIn(fleet, expectedOf(scenario, folder)),
@@ -181,13 +183,6 @@ function mannered({ manners }: Scenario, seed: string, sessions: readonly CarSes
   })
 }
 
-/** The node of a place like `feeder/3`; the top of the tree for `all`. */
-export function nodeOf({ nodes }: Pick<Input & { kind: 'fleet' }, 'nodes'>, place: string): NodeNo {
-  const [kind, number] = place === 'all' ? (['licenceArea', '0'] as const) : place.split('/')
-  const no = nodesOfKind(nodes, kind as NodeKind)[Number(number)]
-  if (no === undefined) throw new ScenarioError([`${place}: there are only ${nodesOfKind(nodes, kind as NodeKind).length} of its kind`])
-  return no
-}
 /** What only looks like a place of this fleet is a target that nobody knows: its event is then shown for all. */
 function placedIn(fleet: Pick<Input & { kind: 'fleet' }, 'nodes'>, expected: Expected): Expected {
   const isThere = (place: string) => place === 'all' || Number(place.split('/')[1]) < nodesOfKind(fleet.nodes, kindOf(place)).length
@@ -197,4 +192,3 @@ function placedIn(fleet: Pick<Input & { kind: 'fleet' }, 'nodes'>, expected: Exp
 export const targetsOf = (fleet: Pick<Input & { kind: 'fleet' }, 'nodes'>, place: string): readonly Target[] => [
   { kind: 'node', node: nodeOf(fleet, place) },
 ]
-export const kindOf = (place: string): NodeKind => (place === 'all' ? nodeKinds[0] : (place.split('/')[0] as NodeKind))

@@ -7,9 +7,10 @@ import { createWitnessGaps, type WitnessedGap } from '../../src/operations/witne
 import type { WitnessMeter, WitnessSource } from '../../src/ports.ts'
 import { type BoundaryInterval, createBoundaryMeter, type Strike } from '../model/boundary.ts'
 import type { World } from '../model/world.ts'
-import { type Built, kindOf, nodeOf } from './build.ts'
+import type { Built } from './build.ts'
 import { instantOf } from './clock.ts'
 import type { MeterSetting } from './meterSchema.ts'
+import { isUnder, kindOf, nodeOf } from './nodes.ts'
 import { nodesAt } from './otherLoad.ts'
 import { ScenarioError } from './read.ts'
 import type { Scenario } from './schema.ts'
@@ -66,19 +67,15 @@ function placedMeters(setting: MeterSetting, built: Built) {
     const fromS = instantOf(zone, x.at, startS)
     return { what: x.what, fromS, toS: fromS + (x.forS ?? 1), top: nodeOf(built.setting.fleet, x.place), place: x.place }
   })
-  const stray = script.find(x => !nodes.some(({ node }) => isUnder(built, node, x.top)))
+  const stray = script.find(x => !nodes.some(({ node }) => isUnder(built.setting.fleet, node, x.top)))
   if (stray)
     throw new ScenarioError([`fleet.meters: a ${stray.what} of the script is for ${stray.place}, where there is none of these meters`])
   return nodes.map(({ node, name }) => {
-    const strikes: Strike[] = script.filter(x => isUnder(built, node, x.top))
+    const strikes: Strike[] = script.filter(x => isUnder(built.setting.fleet, node, x.top))
     const meter = createBoundaryMeter(setting, seed, name, startS, strikes)
     const kind = kindOfMeter(kindOf(name))
     return { place: name, node, kind, stepS: setting.stepS, intervals: [] as BoundaryInterval[], meter }
   })
-}
-function isUnder({ setting: { fleet } }: Built, node: NodeNo, top: NodeNo): boolean {
-  for (let n: number = node; n >= 0; n = fleet.nodes.parent[n]!) if (n === top) return true
-  return false
 }
 
 type Point = { readonly meter: string; readonly at: number; readonly value: number }

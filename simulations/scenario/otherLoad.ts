@@ -2,7 +2,8 @@ import type { NodeKind, NodeNo } from '../../src/core/model.ts'
 import { offsetS } from '../../src/core/verify/calendar.ts'
 import { type OtherLoad, sky, sunHeight, unsteady } from '../model/background.ts'
 import { nodesOfKind } from '../virtual/fleet.ts'
-import { type Built, nodeOf } from './build.ts'
+import type { Built } from './build.ts'
+import { nodeOf } from './nodes.ts'
 import type { Scenario } from './schema.ts'
 
 /** The nodes of a place, or of a kind alone each of its nodes, as the scenario names them. */

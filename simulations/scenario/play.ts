@@ -16,10 +16,11 @@ import { createBackground } from '../model/background.ts'
 import { createPhysics } from '../model/physics.ts'
 import { createWorld, type World } from '../model/world.ts'
 import type { AskedEvent, AskedInterval } from './asked.ts'
-import { type Built, build, nodeOf, targetsOf } from './build.ts'
-import { instantOf } from './clock.ts'
+import { type Built, build, targetsOf } from './build.ts'
 import { handedOver } from './handed.ts'
+import { deedsOf, type Incident } from './incidents.ts'
 import { createMetered, type PlacedMeter } from './metered.ts'
+import { nodeOf } from './nodes.ts'
 import { otherLoads } from './otherLoad.ts'
 import { createRecorder, type Recorded } from './recorder.ts'
 import type { Scenario } from './schema.ts'
@@ -61,7 +62,7 @@ export async function play(
 ): Promise<Played> {
   const built = build(scenario, options)
   const world = await createWorld(built.setting)
-  for (const no of built.offline) world.model.setLink(built.setting.chargers[no]!.station, false)
+  for (const no of built.offline) world.model.lose(built.setting.chargers[no]!.station)
   const otherAt = createBackground(built.setting.fleet.nodes.parent, otherLoads(scenario, built))
   const recorded = createRecorder(world, built, scenario, otherAt)
   const metered = createMetered(world, built, scenario, otherAt)
@@ -136,14 +137,14 @@ function actionsOf(scenario: Scenario, built: Built, world: World, answers: Map<
         ...overrides(scenario, built, world, e),
       ]),
     ),
-    ...scenario.incidents.flatMap(x =>
-      incident(
-        x,
-        instantOf(built.zone, x.at, built.startS),
-        built,
-        world,
-        vtns.map(v => v.vtn),
-      ),
+    ...built.incidents.flatMap(x =>
+      x.of.what === 'bridgeDies'
+        ? bridgeDies(
+            x,
+            world,
+            vtns.map(v => v.vtn),
+          )
+        : deedsOf(x, built.setting.fleet.chargers, world.model, built.seed, built.endS),
     ),
   ]
 }
@@ -223,50 +224,16 @@ async function takeBack(world: World, no: ChargerNo, toS: Second): Promise<void>
   await world.engine().handle({ kind: 'optOut', who: Uint32Array.of(no), fromS: nowS, toS, reason: 'driver' })
 }
 
-function incident(
-  x: Scenario['incidents'][number],
-  atS: Second,
-  built: Built,
-  world: World,
-  vtns: readonly ReturnType<typeof createHandedOver>[],
-): Action[] {
-  const endS = x.forS === undefined ? Number.POSITIVE_INFINITY : atS + x.forS
-  switch (x.what) {
-    case 'bridgeDies':
-      return [
-        { atS, run: () => world.kill() },
-        {
-          atS: endS,
-          run: async () => {
-            await world.restart()
-            for (const vtn of vtns) await vtn.poll()
-          },
-        },
-      ]
-    case 'powerCut':
-      return [
-        {
-          atS,
-          run: () => stationsOf(x, built, world).forEach(station => world.model.powerCut(station, Math.min(endS, built.endS) * 1000)),
-        },
-      ]
-    case 'linksLost':
-    case 'backendOutage':
-      return [
-        { atS, run: () => stationsOf(x, built, world).forEach(station => world.model.setLink(station, false)) },
-        { atS: endS, run: () => stationsOf(x, built, world).forEach(station => world.model.setLink(station, true)) },
-      ]
+/** The bridge dies, and for some starts again: then it asks what it missed. */
+function bridgeDies({ fromS, toS }: Incident, world: World, vtns: readonly ReturnType<typeof createHandedOver>[]): Action[] {
+  const restart = async () => {
+    await world.restart()
+    for (const vtn of vtns) await vtn.poll()
   }
-}
-function stationsOf(x: Scenario['incidents'][number], built: Built, world: World): NodeNo[] {
-  const f = world.engine().state().fleet
-  const node = nodeOf(built.setting.fleet, x.place)
-  const of = x.backend === undefined ? -1 : built.backends.indexOf(x.backend)
-  const out = new Set<NodeNo>()
-  for (const i of chargersUnder(world, node)) {
-    if ((x.backend === undefined || built.backend[i] === of) && !built.offline.includes(i)) out.add(f.station[i]!)
-  }
-  return [...out]
+  return [
+    { atS: fromS, run: () => world.kill() },
+    { atS: toS, run: restart },
+  ]
 }
 
 /** A feeder over its rating gets an emergency cap at it, less its background, and is let go when it has been well below for ten minutes. */

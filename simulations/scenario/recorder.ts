@@ -1,7 +1,8 @@
 import type { ChargerNo, NodeNo, Second } from '../../src/core/model.ts'
 import type { World } from '../model/world.ts'
 import { nodesOfKind } from '../virtual/fleet.ts'
-import { type Built, nodeOf } from './build.ts'
+import type { Built } from './build.ts'
+import { nodeOf } from './nodes.ts'
 import { placesAsked } from './places.ts'
 import type { Scenario } from './schema.ts'
 

@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { zoneNames } from '../../src/core/verify/calendar.ts'
 import { programme } from '../../src/programmeConfig.ts'
 import { events } from './eventSchema.ts'
+import { incident } from './incidentSchema.ts'
 import { background, meters, pv } from './meterSchema.ts'
-import { node, place, seconds, share, time } from './terms.ts'
+import { node, seconds, share, time } from './terms.ts'
 
 /** The format's own version: a scenario of another one is refused, never guessed at. */
 export const FORMAT = 1
@@ -11,6 +12,8 @@ export const FORMAT = 1
 const kind = z.strictObject({
   /** How many of the fleet, by weight. */
   weight: z.number().min(0).default(1),
+  /** What incidents call chargers of this kind. */
+  model: z.string().min(1).max(64).optional(),
   phases: z.union([z.literal(1), z.literal(3)]).default(1),
   maxA: z.number().min(6).max(200).default(32),
   onLinkLoss: z.enum(['holds', 'resumes', 'dropsProfile']).default('holds'),
@@ -77,14 +80,6 @@ const overload = z.strictObject({
   programme: z.string().default('flex'),
   releaseBelow: share.default(0.9),
 })
-const incident = z.strictObject({
-  at: time,
-  /** `bridgeDies`: for `forS`, or for good without it. */
-  what: z.enum(['linksLost', 'powerCut', 'backendOutage', 'bridgeDies']),
-  place,
-  backend: z.string().optional(),
-  forS: z.int().min(1).optional(),
-})
 export const scenario = z.strictObject({
   scenario: z.literal(FORMAT),
   name: z.string().min(1).max(100),
@@ -116,6 +111,7 @@ export const scenario = z.strictObject({
   /** Events, and lists of them in files: `openadr` and `dfs`. */
   events,
   overloads: z.array(overload).default([]),
+  /** What befalls chargers, or the bridge, at a set time. */
   incidents: z.array(incident).default([]),
   /** Like `evening.meteredRatio >= 0.9`: figures that must hold in every run; with `.mean`, `.p05`, `.p50` or `.p95`, over the runs of a sweep. */
   thresholds: z.array(z.string().regex(/^[\w.-]+ (>=|<=|>|<|==) -?\d+(\.\d+)?$/, 'must be like delivered.p05 >= 0.95')).default([]),
