@@ -82,6 +82,12 @@ export const schemaFor = <S extends readonly [z.ZodObject, ...z.ZodObject[]]>(si
         graceS: seconds(86_400).default(120),
       })
       .prefault({}),
+    verification: z
+      .strictObject({
+        /** How long readings that come after a verdict are gathered before they make its next revision: boxes that were offline send theirs in bursts. */
+        reviseAfterS: seconds(86_400).default(3600),
+      })
+      .prefault({}),
     witnesses: z
       .strictObject({
         /** Whose cosignatures the log's checkpoints need (C2SP tlog-policy: log, witness, group, quorum lines). Witnesses with a URL are asked. */

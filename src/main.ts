@@ -126,6 +126,14 @@ export async function createBridge(config: Config, overrides: Overrides = {}): P
   }
 }
 
+/** What the configuration says of the engine. */
+export const engineOptions = ({ fleet, verification }: Pick<Config, 'fleet' | 'verification'>) => ({
+  freshMs: fleet.staleAfterS * 1000,
+  observeEveryMs: fleet.observeEveryS * 1000,
+  graceMs: fleet.graceS * 1000,
+  reviseAfterMs: verification.reviseAfterS * 1000,
+})
+
 async function assemble(
   config: Config,
   overrides: Overrides,
@@ -180,12 +188,7 @@ async function assemble(
     breathe,
     witnesses,
     tell: line => process.stderr.write(`${JSON.stringify({ at: new Date(runtime.now()).toISOString(), level: 'error', msg: line })}\n`),
-    options: {
-      freshMs: config.fleet.staleAfterS * 1000,
-      observeEveryMs: config.fleet.observeEveryS * 1000,
-      graceMs: config.fleet.graceS * 1000,
-      seedKeys: SEED_KEYS,
-    },
+    options: { ...engineOptions(config), seedKeys: SEED_KEYS },
   })
   const passwords = {
     hash: (password: string) => hashPassword(password, password.length >= RANDOM_KEY_CHARS ? 'sha256' : 'scrypt'),

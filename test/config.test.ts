@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { ConfigError, DEFAULT_SPREAD_S, describeConfig, loadConfig, MAX_SPREAD_S, type Sources } from '../src/config.ts'
+import { engineOptions } from '../src/main.ts'
 
 const kinds = [
   z.strictObject({ kind: z.literal('openadr2b'), url: z.url(), password: z.string().optional(), pollS: z.number().default(10) }),
@@ -55,6 +56,16 @@ describe('precedence: flag > environment > file > default', () => {
       'api.port': '--api-port',
       'ocpp.host': 'default',
     })
+  })
+  test('how long late readings are gathered: an hour unless somebody says otherwise, and who said it is told', () => {
+    expect(engineOptions(load(null).config).reviseAfterMs).toBe(3_600_000)
+    const loaded = load('verification:\n  reviseAfterS: 60\n')
+    expect(engineOptions(loaded.config)).toEqual({ freshMs: 180_000, observeEveryMs: 30_000, graceMs: 120_000, reviseAfterMs: 60_000 })
+    const said = { path: 'verification.reviseAfterS', value: 60, from: 'file', where: '/here/gridbridge.yaml:2' }
+    expect(describeConfig(loaded)).toContainEqual(said)
+    const env = load('verification: { reviseAfterS: 60 }\n', { env: { GRIDBRIDGE_VERIFICATION__REVISE_AFTER_S: '90' } })
+    expect(engineOptions(env.config).reviseAfterMs).toBe(90_000)
+    expect(faults(() => load('verification: { reviseAfterS: -1 }\n'))).toHaveLength(1)
   })
   test('a list in the environment changes one item and keeps the others', () => {
     const loaded = load('programmes:\n  - {id: a, startSpreadS: 30}\n  - {id: b}\n', {
