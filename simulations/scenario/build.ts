@@ -1,6 +1,6 @@
 import type { Input, Programme, Second, Target } from '../../src/core/model.ts'
 import type { Zone } from '../../src/core/verify/calendar.ts'
-import { localDay, midnightS } from '../../src/core/verify/calendar.ts'
+import { DAY_S, localDay, midnightS, offsetS } from '../../src/core/verify/calendar.ts'
 import { between, normal, pick, stream } from '../fleet/chance.ts'
 import { type CarSession, carsOf } from '../model/cars.ts'
 import type { ModelCharger } from '../model/link.ts'
@@ -9,7 +9,7 @@ import type { WorldSetting } from '../model/world.ts'
 import { acnSessions } from '../reference/sessions.ts'
 import { type ChargerSpec, everyoneEnrolled, fleetOf, nodesOfKind } from '../virtual/fleet.ts'
 import { type Expected, expectedOf } from './asked.ts'
-import { instantOf } from './clock.ts'
+import { instantOf, onDay } from './clock.ts'
 import { readNamed } from './files.ts'
 import { type Incident, incidentsOf, scriptsOf } from './incidents.ts'
 import { kindOf, nodeOf } from './nodes.ts'
@@ -123,7 +123,7 @@ function sessionsOf({ cars }: Scenario, chargers: readonly ModelCharger[], when:
       return everyDay(when, (midnight, seed) => drawnDay(days, chargers, { midnightS: midnight, perCharger: cars.perCharger, seed }))
     }
     case 'acn':
-      return acnCars(cars.path, readNamed(when.folder, cars.path).toString('utf8'), chargers, when)
+      return acnCars(cars, readNamed(when.folder, cars.path).toString('utf8'), chargers, when)
     case 'drawn':
       return everyDay(when, (midnight, seed) => chargers.flatMap(c => drawnCar(cars, c, midnight, seed, when)))
   }
@@ -135,25 +135,33 @@ function everyDay({ zone, startS, endS, seed }: When, drawn: (midnight: Second, 
     out.push(...drawn(midnightS(zone, day), `${seed} day ${day}`))
   return out.filter(x => x.departS > startS && x.arriveS < endS)
 }
-/** Station k of the export is charger k, in order of first arrival; the first period is the scenario's own start. */
-function acnCars(path: string, csv: string, chargers: readonly ModelCharger[], { startS }: When): CarSession[] {
-  const { sessions, station } = acnSessions(csv, path)
+type Acn = Extract<Scenario['cars'], { from: 'acn' }>
+/** Station k of the export is charger k, in order of first arrival. */
+function acnCars(acn: Acn, csv: string, chargers: readonly ModelCharger[], when: When): CarSession[] {
+  const { sessions, station } = acnSessions(csv, acn.path)
   const numbers = new Map<string, number>()
   for (const name of station) if (!numbers.has(name)) numbers.set(name, numbers.size)
-  return station.flatMap((name, k) => {
-    const charger = numbers.get(name)!
-    if (charger >= chargers.length) return []
-    const at = (period: number) => startS + 300 * period
-    return [
-      {
-        charger,
-        arriveS: at(sessions.arrival[k]!),
-        departS: at(sessions.departure[k]!),
-        needWh: sessions.energyWh[k]!,
-        maxW: sessions.maxW[k]!,
-      },
-    ]
-  })
+  const at = periodsOf(acn, when)
+  return station
+    .map((name, k) => ({
+      charger: numbers.get(name)!,
+      arriveS: at(sessions.arrival[k]!),
+      departS: at(sessions.departure[k]!),
+      needWh: sessions.energyWh[k]!,
+      maxW: sessions.maxW[k]!,
+    }))
+    .filter(x => x.charger < chargers.length && x.departS > when.startS)
+}
+/** Periods count real time, also over a change of the clock; people come and go by their own clock, which changes on other days elsewhere. */
+function periodsOf({ begins, zone }: Acn, when: When): (period: number) => Second {
+  if (begins === undefined) return period => when.startS + 300 * period
+  const there = zone as Zone
+  const beganS = instantOf(there, begins, 0)
+  return period => {
+    const s = beganS + 300 * period
+    const day = localDay(there, s) - localDay(there, beganS)
+    return onDay(when.zone, localDay(when.zone, when.startS) + day, (s + offsetS(there, s)) % DAY_S)
+  }
 }
 function drawnCar(
   cars: Extract<Scenario['cars'], { from: 'drawn' }>,

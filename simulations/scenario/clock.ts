@@ -21,7 +21,8 @@ export function instantOf(zone: Zone, text: string, afterS: Second): Second {
   if (Number.isNaN(ms)) throw new ScenarioError([`${text} is no date`])
   return onDay(zone, ms / 1000 / DAY_S, ofDayS)
 }
-function onDay(zone: Zone, day: number, ofDayS: number): Second {
+/** The instant of a local time of a day: `day` as `localDay` counts, `ofDayS` by the clock's hands. */
+export function onDay(zone: Zone, day: number, ofDayS: number): Second {
   const localS = day * DAY_S + ofDayS
   // the offset before noon's guess and after it differ on two days a year
   const early = localS - offsetS(zone, midnightS(zone, day))

@@ -45,10 +45,15 @@ const cars = z.discriminatedUnion('from', [
   z.strictObject({ from: z.literal('dundee'), perCharger: z.number().min(0).max(20).default(1) }),
   /** A CSV with the columns of simulations/data/SOURCE.md. */
   z.strictObject({ from: z.literal('file'), path: z.string(), perCharger: z.number().min(0).max(20).default(1) }),
-  /** A month of ACN-Sim's export, each station a charger. */
+  /** A month of ACN-Sim's export, each station a charger. Its first period is the start of the scenario, or else `begins`. */
   z.strictObject({
     from: z.literal('acn'),
     path: z.string(),
+    /** When its first period began, on the clock of its own `zone`: cars then keep their time of day, and their days count from the day of the start. */
+    begins: z
+      .string()
+      .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d$/, 'must be a local date and time like 2019-03-01T00:00')
+      .optional(),
     zone: z.enum(zoneNames as [string, ...string[]]).default('America/Los_Angeles'),
   }),
   /** Drawn: normal arrivals and stays, uniform energy; a share of the chargers has a car that day. */

@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { build } from '../../simulations/scenario/build.ts'
 import { instantOf, localText } from '../../simulations/scenario/clock.ts'
@@ -83,6 +85,27 @@ describe('a run', () => {
     )
     // two hours at 32 A
     expect([...build(early).setting.cars.needWh]).toEqual(Array(3).fill(20_000 - 2 * 7_360))
+  })
+  test('cars of an export of ACN-Sim begin with the scenario; where it says when and where they were, they keep their time of day over both clocks', () => {
+    // noon in California, the day before its clock changed and the day after, and the first evening
+    const noons = [9 * 288 - 144, 10 * 288 + 132, 228]
+    const csv = noons.map((p, k) => `S${k},${p},${p + 12},5,6.6`)
+    const folder = mkdtempSync(join(tmpdir(), 'acn-'))
+    writeFileSync(join(folder, 'march.csv'), ['station_id,arrival_period,departure_period,requested_kwh,max_power_kw', ...csv].join('\n'))
+    const arrivals = (more: string, start: string) => {
+      const text = `scenario: 1\nname: march\nseed: 1\nstart: ${start}\nend: 2026-04-05T00:00\nfleet: { chargers: 3 }\ncars: { from: acn, path: march.csv${more} }\n`
+      return [...build(readScenario(text), { folder }).setting.cars.arriveS].map(s => localText('Europe/London', s))
+    }
+    expect(arrivals('', '2026-03-21T00:00')).toEqual(['2026-03-29T13:00:00', '2026-03-31T12:00:00', '2026-03-21T19:00:00'])
+    const began = ', begins: "2019-03-01T00:00"'
+    expect(arrivals(began, '2026-03-21T00:00')).toEqual(['2026-03-29T12:00:00', '2026-03-31T12:00:00', '2026-03-21T19:00:00'])
+    expect(arrivals(`${began}, zone: UTC`, '2026-03-21T00:00')).toEqual([
+      '2026-03-29T12:00:00',
+      '2026-03-31T11:00:00',
+      '2026-03-21T19:00:00',
+    ])
+    // who was gone before the start is not had
+    expect(arrivals(began, '2026-03-21T21:00')).toEqual(['2026-03-29T12:00:00', '2026-03-31T12:00:00'])
   })
   test.each([
     ['the bridge dies for good: everybody is free in the end', '{ at: "17:40", what: bridgeDies }'],
