@@ -19,7 +19,7 @@ type Givers = { readonly cutW: Float64Array; readonly leastW: Int32Array; readon
  * A reduction as it is to be told: who gives already goes on giving what it was told, because what is expected of others breathes with every answer, and that
  * is no reason to tell a charger something else. `fresh` is what would be told if nobody had been (negative: no limit). Where those told are not enough any
  * more, others are added in the order, those of `fresh` first; where they are more than enough, those who are not in `fresh` go, the last of the order first.
- * All of `fresh` is taken where everybody together is not enough.
+ * All of `fresh` is taken where everybody together is not enough. Once the ask is over nobody is added.
  */
 export function keepCuts(
   s: State,
@@ -30,36 +30,58 @@ export function keepCuts(
   fresh: Int32Array,
   tally: Tally,
 ): Int32Array {
-  if (!isMentioned(s.rows, e.no) || !members.some(i => isToldOf(s.rows, s.want[i]!, e.no))) return fresh
+  const isEnding = s.nowMs >= Math.min(interval.toS, e.cancelledS) * 1000
+  const isTold = (m: number) => isToldOf(s.rows, s.want[members[m]!]!, e.no)
+  const isKnown = isMentioned(s.rows, e.no)
+  if (!isEnding && !(isKnown && members.some((_, m) => isTold(m)))) return fresh
   const told = toldOf(s, e, interval, members, givers)
-  const out = fresh.slice()
-  const cutAt = (m: number, w: number) => Math.max(0, givers.cutW[m]! + givers.leastW[m]! - w)
+  // a box that takes one limit carries that of all its chargers at the first of them
+  const isBox = (m: number) => s.fleet.limitsAtStation[members[m]!] === 1
+  if (isEnding) return fresh.map((w, m) => (told[m]! >= 0 ? told[m]! : isKnown && (isBox(m) || isTold(m)) ? w : -1))
+  return told.some((w, m) => w >= 0 && w !== fresh[m]) ? completed(told, givers, fresh, tally) : fresh
+}
+
+/** Those told, with as many more as are needed, or fewer. */
+function completed(told: Int32Array, { cutW, leastW, order }: Givers, fresh: Int32Array, tally: Tally): Int32Array {
+  const out = told.slice()
+  const cutAt = (m: number) => Math.max(0, cutW[m]! + leastW[m]! - out[m]!)
   const [isNew, isLeft, others]: [number[], number[], number[]] = [[], [], []]
-  let isOther = false
-  for (let m = 0; m < members.length; m++) {
+  for (let m = 0; m < told.length; m++) {
     if (told[m]! >= 0) {
-      isOther ||= told[m] !== fresh[m]
-      out[m] = told[m]!
-      tally.add(m, cutAt(m, told[m]!))
+      tally.add(m, cutAt(m))
       if (fresh[m]! < 0) isLeft.push(m)
-    } else if (givers.cutW[m]! > 0) (fresh[m]! >= 0 ? isNew : others).push(m)
+    } else if (cutW[m]! > 0) (fresh[m]! >= 0 ? isNew : others).push(m)
   }
-  if (!isOther) return fresh
-  // nobody is added any more, only let go
-  if (s.nowMs >= Math.min(interval.toS, e.cancelledS) * 1000) return out
-  const byOrder = (a: number, b: number) => givers.order[a]! - givers.order[b]! || a - b
-  for (const m of [...isNew.sort(byOrder), ...others.sort(byOrder)]) {
-    out[m] = tally.isMet() ? -1 : tally.limitW(m)
-    if (out[m]! >= 0) tally.add(m, cutAt(m, out[m]!))
+  const byOrder = (a: number, b: number) => order[a]! - order[b]! || a - b
+  for (const some of [isNew, others]) {
+    if (tally.isMet()) break
+    for (const m of some.sort(byOrder)) {
+      if (tally.isMet()) break
+      out[m] = tally.limitW(m)
+      tally.add(m, cutAt(m))
+    }
   }
   if (!tally.isMet()) return fresh
-  for (const m of isLeft.sort(byOrder).reverse()) {
-    const cutW = cutAt(m, out[m]!)
-    tally.letGo(m, cutW)
-    if (tally.isMet()) out[m] = -1
-    else tally.add(m, cutW)
-  }
+  isLeft.sort(byOrder).reverse()
+  const spared = sparedOf(isLeft, tally, cutAt)
+  for (const m of isLeft.slice(0, spared)) out[m] = -1
   return out
+}
+/** How many of them can go together, from the first on; halved, because what is expected of a large fleet takes a while to say. */
+function sparedOf(who: readonly number[], tally: Tally, cutAt: (m: number) => number): number {
+  let gone = 0
+  const goTo = (count: number): boolean => {
+    for (; gone < count; gone++) tally.letGo(who[gone]!, cutAt(who[gone]!))
+    for (; gone > count; gone--) tally.add(who[gone - 1]!, cutAt(who[gone - 1]!))
+    return tally.isMet()
+  }
+  let [can, cannot] = [0, who.length + 1]
+  while (can + 1 < cannot) {
+    const mid = (can + cannot) >> 1
+    if (goTo(mid)) can = mid
+    else cannot = mid
+  }
+  return can
 }
 
 /** What each was told for the rest of its span, -1 where that is nothing, or nothing that it could be told today. */

@@ -3,16 +3,16 @@ import type { ChargerSpec } from '../../simulations/virtual/fleet.ts'
 import { apply } from '../../src/core/apply.ts'
 import type { Programme } from '../../src/core/model.ts'
 import { plan } from '../../src/core/plan.ts'
-import { bed, during, T } from './bed.ts'
+import { at, bed, during, T } from './bed.ts'
 
 const specs: readonly ChargerSpec[] = Array.from({ length: 40 }, (_, i) =>
   i % 2 === 0 ? { phases: 3, maxA: 32 } : { phases: 1, maxA: 32 },
 )
 const ask = (totalW: number) => ({ kind: 'shed' as const, totalW })
 /** Everybody draws its most, and is metered before the event. */
-const shedding = (totalW: number, programme: Partial<Programme>, seed = 'seed') => {
+const shedding = (totalW: number, programme: Partial<Programme>, seed = 'seed', endS = 0) => {
   const b = bed(specs, programme)
-  b.signal(during(T + 600, T + 7_200, ask(totalW)), seed)
+  b.signal({ ...during(T + 600, T + 7_200, ask(totalW)), spread: { ...at, endS } }, seed)
   b.observed(b.everyone.map(i => b.s.fleet.maxW[i]!))
   return b
 }
@@ -71,5 +71,18 @@ describe.each([
     kept.forEach((w, i) => {
       if (w !== null) expect(wants(b)[i]).toBe(w)
     })
+  })
+
+  test.each(seeds)('the ask is over: nobody is told to come down who was not, however the others are thought of, %s', seed => {
+    const b = shedding(150_000, programme, seed, 1_800)
+    const limited = () => b.everyone.filter(i => b.want(i).some(x => x.toS > T + 7_230))
+    const before = limited()
+    expect(before.length).toBeGreaterThan(5)
+    b.s.fleet.reliability.forEach((_, i) => {
+      b.s.fleet.reliability[i] = 100 + ((i * 397) % 800)
+    })
+    b.until(T + 7_230)
+    apply(b.s, plan(b.s, T + 7_230))
+    expect(limited().filter(i => !before.includes(i))).toEqual([])
   })
 })
