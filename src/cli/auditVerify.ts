@@ -2,10 +2,11 @@ import { parseCheckpoint } from '../audit/checkpoint.ts'
 import { type Verifier, verifierFromText } from '../audit/note.ts'
 import type { Policy } from '../audit/policy.ts'
 import { type AuditResult, type LogReader, verifyLog } from '../audit/verify.ts'
-import { checkPack, type PackChecked, unpacked } from '../operations/evidenceCheck.ts'
+import { checkPack, type PackChecked } from '../operations/evidenceCheck.ts'
 import { names, textOf } from '../operations/evidenceFiles.ts'
 import { type CheckLine, failed } from '../operations/evidencePack.ts'
 import type { Renderer } from '../operations/evidenceReportCheck.ts'
+import { unpacked } from '../operations/evidenceZip.ts'
 
 export type VerifyAnswer = {
   readonly ok: boolean

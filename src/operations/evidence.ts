@@ -5,7 +5,6 @@ import { proveConsistency, proveInclusion, rootAt } from '../audit/prove.ts'
 import { formatProof } from '../audit/tlogProof.ts'
 import { blobsOf, decode, type Entry, evidenceOf, SALT } from '../core/codec.ts'
 import type { EventNo, HashHex, Instant } from '../core/model.ts'
-import { readingsOf } from '../core/verify/worked.ts'
 import type { EventKeys } from '../engine/seeds.ts'
 import type { Journal } from '../ports.ts'
 import { type Concerned, createPicker, isOfConcern, type Picked } from './evidenceEntries.ts'
@@ -14,15 +13,12 @@ import {
   bytesOf,
   type Files,
   FORMAT,
-  historyCsv,
   jsonOf,
   type Manifest,
   names,
-  readingsCsv,
+  readable,
   type SeedFile,
   sha256Hex,
-  verdictJson,
-  weatherCsv,
 } from './evidenceFiles.ts'
 import { packOf } from './evidencePack.ts'
 import { readme } from './evidenceReadme.ts'
@@ -62,7 +58,7 @@ export async function evidenceFiles(from: EvidenceSource, wanted: string, option
     files[names.entry(picked.leaf)] = picked.bytes
     await addBlobs(from, concerned, picked, options, files, absent)
   }
-  for (const { leaf, bytes, own } of concerned.entries) if (own) addReadable(decodedIn(files, bytes), leaf, files)
+  for (const { leaf, bytes, own } of concerned.entries) if (own) Object.assign(files, readable(decodedIn(files, bytes).fact, leaf))
   await addProofs(from, concerned, files)
   const head = {
     format: FORMAT,
@@ -72,7 +68,7 @@ export async function evidenceFiles(from: EvidenceSource, wanted: string, option
   } as const
   if (options.report)
     Object.assign(files, await reportOfPack(packOf(files, { ...head, files: {}, absent }), options.report, concerned.opened))
-  files[names.readme] = bytesOf(readme(concerned, options))
+  files[names.readme] = bytesOf(readme(head.event, options))
   const hashes = Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, sha256Hex(bytes)]))
   const manifest: Manifest = { ...head, files: hashes, absent }
   return { ...files, [names.manifest]: jsonOf(manifest) }
@@ -127,18 +123,6 @@ async function addBlobs(
 function decodedIn(files: Files, bytes: Uint8Array): Entry {
   return decode(bytes, hash => files[names.blob(hash)]?.subarray(SALT) ?? new Uint8Array(0))
 }
-/** The same once more in files that need no programme of ours: the message, the readings, the verdict. */
-function addReadable({ fact }: Entry, leaf: number, files: Record<string, Uint8Array>): void {
-  if (fact.kind === 'signal' && fact.raw.length > 0) files[names.raw(leaf)] = fact.raw
-  if (fact.kind === 'metered') {
-    const { readings, history } = readingsOf(fact)
-    if (readings.charger.length > 0) files[names.readings(leaf)] = readingsCsv(readings)
-    if (readings.charger.length > 0 && history && history.who.length > 0) files[names.history(leaf)] = historyCsv(history)
-  }
-  if (fact.kind === 'metered' && fact.weather) files[names.weather(leaf)] = weatherCsv(fact.weather)
-  if (fact.kind === 'verified') files[names.verdict(leaf)] = verdictJson(fact.verification)
-}
-
 async function addProofs(from: EvidenceSource, concerned: Concerned, files: Record<string, Uint8Array>): Promise<void> {
   const { entries, firstOfTurn } = concerned
   const log = logOf(from.journal, from.cosigned)

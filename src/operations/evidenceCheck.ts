@@ -1,4 +1,3 @@
-import { unzipSync } from 'fflate'
 import { atOnce } from '../audit/crypto.ts'
 import { checkpointIn } from '../audit/log.ts'
 import { leafHash, verifyInclusion } from '../audit/merkle.ts'
@@ -12,23 +11,16 @@ import { answersLine, commandsLine, decisionLine, signalLine } from './evidenceC
 import { controlLine, offsetsLine } from './evidenceDraws.ts'
 import { type Files, names, sha256Hex, textOf } from './evidenceFiles.ts'
 import { nominationLine } from './evidenceNominations.ts'
-import { type CheckLine, failed, ok, okUnless, openPack, type Pack, storyOf } from './evidencePack.ts'
+import { type CheckLine, failed, notPossible, ok, okUnless, openPack, type Pack, storyOf } from './evidencePack.ts'
 import { type Renderer, reportLines } from './evidenceReportCheck.ts'
 import { keyLine, onlyLine, seedLine } from './evidenceSeed.ts'
+import { strayLines } from './evidenceStrays.ts'
 import { readingsLine, verdictLines } from './evidenceVerdict.ts'
 
 /** Whom the one who checks trusts. With keys alone nobody is asked for cosignatures. */
 export type Trust = { readonly keys: readonly Verifier[] } | { readonly policy: Policy }
 export type PackChecked = { readonly ok: boolean; readonly event: string | null; readonly lines: readonly CheckLine[] }
 
-/** The files of a pack, or why it cannot be opened. */
-export function unpacked(zip: Uint8Array): Files | string {
-  try {
-    return unzipSync(zip)
-  } catch (error) {
-    return `this is not a whole zip file: ${error instanceof Error ? error.message : String(error)}`
-  }
-}
 /** Begins as a zip file does. */
 export const isZip = (bytes: Uint8Array): boolean => bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 3 && bytes[3] === 4
 
@@ -43,10 +35,12 @@ export function checkPack(files: Files, trust: Trust, by?: Renderer): PackChecke
   const checkpoint = checkpointIn(note)
   const lines = [
     guarded('files', () => filesLine(pack)),
-    ...signatureLines(pack, note, trust),
+    ...linesOf('checkpoint', () => signatureLines(pack, note, trust)),
     guarded('entries', () => entriesLine(pack, note, checkpoint)),
     guarded('blobs', () => blobsLine(pack)),
-    ...storyLines(pack, checkpoint, by),
+    ...linesOf('event', () => storyLines(pack, checkpoint, by)),
+    ...linesOf('other files', () => strayLines(pack, by?.version)),
+    leftOut,
   ]
   return { ok: lines.every(l => l.result !== 'failed'), event: pack.manifest.event.id, lines }
 }
@@ -69,8 +63,13 @@ function storyLines(pack: Pack, checkpoint: Checkpoint | undefined, by: Renderer
     ['verdict', () => verdictLines(pack, story)],
     ['report', () => reportLines(pack, story, by)],
   ]
-  return checks.flatMap(([what, check]) => guarded(what, check))
+  return checks.flatMap(([what, check]) => linesOf(what, check))
 }
+/** Who leaves an entry out leaves its proof out too. */
+const leftOut = notPossible(
+  'nothing left out',
+  'a pack proves what was logged, not that nothing else was, as a command, an answer or a later revision; only the whole log shows that',
+)
 /** What is wrong in a way that nobody thought of has failed; it does not end the verification. */
 function guarded<T extends CheckLine | readonly CheckLine[]>(what: string, check: () => T): T | CheckLine {
   try {
@@ -80,12 +79,14 @@ function guarded<T extends CheckLine | readonly CheckLine[]>(what: string, check
   }
 }
 
+const linesOf = (what: string, check: () => CheckLine | readonly CheckLine[]): readonly CheckLine[] => [guarded(what, check)].flat()
+
 function filesLine({ files, manifest }: Pack): CheckLine {
   const wrong = [
-    ...Object.keys(manifest.files).flatMap(name => (files[name] ? [] : [`${name} is missing`])),
+    ...Object.keys(manifest.files).flatMap(name => (Object.hasOwn(files, name) ? [] : [`${name} is missing`])),
     ...Object.entries(files).flatMap(([name, bytes]) => {
       if (name === names.manifest) return []
-      if (manifest.files[name] === undefined) return [`${name} is not in the manifest`]
+      if (!Object.hasOwn(manifest.files, name)) return [`${name} is not in the manifest`]
       return sha256Hex(bytes) === manifest.files[name] ? [] : [`${name} is not what the manifest says`]
     }),
   ]

@@ -110,6 +110,8 @@ export function controlLine(pack: Pack, story: Story): readonly CheckLine[] {
     const event = members.event()
     const share = event.class === 'emergency' || isStanding(event) ? 0 : (programme?.holdOut ?? 0)
     const heldOut = heldOutBy(fact)
+    if (!programme && event.class !== 'emergency' && !why)
+      return [notPossible(what, `the programme ${event.programme} is not in the pack: whether it holds anybody out is not shown`)]
     if (share === 0 && heldOut.size === 0) continue
     isAny = true
     if (why) return [notPossible(what, why)]

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../core/codec.ts'
-import type { EventNo, HashHex, Instant, Readings } from '../core/model.ts'
+import type { EventNo, Fact, HashHex, Instant, Readings } from '../core/model.ts'
 import { type History, MISSING, type Verification, type Weather } from '../core/verify/record.ts'
+import { readingsOf } from '../core/verify/worked.ts'
 
 /**
  * What an evidence pack consists of, by the names of its files: for who makes one and who checks one. Documented for outsiders in
@@ -81,3 +82,16 @@ const cell = (value: number): number | string => (Number.isNaN(value) ? '' : val
 
 /** What the verdict says, as it stands in the log, laid out for people. */
 export const verdictJson = (verification: Verification): Uint8Array => jsonOf(JSON.parse(canonicalJson(verification)))
+
+/** What an entry of the event says once more in files that need no programme of ours: the message, the readings, the verdict. */
+export function readable(fact: Fact, leaf: number): Files {
+  const files: Record<string, Uint8Array> = {}
+  if (fact.kind === 'signal' && fact.raw.length > 0) files[names.raw(leaf)] = fact.raw
+  if (fact.kind === 'verified') files[names.verdict(leaf)] = verdictJson(fact.verification)
+  if (fact.kind !== 'metered') return files
+  const { readings, history } = readingsOf(fact)
+  if (readings.charger.length > 0) files[names.readings(leaf)] = readingsCsv(readings)
+  if (readings.charger.length > 0 && history && history.who.length > 0) files[names.history(leaf)] = historyCsv(history)
+  if (fact.weather) files[names.weather(leaf)] = weatherCsv(fact.weather)
+  return files
+}

@@ -48,7 +48,11 @@ export function openPack(files: Files): Pack | string {
 /** The entries of a pack as read. */
 export function packOf(files: Files, manifest: Manifest): Pack {
   const leaves = Object.entries(files)
-    .flatMap(([name, bytes]) => (/^entries\/\d+\.json$/.test(name) ? [{ leaf: Number(/\d+/.exec(name)![0]), bytes }] : []))
+    .flatMap(([name, bytes]) => {
+      const leaf = Number(/^entries\/(\d+)\.json$/.exec(name)?.[1] ?? -1)
+      // under another name the same entry would count twice
+      return leaf >= 0 && name === names.entry(leaf) ? [{ leaf, bytes }] : []
+    })
     .sort((a, b) => a.leaf - b.leaf)
   const entries: Read[] = []
   const unreadable: number[] = []
@@ -83,6 +87,8 @@ function manifestOf(bytes: Uint8Array | undefined): Manifest | string {
     if (m.format !== FORMAT) return `the format is ${JSON.stringify(m.format)}, this release reads ${FORMAT}`
     const isWhole =
       Number.isSafeInteger(m.event.no) &&
+      Number.isSafeInteger(m.madeAtMs) &&
+      typeof m.version === 'string' &&
       typeof m.event.id === 'string' &&
       Object.values(m.files).every(hash => typeof hash === 'string') &&
       Object.values(m.absent).every(why => absences.includes(why))

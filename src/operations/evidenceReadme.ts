@@ -1,8 +1,11 @@
-import type { Concerned } from './evidenceEntries.ts'
+import type { Manifest } from './evidenceFiles.ts'
 
 /** The instructions of a pack, for somebody who has never seen one. Plain text, wrapped. */
-export function readme({ no, event }: Concerned, { withoutRaw, version }: { withoutRaw?: boolean | undefined; version: string }): string {
-  return `EVIDENCE PACK: event ${event.id} (number ${no} of this bridge)
+export function readme(
+  { no, id }: Manifest['event'],
+  { withoutRaw, version }: { withoutRaw?: boolean | undefined; version: string },
+): string {
+  return `EVIDENCE PACK: event ${id} (number ${no} of this bridge)
 Made by gridbridge ${version}.
 
 What this is

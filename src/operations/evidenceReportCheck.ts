@@ -31,7 +31,15 @@ export function reportLines(pack: Pack, story: Story, by: Renderer | undefined):
     ...present.flatMap(name => (expected.has(name) ? [] : [`${name} is no file of a report`])),
     ...tables.flatMap(table => tableDifference(files[tableFile(table)], table, manifest.version === by?.version) ?? []),
   ]
-  const figures = okUnless('report', wrong, `${tables.length} tables, made again from the entries, have the same figures`)
+  const others = manifest.version === by?.version ? [] : tables.flatMap(table => columnsApart(files[tableFile(table)], table))
+  const same = `${tables.length} tables, made again from the entries, have the same figures`
+  const figures =
+    wrong.length > 0 || others.length === 0
+      ? okUnless('report', wrong, same)
+      : notPossible(
+          'report',
+          `${same}, but for columns that only one of the two versions has, which nothing vouches for: ${others.join(', ')}`,
+        )
   return [figures, pageLine(pack, report, by), wordLine(report, reportIn(pack, story, withoutWord(input)), input)]
 }
 
@@ -67,7 +75,17 @@ function tableDifference(file: Uint8Array | undefined, table: Table, isSameVersi
       return `${name}, row ${k + 1} (${ownHeads[0]} ${row[0]}), ${ownHeads[c]}: it says ${found || 'nothing'}, the pack gives ${value || 'nothing'}`
     }
   if (rows.length !== ownRows.length) return `${name} has ${rows.length} rows, the pack gives ${ownRows.length}`
+  const wide = rows.findIndex(row => row.length !== heads.length)
+  if (wide >= 0) return `${name}, row ${wide + 1} has ${rows[wide]!.length} cells, and there are ${heads.length} columns`
   return isSameVersion ? `${name}: ${textDifference(textOf(file), textOf(made))}` : undefined
+}
+
+/** Columns of a file that were not compared, because this version does not make them, or makes them once; and those that it lacks. */
+function columnsApart(file: Uint8Array | undefined, table: Table): string[] {
+  const [[heads = []], [ownHeads = []]] = [cellsOf(textOf(file ?? new Uint8Array(0))), cellsOf(textOf(tableBytes(table)))]
+  const more = heads.filter((head, c) => !ownHeads.includes(head) || heads.indexOf(head) !== c)
+  const less = ownHeads.filter(head => !heads.includes(head)).map(head => `${head} (missing)`)
+  return [...more, ...less].map(column => `${tableFile(table)} ${column}`)
 }
 
 /** Rows of CSV as `csvOf` writes it. */
@@ -113,10 +131,8 @@ function wordLine(report: EventReport, without: EventReport | undefined, { began
   const differing = new Map<string, { differ: number; of: number }>()
   compare(byTime(report), without && byTime(without), '', differing)
   const fields = [...differing].flatMap(([path, { differ, of }]) => (differ === 0 ? [] : of > 1 ? `${path} (${differ} of ${of})` : path))
-  const all = [...fields, ...(began ? ['the fleet that this log began with'] : [])]
-  return all.length === 0
-    ? ok('beyond the log', 'the report says nothing that the log does not')
-    : notPossible('beyond the log', `no entry has these, so they are the word of who made the pack: ${all.join(', ')}`)
+  const all = [...fields, 'when it was made', ...(began ? ['the fleet that this log began with'] : [])]
+  return notPossible('beyond the log', `no entry has these, so they are the word of who made the pack: ${all.join(', ')}`)
 }
 /** A step is the same step in both by its time, wherever what is shown begins. */
 function byTime(report: EventReport): object {

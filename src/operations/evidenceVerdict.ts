@@ -2,7 +2,7 @@ import { canonicalJson } from '../core/codec.ts'
 import type { Metered, Verified } from '../core/verify/record.ts'
 import { recomputed } from '../core/verify/revision.ts'
 import { readingsOf } from '../core/verify/worked.ts'
-import { historyCsv, names, readingsCsv, verdictJson, weatherCsv } from './evidenceFiles.ts'
+import { names, readable, verdictJson } from './evidenceFiles.ts'
 import { type CheckLine, failed, notPossible, ok, okUnless, only, type Pack, type Read, type Story, whyMissing } from './evidencePack.ts'
 
 type Judged = { readonly verified: Read<Verified>; readonly metered: Read<Metered> | undefined }
@@ -23,16 +23,10 @@ export function readingsLine(pack: Pack, story: Story): CheckLine {
   const metered = only(pack, 'metered').filter(e => e.fact.event === story.no)
   const gone = metered.find(e => e.missing.length > 0)
   let count = 0
-  for (const { leaf, fact, missing } of metered) {
-    if (missing.length > 0) continue
-    const { readings, history } = readingsOf(fact)
-    count += readings.charger.length
-    if (readings.charger.length > 0 && !isSame(pack.files[names.readings(leaf)], readingsCsv(readings)))
-      wrong.push(`${names.readings(leaf)} is not what entry ${leaf} has`)
-    if (history && history.who.length > 0 && !isSame(pack.files[names.history(leaf)], historyCsv(history)))
-      wrong.push(`${names.history(leaf)} is not what entry ${leaf} has`)
-    if (fact.weather && !isSame(pack.files[names.weather(leaf)], weatherCsv(fact.weather)))
-      wrong.push(`${names.weather(leaf)} is not what entry ${leaf} has`)
+  for (const { leaf, fact } of metered) {
+    count += readingsOf(fact).readings.charger.length
+    for (const [name, made] of Object.entries(readable(fact, leaf)))
+      if (!isSame(pack.files[name], made)) wrong.push(`${name} is not what entry ${leaf} has`)
   }
   if (wrong.length === 0 && gone) return notPossible(what, whyMissing(pack, gone))
   if (metered.length === 0) return notPossible(what, 'the event was not verified: there are none')

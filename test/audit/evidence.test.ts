@@ -14,10 +14,11 @@ import { createClient } from '../../src/cli/client.ts'
 import { blobsOf, decode, encode, SALT } from '../../src/core/codec.ts'
 import type { Fact, HashHex } from '../../src/core/model.ts'
 import { type EvidenceOptions, evidenceFiles, evidenceZip } from '../../src/operations/evidence.ts'
-import { checkPack, type Trust, unpacked } from '../../src/operations/evidenceCheck.ts'
+import { checkPack, type Trust } from '../../src/operations/evidenceCheck.ts'
 import { type Files, names, type SeedFile, textOf } from '../../src/operations/evidenceFiles.ts'
 import type { CheckLine } from '../../src/operations/evidencePack.ts'
 import { sourceOf } from '../../src/operations/evidencePacks.ts'
+import { unpacked } from '../../src/operations/evidenceZip.ts'
 import type { Journal } from '../../src/ports.ts'
 import { gridEvent as apiEvent, eve, startBridge, tokens } from '../api/bridge.ts'
 import { cancelled, gridEvent, type Stage, stage, start } from '../scenarios/stage.ts'
@@ -75,6 +76,7 @@ describe('the pack of an event', () => {
         verdict: 'ok',
       },
       report: 'notPossible',
+      'nothing left out': 'notPossible',
     })
     expect(line(files, 'verdict')!.why).toMatch(/made again from the readings, to the last digit/)
     expect(textOf(files[names.readme]!)).toMatch(/audit verify THIS\.zip --key audit\.pub[\s\S]*MPAN/)
