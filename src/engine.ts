@@ -226,6 +226,7 @@ export function createEngine(world: World): Engine {
       for (const c of callers) c.reject(error)
       if (isFatal(error)) throw error
       putBack(inbox, taken)
+      verifying.notTaken()
       const isOwed = isUnwritable(error) && callers.every(c => c.inputs.every(givesBack))
       if (isUnwritable(error)) inbox.inputs.push(...beyondRecord.begun(error), ...callers.flatMap(c => owedOf(c.inputs, nowMs)))
       const decided = isOwed ? commandsOf(state, sentIn(facts), nowMs) : []
@@ -486,7 +487,7 @@ export function createEngine(world: World): Engine {
       soon()
     },
     session(charger, session) {
-      const news = newsOf(state, charger, session, inbox.sessions.get(charger))
+      const news = newsOf(state, charger, session, inbox.sessions.get(charger), inbox.links)
       if (!news || news === inbox.sessions.get(charger)) return
       inbox.sessions.set(charger, news)
       soon()

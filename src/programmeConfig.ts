@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { allocationPolicies, ramps } from './core/model.ts'
+import { allocationPolicies, ramps, vacants } from './core/model.ts'
 import { authorize, name, seconds } from './ocppConfig.ts'
 import { verification } from './verificationConfig.ts'
 
@@ -61,6 +61,8 @@ export const programme = z
     lastResort: z.boolean().default(false),
     /** Who gives how much: the same share, the same watts, those who can best do without, as few as can be, or who gave least lately. */
     allocation: z.enum(allocationPolicies).default('proRata'),
+    /** Under a cap, a charger without a car: it keeps its share (what is left out means that), or yields it to those who have one. */
+    vacant: z.enum(vacants).optional(),
     /** What is planned for, as a multiple of the ask. */
     overCommit: z.number().min(1).max(2).default(1),
     /** Chargers are added until the ask is delivered with this probability; 0: until it is to be expected. */

@@ -40,7 +40,14 @@ export type MinuteListener = (atMs: number) => void
  * A fleet in virtual time as a ChargerLink: cars come and go, chargers take limits or do not, and are metered each minute. The fleet lives on when the
  * bridge that commands it does not. Every charger draws from a stream of its own, so that one more shifts nobody else.
  */
-export function createModelLink(runtime: Runtime, chargers: readonly ModelCharger[], cars: Cars, seed: string) {
+export function createModelLink(
+  runtime: Runtime,
+  chargers: readonly ModelCharger[],
+  cars: Cars,
+  seed: string,
+  /** Does a box say on each new link that nobody is there? Else it is heard of when its first car leaves. */
+  { tellsVacant = false }: { tellsVacant?: boolean } = {},
+) {
   const physics = createPhysics(chargers, cars, runtime.now() / 1000)
   const byStation = new Map<NodeNo, ChargerNo[]>()
   for (const c of chargers) byStation.set(c.station, [...(byStation.get(c.station) ?? []), c.no])
@@ -134,8 +141,13 @@ export function createModelLink(runtime: Runtime, chargers: readonly ModelCharge
     }
     sink?.link(station, isUp)
     if (!isUp) return
+    if (sink && tellsVacant) for (const no of byStation.get(station) ?? []) tellCar(no, sink)
     const dropped = (byStation.get(station) ?? []).filter(no => chargers[no]!.onLinkLoss === 'dropsProfile')
     if (dropped.length > 0) sink?.doubt(dropped, 'reconnected')
+  }
+  function tellCar(no: ChargerNo, to: ChargerSink): void {
+    if (physics.isPlugged(no)) to.session(no, arrived(cars, physics.session(no)))
+    else if (tellsVacant) to.session(no, { phase: 'none' })
   }
   /** One more cause for which the link of a station is down; it is up again when the last one is over. */
   function lose(station: NodeNo): void {
@@ -217,7 +229,7 @@ export function createModelLink(runtime: Runtime, chargers: readonly ModelCharge
       sink = to
       life++
       for (const station of online) to.link(station, true)
-      for (const c of chargers) if (online.has(c.station) && physics.isPlugged(c.no)) to.session(c.no, arrived(cars, physics.session(c.no)))
+      for (const c of chargers) if (online.has(c.station)) tellCar(c.no, to)
     },
     async stop() {
       sink = undefined

@@ -24,6 +24,9 @@ export type WorldSetting = {
   readonly keepMs?: number
 }
 
+/** A rule by which it matters whether a car is there. */
+const isOfCars = (x: Input): boolean => x.kind === 'programme' && x.programme.vacant === 'yields'
+
 /**
  * The product's own engine over a modelled fleet, in virtual time: journal in memory but hashed and signed, `check` before every send, verification from
  * the modelled meters. The same setting gives the same journal, byte for byte.
@@ -33,7 +36,7 @@ export async function createWorld(setting: WorldSetting) {
   const journal = createMemoryJournal(createMemoryStore())
   const registry = createMemoryRegistry()
   const meters = createModelMeters({ ...(setting.keepMs ? { keepMs: setting.keepMs } : {}) })
-  const model = createModelLink(runtime, setting.chargers, setting.cars, setting.seed)
+  const model = createModelLink(runtime, setting.chargers, setting.cars, setting.seed, { tellsVacant: setting.terms.some(isOfCars) })
   const seedKey = createHash('sha256').update(`seed key of ${setting.seed}`).digest()
   const facts: { readonly atMs: number; readonly fact: Fact }[] = []
   let life: ReturnType<typeof mortal> | undefined

@@ -1,4 +1,4 @@
-import { allocationPolicies } from '../../src/core/model.ts'
+import { type AllocationPolicy, allocationPolicies, type Vacant, vacants } from '../../src/core/model.ts'
 import { type Built, build } from '../scenario/build.ts'
 import { type Played, play as playScenario } from '../scenario/play.ts'
 import { checkedScenario } from '../scenario/read.ts'
@@ -18,8 +18,8 @@ export type StudyResult = { readonly sessions: number; readonly capW: number; re
 
 /**
  * The cars of a scenario under one cap from its start to its end: scheduled as in the literature, with continuous power in steps of five minutes, no taper, and
- * everybody obedient; and by the product under each of its policies, with its own minutes, 6 A floors and restarts. Faults, drivers and events of the
- * scenario are left out.
+ * everybody obedient; and by the product under each of its policies, with its own minutes, 6 A floors and restarts, where a charger without a car keeps its share
+ * and where it yields it. Faults, drivers and events of the scenario are left out.
  */
 export async function study(
   scenario: Scenario,
@@ -30,10 +30,11 @@ export async function study(
   const uncontrolled = play(sessions, 'uncontrolled', { periodS: PERIOD_S, capW: 0 })
   const cap = Math.round(capW ?? CAP_SHARE * uncontrolled.peakW)
   const rows = algorithms.map(name => rowOf(name, sessions, play(sessions, name, { periodS: PERIOD_S, capW: cap })))
-  for (const [k, policy] of allocationPolicies.entries()) {
-    const played = await playScenario(capped(scenario, built, cap, policy), options)
-    rows.push(rowOf(`gridbridge ${policy}`, sessions, outcomeOf(played)))
-    options.onProgress?.((k + 1) / allocationPolicies.length)
+  const rules = vacants.flatMap(vacant => allocationPolicies.map(allocation => ({ allocation, vacant })))
+  for (const [k, rule] of rules.entries()) {
+    const played = await playScenario(capped(scenario, built, cap, rule), options)
+    rows.push(rowOf(`gridbridge ${rule.allocation}${rule.vacant === 'yields' ? ', vacant yields' : ''}`, sessions, outcomeOf(played)))
+    options.onProgress?.((k + 1) / rules.length)
   }
   return { sessions: sessions.count, capW: cap, rows }
 }
@@ -62,8 +63,13 @@ function outcomeOf({ takenWh, recorded }: Played): Outcome {
   return { deliveredWh: takenWh, loadW, peakW: loadW.reduce((a, b) => Math.max(a, b), 0) }
 }
 /** The same fleet and cars, all of them well, with nothing but the cap. */
-function capped(scenario: Scenario, { startS, endS }: Built, capW: number, allocation: (typeof allocationPolicies)[number]): Scenario {
-  const programme = { id: 'study', allocation, startSpreadS: 0, endSpreadS: 0, maxDurationS: LONGEST_S }
+function capped(
+  scenario: Scenario,
+  { startS, endS }: Built,
+  capW: number,
+  rule: { allocation: AllocationPolicy; vacant: Vacant },
+): Scenario {
+  const programme = { id: 'study', ...rule, startSpreadS: 0, endSpreadS: 0, maxDurationS: LONGEST_S }
   const interval = { from: scenario.start, forS: Math.min(endS - startS, LONGEST_S), ask: { kind: 'cap', totalW: capW } }
   return checkedScenario(
     {

@@ -13,6 +13,7 @@ import { limitThrough, NONE, UNKNOWN } from './rows.ts'
 import { type Sharing, share } from './share.ts'
 import { type EventState, type Fleet, linkLossOf, type State, termsOf } from './state.ts'
 import { downW, setOf, upW } from './steps.ts'
+import { keepServing, vacantAmong } from './vacant.ts'
 
 /** In `watts`: the charger is not limited by this interval. */
 export const UNLIMITED = -1
@@ -103,11 +104,12 @@ function cap(
   const availableW = totalW - e.extraW - part.outsideW
   // whose turn it is to give is no matter of an emergency
   const policy = e.event.class === 'emergency' ? 'proRata' : (p?.allocation ?? 'proRata')
+  const mostW = new Int32Array(n)
   const sharers = {
     order: servedIn(policy, s, e, drawsOf(members, e.seed, 'order'), members),
     pauseW: new Int32Array(n),
     minW: new Int32Array(n),
-    maxW: new Int32Array(n),
+    maxW: mostW,
     stepW: new Int32Array(n),
     ...(f.stepSets.length > 0 ? { setOf: (m: number) => setOf(f, members[m]!) } : {}),
   }
@@ -116,9 +118,11 @@ function cap(
     const i = members[m]!
     sharers.pauseW[m] = pauseW(f, e, i)
     sharers.minW[m] = f.minW[i]!
-    sharers.maxW[m] = bounds ? Math.min(f.maxW[i]!, bounds[m]!) : f.maxW[i]!
+    mostW[m] = bounds ? Math.min(f.maxW[i]!, bounds[m]!) : f.maxW[i]!
     sharers.stepW[m] = f.stepW[i]!
   }
+  const vacant = vacantAmong(s, e, p, members, m => part.kind[m] === STEERED)
+  if (vacant) sharers.maxW = mostW.map((w, m) => (vacant[m] === 1 ? Math.min(w, sharers.pauseW[m]!) : w))
   const total = share(availableW, sharers, sharingOf[policy])
   const outside = phaseA ? outsideOf(s, e, members, part) : []
   const phased = phaseA ? withinPhases(f, members, total.watts, sharers, sharingOf[policy], phaseA, outside) : total
@@ -129,12 +133,14 @@ function cap(
     const i = members[m]!
     asked[m] = kind === STEERED ? TOLD : kind === HOLDING ? HELD : APART
     // who has all that others leave it is limited by them, and must be said to be
-    if (kind === OUTSIDE || (kind === STEERED && watts[m]! >= sharers.maxW[m]!)) watts[m] = UNLIMITED
+    if (kind === OUTSIDE || (kind === STEERED && watts[m]! >= mostW[m]!)) watts[m] = UNLIMITED
     else if (kind === HOLDING) watts[m] = part.heldW!.get(m)!
     else if (kind === IGNORING) watts[m] = pauseW(f, e, i)
   }
-  const kept = keep(s, e, interval, members, asked, watts, availableW, sharers.maxW)
-  const isAbove = phaseA !== undefined && isAbovePhases(f, members, kept, sharers.maxW, phaseA, outside)
+  const kept = vacant
+    ? keepServing(s, e, interval, members, asked, watts, availableW, mostW, sharers.order, vacant)
+    : keep(s, e, interval, members, asked, watts, availableW, mostW)
+  const isAbove = phaseA !== undefined && isAbovePhases(f, members, kept, mostW, phaseA, outside)
   return { watts: isAbove ? watts : kept, missingW: Math.max(total.shortW, phased.shortW) }
 }
 type CapAsk = Extract<Interval['ask'], { kind: 'cap' }>

@@ -16,7 +16,7 @@ import { register } from './register.ts'
 import { afterFleet, learn, scored } from './reliability.ts'
 import { applyResumed, rememberPaused, stayers } from './resume.ts'
 import { appendRows, compact, grown } from './rows.ts'
-import { applySession, laxityS, phaseOf } from './sessions.ts'
+import { applySession, forgetVacant, laxityS, phaseOf } from './sessions.ts'
 import { applyHeardAgain, applySilent } from './silence.ts'
 import { fromBytes } from './snapshot.ts'
 import { isStanding, observeStanding } from './standing.ts'
@@ -132,7 +132,8 @@ function remember(s: State, fact: Fact, nowS: Second): void {
       for (const i of fact.who) s.optOuts.delete(i)
       return
     case 'link':
-      return applyLink(s, fact)
+      applyLink(s, fact)
+      return forgetVacant(s, fact.stations)
     case 'outcome':
       return applyOutcome(s, fact)
     case 'doubt':

@@ -17,6 +17,7 @@ import { lastResorts, type Observed, shortfall } from './response.ts'
 import { restore } from './restore.ts'
 import { FREE, NONE, rowEnd, rowStart } from './rows.ts'
 import type { EventState, State } from './state.ts'
+import { comesOrGoes } from './vacant.ts'
 import { verify } from './verify/verify.ts'
 
 /** The plan broke a rule that `check` holds: a bug. The process must stop; restart is safe. */
@@ -40,9 +41,10 @@ export function decide(s: State, inputs: readonly Input[], nowMs: number): Fact[
   const known = s.fleet.chargers
   for (const input of inputs) {
     const refused = input.kind === 'outcome' ? refusals(s, input) : undefined
+    const moves = input.kind === 'session' && comesOrGoes(s, input, nowS)
     put(input)
     if (refused) put(refused)
-    replan ||= refused !== undefined || changesPlan(s, input)
+    replan ||= refused !== undefined || moves || changesPlan(s, input)
   }
   for (const e of s.events.values()) {
     if (e.status !== 'received') continue

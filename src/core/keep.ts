@@ -42,9 +42,8 @@ export function keep(
     // back already: there is nothing left to tell it
     if (fromS >= toS) continue
     if (part[m] === TOLD) {
-      // what a box that takes one limit was told is the sum of its chargers
-      const told = f.limitsAtStation[i] === 1 ? -1 : shareIn(s.rows, s.want[i]!, e.no, fromS, toS)
-      if (told <= mostW[m]! && (told === pauseW(f, e, i) || (told >= f.minW[i]! && told < maxW && isOneOf(f, i, told)))) out[m] = told
+      const told = toldShare(s, e, i, fromS, toS, mostW[m]!)
+      if (told >= 0) out[m] = told
       isOther ||= out[m] !== fresh[m]
       idleW -= out[m]! < 0 ? maxW : out[m]!
     }
@@ -54,6 +53,16 @@ export function keep(
   // nothing is shared out any more, only let go
   if (nowS >= Math.min(interval.toS, e.cancelledS)) return out
   return idleW >= 0 && idleW < usefulW(spare) ? out : fresh
+}
+
+/** The share that a charger was told for [fromS, toS), where it could be told that today as well; -1 otherwise. */
+export function toldShare(s: State, e: EventState, i: number, fromS: Second, toS: Second, mostW: number): number {
+  const f = s.fleet
+  // what a box that takes one limit was told is the sum of its chargers
+  if (f.limitsAtStation[i] === 1) return -1
+  const told = shareIn(s.rows, s.want[i]!, e.no, fromS, toS)
+  if (told > mostW) return -1
+  return told === pauseW(f, e, i) || (told >= f.minW[i]! && told < Math.min(f.maxW[i]!, mostW) && isOneOf(f, i, told)) ? told : -1
 }
 
 /** Of a charger whose maker has a set of steps, which may be known only since it was told. */

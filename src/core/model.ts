@@ -112,6 +112,8 @@ export const ramps = ['pre', 'centred', 'post'] as const
  * `leastDisturbance`: those who can best do without first (laxity). `fewest`: as few chargers as can be. `rotation`: who gave least lately first.
  */
 export const allocationPolicies = ['proRata', 'maxMin', 'leastDisturbance', 'fewest', 'rotation'] as const
+export const vacants = ['keepsShare', 'yields'] as const
+export type Vacant = (typeof vacants)[number]
 export type AllocationPolicy = (typeof allocationPolicies)[number]
 /**
  * How load comes back. `step`: at once. `uniform`: over `endSpreadS`. `rampLimited`: uniform, but never more than `wPerMinute`. `levelCapped`: whoever
@@ -151,6 +153,8 @@ export type Programme = {
   /** After an emergency's metrology check fails: 0 A, then stop or disable. */
   readonly lastResort: boolean
   readonly allocation: AllocationPolicy
+  /** What a charger without a car does with its share of a cap; left out: it keeps it. */
+  readonly vacant?: Vacant | undefined
   /** What is planned for, as a multiple of the ask; 1 or more. */
   readonly overCommit: number
   /** Chargers are added until P(delivered >= ask) reaches this; 0: until the expectation does. */

@@ -1,4 +1,4 @@
-import { type ChargerNo, type Input, NEVER_S, type Second, type Session, type SessionPhase, sessionPhases } from './model.ts'
+import { type ChargerNo, type Input, NEVER_S, type NodeNo, type Second, type Session, type SessionPhase, sessionPhases } from './model.ts'
 import type { State } from './state.ts'
 
 /*
@@ -16,6 +16,9 @@ const STAY_AT_LEAST_S = 3600
 /** What a car of unknown need is thought to take still, Wh: about a day's driving and a half. */
 export const NEED_WH = 10_000
 
+/** In the column of phases: said to have no car. */
+export const NO_CAR = 1
+
 export const phaseOf = (s: State, charger: ChargerNo): SessionPhase | null => {
   const code = charger < s.phase.length ? s.phase[charger]! : 0
   return code === 0 ? null : sessionPhases[code - 1]!
@@ -32,10 +35,20 @@ export function laxityS(s: State, charger: ChargerNo, nowS: Second): number {
   return departS - nowS - (needWh * 3600) / Math.max(1, s.fleet.maxW[charger]!)
 }
 
-/** What a report changes in the columns; undefined where it is no news. A report that is silent on departure or need takes nothing back of the same car. */
-export function newsOf(s: State, charger: ChargerNo, { phase, departS, needWh }: Session, before?: Columns): Columns | undefined {
+/**
+ * What a report changes in the columns; undefined where it is no news. A report that is silent on departure or need takes nothing back of the same car.
+ * `links`: stations whose links have moved since the last turn, see `forgetVacant`.
+ */
+export function newsOf(
+  s: State,
+  charger: ChargerNo,
+  { phase, departS, needWh }: Session,
+  before?: Columns,
+  links?: ReadonlyMap<NodeNo, boolean>,
+): Columns | undefined {
   if (!Number.isInteger(charger) || charger < 0 || charger >= s.phase.length) return undefined
-  const known = before ?? { phase: s.phase[charger]!, departS: s.departS[charger]!, needWh: s.needWh[charger]! }
+  const isForgotten = s.phase[charger] === NO_CAR && links?.has(s.fleet.station[charger]!) && mayYield(s)
+  const known = before ?? { phase: isForgotten ? 0 : s.phase[charger]!, departS: s.departS[charger]!, needWh: s.needWh[charger]! }
   const isSameCar = phase !== 'none' && known.phase > codeOf('none')
   const next = {
     phase: codeOf(phase),
@@ -62,6 +75,20 @@ export function sessionFact(news: ReadonlyMap<ChargerNo, Columns>): Sessions {
   }
 }
 export type SessionNews = Map<ChargerNo, Columns>
+
+/** Does it matter to any ceiling whether a car is there? */
+const mayYield = (s: State): boolean =>
+  [...s.programmes.values()].some(p => p.vacant === 'yields') || [...s.events.values()].some(e => e.terms?.vacant === 'yields')
+/** A car may have come while nobody could say so: that there is none must be said anew on each link. Only where rules hang on it. */
+export function forgetVacant(s: State, stations: Uint32Array): void {
+  if (!mayYield(s)) return
+  const f = s.fleet
+  for (const station of stations)
+    for (let p = f.nodeFrom[station]!; p < f.nodeTo[station]!; p++) {
+      const i = f.order[p]!
+      if (f.station[i] === station && s.phase[i] === NO_CAR) s.phase[i] = 0
+    }
+}
 
 export function applySession(s: State, fact: Sessions, nowS: Second): void {
   fact.who.forEach((i, k) => {
