@@ -48,7 +48,6 @@ function byAsk(
   p: Programme | undefined,
   bounds: Int32Array | undefined,
 ): Allocation {
-  const f = s.fleet
   const { ask } = interval
   switch (ask.kind) {
     case 'cap':
@@ -56,18 +55,29 @@ function byAsk(
     case 'shed':
       return shed(s, e, interval, ask.totalW, members, takes, p)
     case 'keep':
-      return each(f, e, members, takes, i => withFloor(f, e, i, Math.floor(f.maxW[i]! * ask.fraction), p?.floorW ?? 0))
     case 'limitEach':
-      return each(f, e, members, takes, i => ('limitW' in ask ? ask.limitW : Math.floor(ask.limitA * f.phases[i]! * f.voltageV[i]!)))
     case 'off':
-      return each(f, e, members, takes, () => 0)
+      return each(s.fleet, e, members, takes, ask, p?.floorW ?? 0)
   }
 }
 
-function each(f: Fleet, e: EventState, members: Uint32Array, takes: Uint8Array, limitW: (charger: number) => number): Allocation {
+type EachAsk = Exclude<Interval['ask'], { kind: 'cap' } | { kind: 'shed' }>
+function each(f: Fleet, e: EventState, members: Uint32Array, takes: Uint8Array, ask: EachAsk, floorW: number): Allocation {
   const watts = new Int32Array(members.length).fill(UNLIMITED)
-  for (let m = 0; m < members.length; m++) if (takes[m] === 1) watts[m] = signalled(f, e, members[m]!, limitW(members[m]!))
+  for (let m = 0; m < members.length; m++)
+    if (takes[m] === 1) watts[m] = signalled(f, e, members[m]!, askedW(f, e, members[m]!, ask, floorW))
   return { watts, missingW: 0 }
+}
+/** A switch, where a function that is handed in would read better: for each of a million chargers it costs less. */
+function askedW(f: Fleet, e: EventState, i: number, ask: EachAsk, floorW: number): number {
+  switch (ask.kind) {
+    case 'keep':
+      return withFloor(f, e, i, Math.floor(f.maxW[i]! * ask.fraction), floorW)
+    case 'limitEach':
+      return 'limitW' in ask ? ask.limitW : Math.floor(ask.limitA * f.phases[i]! * f.voltageV[i]!)
+    case 'off':
+      return 0
+  }
 }
 
 /** What can be signalled: a pause, or at least the charger's least power in its own steps; at its maximum it is no limit. */

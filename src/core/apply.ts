@@ -20,7 +20,7 @@ import { applySession, forgetVacant, laxityS, phaseOf } from './sessions.ts'
 import { applyHeardAgain, applySilent } from './silence.ts'
 import { fromBytes } from './snapshot.ts'
 import { isStanding, observeStanding } from './standing.ts'
-import { deviceColumns, type EventState, firstS, lastS, type State } from './state.ts'
+import { deviceColumns, type EventState, firstS, lastS, type OptOut, type State } from './state.ts'
 import { rememberTold, startTold } from './told.ts'
 import { rememberEventDays } from './verify/eventDays.ts'
 import { applyNominated } from './verify/nominated.ts'
@@ -126,8 +126,7 @@ function remember(s: State, fact: Fact, nowS: Second): void {
     case 'signal':
       return applySignal(s, fact, nowS)
     case 'optOut':
-      for (const i of fact.who) s.optOuts.set(i, [...(s.optOuts.get(i) ?? []), { fromS: fact.fromS, toS: fact.toS, reason: fact.reason }])
-      return
+      return applyOptOut(s, fact)
     case 'optIn':
       for (const i of fact.who) s.optOuts.delete(i)
       return
@@ -254,6 +253,15 @@ function applyFleet(s: State, fact: Of<'fleet'>): void {
   }
   s.dueS.fill(0)
   s.up = grown(s.up, s.fleet.nodes)
+}
+
+/** Those who have no other share one list: lists are never changed, and a hundred thousand small ones make every collection of garbage longer. */
+function applyOptOut(s: State, { who, fromS, toS, reason }: Of<'optOut'>): void {
+  const alone: OptOut[] = [{ fromS, toS, reason }]
+  for (const i of who) {
+    const others = s.optOuts.get(i)
+    s.optOuts.set(i, others ? [...others, ...alone] : alone)
+  }
 }
 
 function applyEnrolled(s: State, fact: Of<'enrolled'>): void {

@@ -31,6 +31,16 @@ export type Edge = { readonly atS: Second; readonly spreadS: number; readonly ra
 export const comesS = ({ atS, spreadS, ranks, ownDelayS: column }: Edge, charger: number): Second =>
   spreadS === 0 ? atS : atS + offsetS(ranks, charger, spreadS, charger < column.length ? column[charger]! : 0)
 
+/** The same for each of who[from, to), into the beginning of `out`. */
+function eachComesS({ atS, spreadS, ranks, ownDelayS: column }: Edge, who: Uint32Array, from: number, to: number, out: Float64Array): void {
+  if (spreadS === 0) out.fill(atS, 0, to - from)
+  else
+    for (let p = from; p < to; p++) {
+      const i = who[p]!
+      out[p - from] = atS + offsetS(ranks, i, spreadS, i < column.length ? column[i]! : 0)
+    }
+}
+
 /** Shifted and staggered as the event's start. */
 const likeStart = ({ spread, startRank: ranks, ownDelayS }: EventState, fromS: Second): Edge => ({
   atS: fromS + spread.startShiftS,
@@ -97,6 +107,14 @@ export function spanEndS(span: Span, charger: number): Second {
 export function announcedEndS({ over, last }: Span, charger: number): Second {
   const lastS = comesS(last, charger)
   return over === last ? lastS : Math.min(lastS, comesS(over, charger))
+}
+
+/** Both for each of who[from, to), into the beginnings of two columns: of a million chargers nearly all have an interval that is neither cut short nor followed. */
+export function eachSpanS(span: Span, who: Uint32Array, from: number, to: number, beginS: Float64Array, endS: Float64Array): void {
+  eachComesS(span.begin, who, from, to, beginS)
+  eachComesS(span.last, who, from, to, endS)
+  if (span.over === span.last && span.cancelledS === NEVER_S) return
+  for (let p = from; p < to; p++) endS[p - from] = spanEndS(span, who[p]!)
 }
 
 /** Of one charger alone. */

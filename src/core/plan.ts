@@ -1,10 +1,10 @@
 import { allocate, UNLIMITED } from './allocate.ts'
-import { type Span, spanBeginS, spanEndS, spanOf } from './edges.ts'
+import { eachSpanS, type Span, spanOf } from './edges.ts'
 import { heldToS, isHolding } from './held.ts'
 import { chargersOf, type Range, rangesOf } from './members.ts'
 import { type Decision, type EventNo, type Interval, NEVER_S, type Second } from './model.ts'
 import { boundsOf, innermostFirst } from './nested.ts'
-import { closeSchedule, type Draft, draftSegment, finished, newDraft, type Rows, rowEnd, rowStart } from './rows.ts'
+import { closeSchedule, type Draft, finished, newDraft, type Rows, reserveSegments, rowEnd, rowStart } from './rows.ts'
 import { newPad, type Pad, pushSegment, summed, tightest } from './schedule.ts'
 import { askEndS, type EventState, type Fleet, firstEndS, lastS, mayHold, type State } from './state.ts'
 import { keepsToS } from './waits.ts'
@@ -129,8 +129,23 @@ function newPads(parts: readonly Part[], chargers: number): Pads {
   return { raw: newBlock(width, Math.min(chargers, BLOCK)), best: newPad(2 * width) }
 }
 /** What is asked of the charger at position `from + j`, by whichever event: `count[j]` segments from `j * width` on. */
-type Block = { readonly width: number; readonly count: Uint16Array; readonly pad: Pad; from: number }
-const newBlock = (width: number, size: number): Block => ({ width, count: new Uint16Array(size), pad: newPad(size * width), from: 0 })
+type Block = {
+  readonly width: number
+  readonly count: Uint16Array
+  readonly pad: Pad
+  from: number
+  /** Of the interval in hand: when each charger's own span of it begins and ends. */
+  readonly beginS: Float64Array
+  readonly endS: Float64Array
+}
+const newBlock = (width: number, size: number): Block => ({
+  width,
+  count: new Uint16Array(size),
+  pad: newPad(size * width),
+  from: 0,
+  beginS: new Float64Array(size),
+  endS: new Float64Array(size),
+})
 function put({ width, count, pad, from }: Block, p: number, fromS: Second, toS: Second, limitW: number, because: EventNo): void {
   const j = p - from
   const k = j * width + count[j]!++
@@ -239,24 +254,32 @@ function putAsked(s: State, part: Part, k: number, { from, to }: Range, nowS: Se
   const { e } = part
   const limitsW = part.watts[k]
   if (!limitsW) return
-  const span = part.spans[k]!
+  const { beginS, endS } = raw
+  eachSpanS(part.spans[k]!, s.fleet.order, from, to, beginS, endS)
   const mayWait = e.waits.size > 0 && !e.event.intervals[k]!.failsafe
   const mayBeHeld = k === part.watts.length - 1 && e.cancelledS === NEVER_S && mayHold(e)
   for (let p = from; p < to; p++) {
     const limitW = limitsW[part.base + p - part.from]!
     if (limitW === UNLIMITED) continue
-    const i = s.fleet.order[p]!
-    const spanS = spanBeginS(span, i)
-    const fromS = mayWait ? Math.max(spanS, e.waits.get(i)?.untilS ?? 0) : spanS
-    const ownToS = spanEndS(span, i)
-    const toS = mayBeHeld ? Math.max(ownToS, heldToS(s, e, i)) : ownToS
+    let fromS = beginS[p - from]!
+    let toS = endS[p - from]!
+    if (mayWait) fromS = Math.max(fromS, e.waits.get(s.fleet.order[p]!)?.untilS ?? 0)
+    if (mayBeHeld) toS = Math.max(toS, heldToS(s, e, s.fleet.order[p]!))
     if (fromS < toS && toS > nowS) put(raw, p, fromS, toS, limitW, e.no)
   }
 }
 
 function draftIfNew(s: State, i: number, pad: Pad, nowS: Second, draft: Draft): void {
   if (sameAsRow(s.rows, s.want[i]!, pad, nowS)) return
-  for (let k = 0; k < pad.count; k++) draftSegment(draft, pad.fromS[k]!, pad.toS[k]!, pad.limitW[k]!, pad.because[k]!)
+  reserveSegments(draft, pad.count)
+  const { fromS, toS, limitW, because, segments } = draft
+  for (let k = 0; k < pad.count; k++) {
+    fromS[segments + k] = pad.fromS[k]!
+    toS[segments + k] = pad.toS[k]!
+    limitW[segments + k] = pad.limitW[k]!
+    because[segments + k] = pad.because[k]!
+  }
+  draft.segments += pad.count
   closeSchedule(draft, i)
 }
 

@@ -11,6 +11,7 @@ import {
   newDraft,
   nextLimit,
   type Rows,
+  reserveSegments,
   rowEnd,
   rowStart,
   sameRest,
@@ -92,16 +93,12 @@ function rowIsDraft(rows: Rows, row: number, d: Draft, nowS: Second): boolean {
 }
 
 function copySchedule(from: Draft, to: Draft, who: number): void {
-  const need = to.segments + from.segments
-  to.fromS = grown(to.fromS, need)
-  to.toS = grown(to.toS, need)
-  to.limitW = grown(to.limitW, need)
-  to.because = grown(to.because, need)
+  reserveSegments(to, from.segments)
   to.fromS.set(from.fromS.subarray(0, from.segments), to.segments)
   to.toS.set(from.toS.subarray(0, from.segments), to.segments)
   to.limitW.set(from.limitW.subarray(0, from.segments), to.segments)
   to.because.set(from.because.subarray(0, from.segments), to.segments)
-  to.segments = need
+  to.segments += from.segments
   closeSchedule(to, who)
 }
 

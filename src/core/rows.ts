@@ -152,14 +152,18 @@ export const newDraft = (capacity = 64, segments = capacity): Draft => ({
   limitW: new Int32Array(segments),
   because: new Uint32Array(segments),
 })
+/** Makes room for so many more segments. */
+export function reserveSegments(d: Draft, more: number): void {
+  const need = d.segments + more
+  if (need <= d.fromS.length) return
+  d.fromS = grown(d.fromS, need)
+  d.toS = grown(d.toS, need)
+  d.limitW = grown(d.limitW, need)
+  d.because = grown(d.because, need)
+}
 export function draftSegment(d: Draft, fromS: Second, toS: Second, limitW: number, because: EventNo): void {
   const k = d.segments
-  if (k === d.fromS.length) {
-    d.fromS = grown(d.fromS, k + 1)
-    d.toS = grown(d.toS, k + 1)
-    d.limitW = grown(d.limitW, k + 1)
-    d.because = grown(d.because, k + 1)
-  }
+  reserveSegments(d, 1)
   d.fromS[k] = fromS
   d.toS[k] = toS
   d.limitW[k] = limitW

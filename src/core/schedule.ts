@@ -35,27 +35,36 @@ function extend(pad: Pad, fromS: Second, toS: Second, limitW: number, because: n
  * Writes to `out` the tightest of `count` segments of `pad` at every instant: sorted, non-overlapping. Of equal limits the first one given wins.
  */
 export function tightest(pad: Pad, out: Pad, first = 0, count = pad.count): void {
-  const { fromS, toS, limitW } = pad
-  const end = first + count
+  const { fromS, toS, limitW, because } = pad
   out.count = 0
-  let atS = Number.POSITIVE_INFINITY
-  for (let k = first; k < end; k++) atS = Math.min(atS, fromS[k]!)
-  // a handful of segments: from one edge to the next, without sorting them first
-  while (atS < Number.POSITIVE_INFINITY) {
-    let nextS = Number.POSITIVE_INFINITY
+  if (count === 0) return
+  const end = first + count
+  let atS = fromS[first]!
+  let lastS = toS[first]!
+  for (let k = first + 1; k < end; k++) {
+    if (fromS[k]! < atS) atS = fromS[k]!
+    if (toS[k]! > lastS) lastS = toS[k]!
+  }
+  // a handful of segments, so nothing is sorted: the tightest lasts until it ends, or until a tighter one begins
+  while (atS < lastS) {
     let best = -1
-    for (let k = first; k < end; k++) {
-      if (toS[k]! <= atS) continue
-      if (fromS[k]! > atS) nextS = Math.min(nextS, fromS[k]!)
-      else {
-        nextS = Math.min(nextS, toS[k]!)
-        if (best < 0 || limitW[k]! < limitW[best]!) best = k
+    let bestW = MOST_W
+    for (let k = first; k < end; k++)
+      if (fromS[k]! <= atS && toS[k]! > atS && limitW[k]! < bestW) {
+        best = k
+        bestW = limitW[k]!
       }
+    let nextS = best < 0 ? lastS : toS[best]!
+    for (let k = first; k < end; k++) {
+      const beginS = fromS[k]!
+      if (beginS > atS && beginS < nextS && (limitW[k]! < bestW || (limitW[k] === bestW && k < best))) nextS = beginS
     }
-    if (best >= 0) extend(out, atS, nextS, limitW[best]!, pad.because[best]!)
+    if (best >= 0) extend(out, atS, nextS, bestW, because[best]!)
     atS = nextS
   }
 }
+/** Above every limit. */
+const MOST_W = 0x7fffffff
 
 /**
  * Writes to `out` the sum of several chargers' schedules, for a station that takes one limit for all of them. Where at least one is limited, the

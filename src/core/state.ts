@@ -195,7 +195,7 @@ export type State = {
   events: Map<EventNo, EventState>
   eventNoById: Map<string, EventNo>
   nextEventNo: number
-  optOuts: Map<number, OptOut[]>
+  optOuts: Map<number, readonly OptOut[]>
   refusals: Map<number, Refusal>
   generation: number
   rows: Rows

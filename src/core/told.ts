@@ -27,7 +27,7 @@ export function startTold(s: State, e: EventState, nowS: Second, kept = 0): void
 /** New schedules of these chargers are wanted. */
 export function rememberTold(s: State, who: Uint32Array, nowS: Second): void {
   for (const e of s.events.values())
-    if (e.status === 'accepted' && e.told.some(t => t !== null)) for (const i of who) remember(s, e, i, nowS)
+    if (e.status === 'accepted' && e.told.some(t => t !== null)) for (let k = 0; k < who.length; k++) remember(s, e, who[k]!, nowS)
 }
 
 function remember(s: State, e: EventState, i: number, nowS: Second): void {
@@ -39,7 +39,8 @@ function remember(s: State, e: EventState, i: number, nowS: Second): void {
     if (i >= told.limitW.length) lengthen(told, s.fleet.chargers)
     let limitW = NOTHING
     let sinceS = nowS
-    for (let r = rowStart(rows, row); r < rowEnd(rows, row); r++) {
+    const end = rowEnd(rows, row)
+    for (let r = rowStart(rows, row); r < end; r++) {
       if (rows.because[r] !== e.no || rows.toS[r]! <= nowS || !isOf(e, k, i, rows.fromS[r]!)) continue
       // the last one, where a bound per minute has it come by and by
       if (rows.limitW[r] === limitW) continue
