@@ -1,6 +1,7 @@
 /**
- * Finds names in messages of all kinds, and masks those of others. A name counts where it stands alone: `CP-1` is not in `CP-10`. It is found as it is,
- * percent-encoded, and escaped for XML or JSON. One so short that it stands everywhere by chance counts only as the whole of a value.
+ * Finds names in messages of all kinds, and masks those of others. A name counts where it stands alone: `CP-1` is not in `CP-10`. It is found as it is, in
+ * capitals or not (OCPP's identifiers are one in any case), percent-encoded, escaped for XML or JSON, with its accents in one character or two, and within
+ * base64. One so short that it stands everywhere by chance counts only as the whole of a value.
  */
 
 const DIGITS = 6
@@ -26,9 +27,16 @@ const escapedForRegExp = (text: string): string => text.replaceAll(/[\\^$.*+?()[
 /** Hex digits in either case. */
 const hex = (digits: string): string => digits.replaceAll(/[a-f]/g, c => `[${c}${c.toUpperCase()}]`)
 
-/** What stands for one character. Letters and digits of ASCII are written as they are by everybody. */
-function written(char: string): string {
-  if (/[A-Za-z0-9]/.test(char)) return char
+/** What stands for one character. Letters and digits of ASCII are written as they are by nearly everybody: `isWide` asks for other ways too. */
+function written(char: string, isWide: boolean): string {
+  const isPlain = /[A-Za-z0-9]/.test(char)
+  if (isPlain && !isWide) return char
+  const apart = char.normalize('NFD')
+  const both = apart === char ? [] : [[...apart].map(c => written(c, isWide)).join('')]
+  const cases = isPlain ? new Set([char.toLowerCase(), char.toUpperCase()]) : [char]
+  return `(?:${[...[...cases].flatMap(formsOf), ...both].join('|')})`
+}
+function formsOf(char: string): string[] {
   const code = char.codePointAt(0)!
   const bytes = [...Buffer.from(char, 'utf8')].map(b => `%${hex(b.toString(16).padStart(2, '0'))}`).join('')
   const units = Array.from({ length: char.length }, (_, k) => `\\\\u${hex(char.charCodeAt(k).toString(16).padStart(4, '0'))}`).join('')
@@ -36,21 +44,30 @@ function written(char: string): string {
   if (XML_NAMES[char]) forms.push(`&${XML_NAMES[char]};`)
   if (char === '"' || char === '/' || char === '\\') forms.push(`\\\\${escapedForRegExp(char)}`)
   if (char === ' ') forms.push('\\+')
-  return `(?:${forms.join('|')})`
+  return forms
 }
 /** A word of a name, by which a text is looked at for it: its longest run of ASCII letters and digits, of equals the last. */
-const wordOf = (name: string): string => (name.match(/[A-Za-z0-9]+/g) ?? []).reduce((a, b) => (b.length >= a.length ? b : a), '')
+const wordOf = (name: string): string =>
+  (name.normalize('NFC').match(/[A-Za-z0-9]+/g) ?? []).reduce((a, b) => (b.length >= a.length ? b : a), '').toLowerCase()
+/** Does it write letters or digits of ASCII as escapes? */
+const isEscaped = (text: string): boolean => /%[3-7][\da-f]|\\u00[3-7]|&#/i.test(text)
 
 /** `isSpoken`: what people call somebody in their own words counts of whatever length. */
-type Name = { readonly pattern: RegExp; readonly word: string; readonly length: number; readonly isValue: boolean }
-const nameOf = (name: string, isSpoken = false): Name => ({
-  pattern: new RegExp([...name].map(written).join(''), 'gu'),
-  word: wordOf(name),
-  length: name.length,
-  isValue: isShort(name) && !isSpoken,
-})
-function* placesOf(text: string, { pattern, isValue }: Name): Generator<{ from: number; to: number }> {
-  for (const { 0: found, index } of text.matchAll(pattern)) {
+type Name = {
+  readonly pattern: RegExp
+  /** For texts that are `isEscaped`: looking with it takes longer. */
+  readonly wide: RegExp
+  readonly word: string
+  readonly length: number
+  readonly isValue: boolean
+}
+function nameOf(given: string, isSpoken = false): Name {
+  const name = given.normalize('NFC')
+  const pattern = (isWide: boolean) => new RegExp([...name].map(c => written(c, isWide)).join(''), 'giu')
+  return { pattern: pattern(false), wide: pattern(true), word: wordOf(name), length: name.length, isValue: isShort(name) && !isSpoken }
+}
+function* placesOf(text: string, { pattern, wide, isValue }: Name): Generator<{ from: number; to: number }> {
+  for (const { 0: found, index } of text.matchAll(isEscaped(text) ? wide : pattern)) {
     const to = index + found.length
     if (standsAlone(text, index, to, isValue)) yield { from: index, to }
   }
@@ -59,7 +76,17 @@ function* placesOf(text: string, { pattern, isValue }: Name): Generator<{ from: 
 /** Does a text name one of these? */
 export function namesAny(names: readonly string[], spoken: readonly string[] = []): (text: string) => boolean {
   const all = [...names.map(n => nameOf(n)), ...spoken.map(n => nameOf(n, true))]
-  return text => all.some(name => placesOf(text, name).next().done === false)
+  const isIn = (text: string) => all.some(name => placesOf(text, name).next().done === false)
+  return text => isIn(text) || wrappedIn(text).some(w => isIn(w.text))
+}
+
+type Wrapped = { readonly from: number; readonly to: number; readonly text: string }
+/** What stands as base64 in a text, as the body of another message may: where it stands, and what it says. */
+function wrappedIn(text: string): Wrapped[] {
+  return [...text.matchAll(/(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{8,}={0,2}/g)].flatMap(({ 0: run, index }) => {
+    const said = Buffer.from(run, 'base64').toString('utf8')
+    return /[^\P{C}\s]|\uFFFD/u.test(said) ? [] : [{ from: index, to: index + run.length, text: said }]
+  })
 }
 
 export type Masked = {
@@ -71,14 +98,34 @@ export type Masked = {
 }
 export const MASK = '[somebody else]'
 
-const escapes = /%[\da-fA-F]{2}|\\u[\da-fA-F]{4}|\\[bfnrt]|&#?\w+;/g
-/** Where each word of a text stands; escapes are none. */
+const ESCAPE = '%[\\da-fA-F]{2}|\\\\u[\\da-fA-F]{4}|\\\\[bfnrt]|&#?\\w+;'
+const runs = new RegExp(`(?:[A-Za-z0-9]|${ESCAPE})+`, 'g')
+const signs = new RegExp(`${ESCAPE}|[A-Za-z0-9]+`, 'g')
+/** What an escape stands for, where that is a letter or digit of ASCII. */
+function letterOf(sign: string): string | undefined {
+  const [, percent, unit, decimal, hexadecimal] = /^(?:%(..)|\\u00(..)|&#0*(\d+);|&#[xX]0*([\da-fA-F]+);)$/.exec(sign) ?? []
+  const code = decimal === undefined ? Number.parseInt(percent ?? unit ?? hexadecimal ?? '', 16) : Number(decimal)
+  const char = code < 128 ? String.fromCharCode(code) : ''
+  return /^[A-Za-z0-9]$/.test(char) ? char : undefined
+}
+/** Where each word of a text begins, in small letters. An escape is none, but for that of a letter; nor is a letter that an accent follows. */
 function placesIn(text: string): Map<string, number[]> {
   const places = new Map<string, number[]>()
-  for (const { 0: word, index } of text.replaceAll(escapes, e => ' '.repeat(e.length)).matchAll(/[A-Za-z0-9]+/g)) {
+  const add = (word: string, at: number): void => {
     const known = places.get(word)
-    if (known) known.push(index)
-    else places.set(word, [index])
+    if (known) known.push(at)
+    else if (word !== '') places.set(word, [at])
+  }
+  for (const { 0: run, index } of text.matchAll(runs)) {
+    let [word, at] = ['', index]
+    const hasAccent = /^\p{M}/u.test(text.slice(index + run.length, index + run.length + 2))
+    for (const { 0: sign, index: k } of run.matchAll(signs)) {
+      const said = /^[A-Za-z0-9]/.test(sign) ? sign : letterOf(sign)
+      if (said === undefined) add(word.toLowerCase(), at)
+      if (word === '' || said === undefined) at = index + k
+      word = said === undefined ? '' : word + said
+    }
+    add((hasAccent ? word.slice(0, -1) : word).toLowerCase(), at)
   }
   return places
 }
@@ -123,6 +170,23 @@ export async function maskAll(
   own: { readonly names: readonly string[]; readonly spoken: readonly string[] },
   others: AsyncIterable<string>,
 ): Promise<Masked[]> {
+  const wrapped = texts.map(wrappedIn)
+  const all = [...texts, ...wrapped.flatMap(ws => ws.map(w => w.text))]
+  const found = await spansIn(all, own, others)
+  let inner = texts.length
+  return texts.map((text, k) => {
+    const within = wrapped[k]!.map(({ from, to }) => ({ from, to, spans: found[inner++]! }))
+    // whoever is named in it cannot be masked in it alone
+    const covered = within.flatMap(({ from, to, spans }) => (spans.some(s => !s.isOwn) ? [{ from, to, isOwn: false }] : []))
+    const { isNamed, ...rest } = masked(text, longest([...found[k]!, ...covered]))
+    return { ...rest, isNamed: isNamed || within.some(({ spans }) => spans.some(s => s.isOwn)) }
+  })
+}
+async function spansIn(
+  texts: readonly string[],
+  own: { readonly names: readonly string[]; readonly spoken: readonly string[] },
+  others: AsyncIterable<string>,
+): Promise<Span[][]> {
   const places = texts.map(placesIn)
   const all = new Set(places.flatMap(p => [...p.keys()]))
   const isOwn = new Set([...own.names, ...own.spoken])
@@ -136,7 +200,7 @@ export async function maskAll(
   return texts.map((text, k) => {
     const named = [...places[k]!.keys(), ''].flatMap(word => [...(candidates.get(word) ?? [])])
     const spans = [...ownNames.map(n => spansOf(text, places[k]!, n, true)), ...named.map(n => spansOf(text, places[k]!, nameOf(n), false))]
-    return masked(text, longest(spans.flat()))
+    return longest(spans.flat())
   })
 }
 function masked(text: string, spans: readonly Span[]): Masked {
@@ -155,8 +219,12 @@ function masked(text: string, spans: readonly Span[]): Masked {
 /** A text with each of these names replaced, the longest first, so that no piece of one is left. */
 export function replaced(text: string, names: readonly string[], spoken: readonly string[], by: string): string {
   const all = [...names.map(n => nameOf(n)), ...spoken.map(n => nameOf(n, true))].toSorted((a, b) => b.length - a.length)
-  return all.reduce((before, name) => {
-    const places = [...placesOf(before, name)]
-    return places.reduceRight((out, { from, to }) => out.slice(0, from) + by + out.slice(to), before)
-  }, text)
+  const cut = (from: string, places: readonly { from: number; to: number }[]): string =>
+    places.reduceRight((out, place) => out.slice(0, place.from) + by + out.slice(place.to), from)
+  const isNamed = namesAny(names, spoken)
+  const open = cut(
+    text,
+    wrappedIn(text).filter(w => isNamed(w.text)),
+  )
+  return all.reduce((before, name) => cut(before, [...placesOf(before, name)]), open)
 }
