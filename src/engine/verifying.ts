@@ -65,6 +65,8 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
   const lookedLast = new Set<EventNo>()
   let gathering: Promise<void> | undefined
   let notBefore = -Infinity
+  /** The turn with what is gathered failed: others are taken without it until then. */
+  let heldUntil = -Infinity
   let isStopping = false
 
   function dueAt(e: EventState): Instant {
@@ -81,31 +83,34 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
   }
   function arm(): void {
     if (gathering || isStopping) return
-    let at = resumes.isReady() ? Infinity : resumes.dueAt()
+    let at = Math.min(resumes.isReady() ? Infinity : resumes.dueAt(), ready.size > 0 && isHeld() ? heldUntil : Infinity)
     for (const e of state().events.values()) at = Math.min(at, dueAt(e))
     if (at < NEVER_S * 1000) runtime.at('engine.verify', Math.max(at, notBefore, runtime.now()), gatherDue)
   }
   /** One at a time: a second call waits for the first. */
   function gatherDue(): Promise<void> {
     gathering ??= (async () => {
-      try {
-        for (const { no } of [...state().events.values()]) {
-          const e = state().events.get(no)
-          if (!e || isStopping || dueAt(e) > runtime.now()) continue
-          await gatherFor(e)
-          if (ready.has(no)) soon()
-        }
-        if (!isStopping) await resumes.look()
-      } catch (error) {
-        notBefore = runtime.now() + AGAIN_MS
-        world.tell?.(`readings could not be gathered: ${String(error)}`)
-      } finally {
-        gathering = undefined
-        arm()
+      for (const { no } of [...state().events.values()]) {
+        const e = state().events.get(no)
+        if (!e || isStopping || dueAt(e) > runtime.now()) continue
+        await tried(`of event ${no}`, () => gatherFor(e))
+        if (ready.has(no)) soon()
       }
-      if (resumes.isReady()) soon()
+      if (!isStopping) await tried('of those who were let go', resumes.look)
+      gathering = undefined
+      arm()
+      if (isReady()) soon()
     })()
     return gathering
+  }
+  /** What fails for one event is tried again later, and keeps no other waiting. */
+  async function tried(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      notBefore = runtime.now() + AGAIN_MS
+      world.tell?.(`readings ${what} could not be gathered: ${String(error)}`)
+    }
   }
   async function gatherFor(e: EventState): Promise<void> {
     const before = e.verification && e.kept
@@ -118,9 +123,10 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
     else late.begin(e.no, about)
     const atFirst = erasures
     const isOver = (): boolean => isStopping || erasures !== atFirst
+    let found: Gathered | undefined
     let isDone = false
     try {
-      const found = await gather(about, salt, isOver)
+      found = await gather(about, salt, isOver)
       if (!found) return
       if (before && !isNews(e, before.marks.readings, found)) late.done(e.no)
       else {
@@ -131,7 +137,10 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
       if (isLast) lookedLast.add(e.no)
       isDone = true
     } finally {
-      if (!isDone) late.putBack(e.no)
+      if (!isDone) {
+        late.putBack(e.no)
+        await forgetUnnamed(hashesOf(found?.pieces))
+      }
     }
   }
   /** One by one: all in the append of their turn would hold up what is decided meanwhile. */
@@ -151,6 +160,13 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
     if (weather && weatherRoot(weather) !== known?.root && weather.milliC.length >= (known?.count ?? 0)) return true
     return worked.tree.root !== e.verification?.readings?.root && worked.meters.readings.every((n, r) => n >= before[r]!)
   }
+  /** Pieces that no entry will name: each try has others, and a full disk would be fuller with each. */
+  async function forgetUnnamed(hashes: readonly HashHex[]): Promise<void> {
+    const gone = hashes.filter(hash => unnamed.has(hash))
+    if (gone.length === 0) return
+    await journal.forget(gone)
+    for (const hash of gone) unnamed.delete(hash)
+  }
   /** A verdict or a revision of the event that came meanwhile wants other readings. */
   function isWanted(no: EventNo, { revision, verdictRevision }: Ready): boolean {
     const e = state().events.get(no)
@@ -161,7 +177,11 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
     ready.delete(no)
     late.putBack(no)
   }
-  const piecesOf = (no: EventNo): HashHex[] => (ready.get(no)?.input.pieces ?? []).flatMap(piece => kept.get(piece) ?? [])
+  const hashesOf = (pieces: readonly Uint8Array[] = []): HashHex[] => pieces.flatMap(piece => kept.get(piece) ?? [])
+  const piecesOf = (no: EventNo): HashHex[] => hashesOf(ready.get(no)?.input.pieces)
+  /** Is there anything for a turn to take? */
+  const isReady = (): boolean => (ready.size > 0 && !isHeld()) || resumes.isReady()
+  const isHeld = (): boolean => runtime.now() < heldUntil
   const revisionOf = ({ verification: v }: EventState): number => (v ? (v.verdictRevision ?? 1) : 0)
 
   function errorsOf(who: Uint32Array): MeterErrors {
@@ -194,22 +214,20 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
         const known = [...unnamed].filter(hash => !handedOut.has(hash))
         for (const no of [...ready.keys()].filter(n => !handed.includes(n))) drop(no)
         const count = await meters.erase(who)
-        for (const hash of known) unnamed.delete(hash)
-        if (known.length > 0) await journal.forget(known)
+        await forgetUnnamed(known)
         arm()
         return count
       },
     } satisfies Meters,
-    /** Is there anything for a turn to take? */
-    isReady: (): boolean => ready.size > 0 || resumes.isReady(),
+    isReady,
     /** What is gathered, for the turn that is being taken: it stays until that is recorded. */
     inputs(nowMs: Instant): Input[] {
       for (const [no, r] of ready) {
         if (!isWanted(no, r)) drop(no)
       }
-      handed = [...ready.keys()]
+      handed = isHeld() ? [] : [...ready.keys()]
       hasResumes = resumes.isReady()
-      return [...[...ready.values()].map(r => r.input), ...resumes.inputs(nowMs)]
+      return [...handed.map(no => ready.get(no)!.input), ...resumes.inputs(nowMs)]
     },
     /** To be called after each turn. */
     afterTurn(facts: readonly Fact[]): void {
@@ -223,6 +241,15 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
       handed = []
       hasResumes = false
       arm()
+    },
+    /** To be called after a turn that could not be recorded: what comes in meanwhile must not fail with what was gathered. */
+    notTaken(): void {
+      hasResumes = false
+      if (handed.length === 0) return
+      handed = []
+      heldUntil = runtime.now() + AGAIN_MS
+      // by no state: the one that failed is about to be thrown away
+      if (!gathering) runtime.at('engine.verify', heldUntil, gatherDue)
     },
     recovered(): void {
       world.witnesses?.onNews((name, fromS, toS) => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { canonicalJson } from '../../src/core/codec.ts'
-import type { Readings } from '../../src/core/model.ts'
+import type { GridEvent, Readings } from '../../src/core/model.ts'
 import type { Verified } from '../../src/core/verify/record.ts'
 import { readingsOf } from '../../src/core/verify/worked.ts'
 import { entries } from '../../src/engine/recover.ts'
@@ -11,13 +11,13 @@ const [from, to] = [start + 3_600, start + 7_200]
 const GRACE_S = 120
 const due = to + GRACE_S
 
-async function evening() {
+async function evening(boxes = 10, others: readonly GridEvent[] = []) {
   const s = await stage({
-    specs: Array.from({ length: 10 }, () => ({ maxA: 32 })),
+    specs: Array.from({ length: boxes }, () => ({ maxA: 32 })),
     programme: { startSpreadS: 0, endSpreadS: 0 },
     options: { graceMs: GRACE_S * 1000 },
   })
-  await s.submit(gridEvent('hour', from, to, { ask: { kind: 'off' } }))
+  for (const event of [gridEvent('hour', from, to, { ask: { kind: 'off' } }), ...others]) await s.submit(event)
   await s.until(due - 1)
   return s
 }
@@ -142,5 +142,52 @@ describe('while the readings of an event are gathered', () => {
     s.meters.range = range
     await s.until(due + 90)
     expect(await verdictsOf(s)).toHaveLength(1)
+  })
+  test('readings of one event cannot be read: another that is over at the same time has its verdict', async () => {
+    const s = await evening(10, [gridEvent('one', from, to, { ask: { kind: 'off' }, targets: [{ kind: 'charger', charger: 4 }] })])
+    const { range } = s.meters
+    s.meters.range = async (who, ...span) => {
+      if (who.includes(3)) throw new Error('database disk image is malformed')
+      return range(who, ...span)
+    }
+    await s.until(due + 200)
+    expect((await verdictsOf(s)).map(v => v.verification.event)).toEqual([1])
+  })
+  test('a turn with what was gathered cannot be recorded: an emergency is, and the verdict later', async () => {
+    const s = await evening()
+    const { append } = s.journal
+    let isRefused = true
+    s.journal.append = async (after, leaves, blobs) => {
+      if (isRefused && blobs.some(b => b.salted === null)) throw Object.assign(new Error('a blob was not kept'), { code: 'blob-not-kept' })
+      return append(after, leaves, blobs)
+    }
+    await s.until(due + 30)
+    const emergency = gridEvent('now', due + 30, due + 900, { class: 'emergency', basis: 'supply limitation', ask: { kind: 'off' } })
+    expect(await s.submit(emergency)).toMatchObject({ kind: 'accepted' })
+    isRefused = false
+    expect(await verdictsOf(s)).toEqual([])
+    await s.until(due + 150)
+    expect(await verdictsOf(s)).toHaveLength(1)
+    await s.transcript()
+  })
+  test('the store takes a part of what was gathered: that part does not stay in it', async () => {
+    const s = await evening(150)
+    const { keep, forget } = s.journal
+    let left = 1
+    const there = new Set<string>()
+    s.journal.keep = async blobs => {
+      if (left-- <= 0) throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' })
+      for (const { hash } of blobs) there.add(hash)
+      return keep(blobs)
+    }
+    s.journal.forget = async (hashes, ...rest) => {
+      for (const hash of hashes) there.delete(hash)
+      return forget(hashes, ...rest)
+    }
+    await s.until(due + 30)
+    expect([left, there.size]).toEqual([-1, 0])
+    left = 100
+    await s.until(due + 90)
+    expect([(await verdictsOf(s)).length, there.size]).toEqual([1, 2])
   })
 })

@@ -80,7 +80,10 @@ export function createMemoryJournal(
     },
     async forget(hashes, states = false) {
       if (states) store.snapshots = []
-      for (const hash of hashes) store.blobs.delete(hash)
+      for (const hash of hashes) {
+        store.blobs.delete(hash)
+        ahead.delete(hash)
+      }
     },
     async saveSnapshot(size, body) {
       if (size > store.edge.range.size)
