@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Ruleset } from './core/verify/baseline/ruleset.ts'
 import { pinOf, rulesets } from './core/verify/baseline/rulesets.ts'
-import { METER_BEFORE, verificationDefaults } from './core/verify/record.ts'
+import { METER_BEFORE, stackings, verificationDefaults } from './core/verify/record.ts'
 import { needsWeather } from './core/verify/weather.ts'
 import { seconds } from './ocppConfig.ts'
 
@@ -41,6 +41,8 @@ export const verification = z
     values: z.record(z.string().max(100), z.union([z.number(), z.string().max(100)])).optional(),
     /** For a ruleset that looks for days alike in temperature: the meter of kind `weather` that has it. */
     weather: z.string().min(1).max(200).optional(),
+    /** `refused`: chargers that serve an event which came before are not settled on at the same time (default: `allowed`; a verdict names such events either way). */
+    stacking: z.enum(stackings).optional(),
   })
   .refine(v => v.version === null || rulesets.some(r => pinOf(r) === `${v.ruleset}@${v.version}`), {
     message: 'no such version of the ruleset',

@@ -39,7 +39,7 @@ function differencesOf(recorded: Fact | undefined, again: Fact | undefined): Dif
     .map(at => ({ kind, ...at }))
 }
 /** What records of former versions do not have yet, by kind and path: that it is not there is no difference. */
-const LATER: ReadonlySet<string> = new Set(['verified energy.meteredS'])
+const LATER: ReadonlySet<string> = new Set(['verified energy.meteredS', 'verified terms.overlaps', 'verified verification.overlaps'])
 
 type At = Omit<Difference, 'kind'>
 function* pathsOf(a: unknown, b: unknown, path: string): Generator<At> {

@@ -10,6 +10,16 @@ const wh = z.number()
 const known = z.number().nullable()
 const root = z.string().describe('of the tree over the readings that the verdict stands on')
 
+/** Another event that acted on the same chargers. */
+export const overlap = z.object({
+  event: count.describe('its number'),
+  id: z.string(),
+  programme: z.string(),
+  from: instant,
+  until: instant,
+  chargers: count.describe('targets of both that either limited'),
+  refused: z.literal(true).optional().describe('it came before, and `stacking` is refused: nothing of them is settled while it lasts'),
+})
 /** What the meters said of an event: the newest revision, with what it changed and what was said before. */
 export const verification = named(
   'Verification',
@@ -69,6 +79,10 @@ export const verification = named(
       })
       .optional()
       .describe('those asked beside those held out by draw'),
+    overlaps: z
+      .array(overlap)
+      .optional()
+      .describe('other events on its chargers at the same time: the same drop may stand in the verdicts of both'),
     findings: z
       .array(
         z.object({

@@ -7,7 +7,7 @@ const iso = (ms: number): string => new Date(ms).toISOString()
 
 export function verificationShape(of: Verification): Shape {
   const { event: _, window: w, counts, causes, forecast, findings, findingCounts, changed, former, ...v } = of
-  const { measured, readings, baseline, nomination, weather, control, ...rest } = v
+  const { measured, readings, baseline, nomination, weather, control, overlaps, ...rest } = v
   return {
     ...rest,
     window: {
@@ -25,6 +25,7 @@ export function verificationShape(of: Verification): Shape {
     ...(nomination ? { nomination: { ...nomination } } : {}),
     ...(weather ? { weather: { ...weather } } : {}),
     ...(control ? { control: { ...control } } : {}),
+    ...(overlaps ? { overlaps: overlaps.map(({ fromS, toS, ...o }) => ({ ...o, from: iso(fromS * 1000), until: iso(toS * 1000) })) } : {}),
     ...(findings ? { findings: findings.map(findingShape) } : {}),
     ...(findingCounts ? { findingCounts: { ...findingCounts } as Record<string, number> } : {}),
     ...(changed ? { changed: changedShape(changed) } : {}),

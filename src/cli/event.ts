@@ -4,7 +4,7 @@ import type * as schemas from '../api/schemas.ts'
 import { askText } from '../report/words.ts'
 import { pages } from './client.ts'
 import type { Context } from './context.ts'
-import { percent, wattHours, watts } from './output.ts'
+import { overlapText, percent, wattHours, watts } from './output.ts'
 
 type Event = z.output<typeof schemas.event>
 type Detail = z.output<typeof schemas.eventDetail>
@@ -95,6 +95,7 @@ function verdictLines(v: NonNullable<Detail['verification']>): string[] {
   return [
     ...(m?.result ? [`  meters allow ${wattHours(m.lowWh)} to ${wattHours(m.highWh)}: ${results[m.result]}`] : []),
     `  baseline by ${v.baselineRule}${v.unsettleable === undefined ? '' : `; not to be settled on (${v.unsettleable})`}`,
+    ...(v.overlaps ?? []).map(o => `  ${overlapText(o)}`),
     ...inputLines(v),
     ...(Object.keys(findingCounts).length === 0
       ? []

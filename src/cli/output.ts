@@ -90,3 +90,14 @@ export function clock(seconds: number): string {
   const two = (n: number) => String(n).padStart(2, '0')
   return h > 0 ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`
 }
+type Overlap = {
+  readonly id: string
+  readonly programme: string
+  readonly chargers: number
+  readonly from: string
+  readonly until: string
+  readonly refused?: true | undefined
+}
+/** Another event on the same chargers at the same time. */
+export const overlapText = ({ id, programme, chargers, from, until, refused }: Overlap): string =>
+  `▲ at the same time ${id} of programme ${programme}: ${chargers} charger${chargers === 1 ? '' : 's'} in common, ${from} to ${until}${refused ? ', not settled here' : ''}`

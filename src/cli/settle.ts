@@ -4,7 +4,7 @@ import type { Refusal } from '../operations/result.ts'
 import type { SettleRequest, settlementShape } from '../operations/settle.ts'
 import type { Context } from './context.ts'
 import { Fault } from './exit.ts'
-import { percent, table, wattHours } from './output.ts'
+import { overlapText, percent, table, wattHours } from './output.ts'
 
 export type SettleOptions = {
   readonly split: SettleRequest['split']
@@ -86,6 +86,7 @@ export function settledText(x: Settled): string {
     ...(x.freeRiders.count === 0
       ? []
       : [`  free riders: ${x.freeRiders.count} chargers that drew nothing before, ${percent(x.freeRiders.shareWh)} of what is credited`]),
+    ...x.overlaps.map(o => `  ${overlapText(o)}`),
     x.gbpPerMWh === null
       ? '  the amount was given'
       : `  scheme ${x.scheme} at GBP ${x.gbpPerMWh}/MWh by ${perTexts[x.per]}${x.exact ? '' : ' ▲ a band, not a contract: an estimate'}`,
@@ -106,6 +107,7 @@ export function settledText(x: Settled): string {
         { key: 'chargers', title: 'CHARGERS', right: true },
         { key: 'delivered', title: 'DELIVERED', right: true },
         { key: 'coverage', title: 'COVERAGE', right: true },
+        ...(x.overlaps.length === 0 ? [] : [{ key: 'overlapping' as const, title: 'IN OTHERS', right: true }]),
         { key: 'gbp', title: 'GBP', right: true },
       ],
     ),

@@ -1,3 +1,4 @@
+import { withoutRefused } from '../core/verify/overlaps.ts'
 import { penceOf } from '../core/verify/payment.ts'
 import { schemeOf } from '../core/verify/schemes.ts'
 import { loadOf, poundsText, type Settlement, type Statement, settlementOf, type Terms } from '../core/verify/settlement.ts'
@@ -73,8 +74,8 @@ async function settleVerdict(
       `the verdict is not to be settled on: ${verification.unsettleable}`,
       whyNot[verification.unsettleable],
     )
-  const load = loadOf(fact)
-  if (!load)
+  const whole = loadOf(fact)
+  if (!whole)
     return refuse(
       'gone',
       'no-energy',
@@ -85,7 +86,9 @@ async function settleVerdict(
   if (!participants.ok) return participants
   const { of, names } = inOrder(participants.value)
   const wantsMinutes = terms.value.scheme.payFactor.per === 'minute' || request.per === 'minute'
-  const minutes = wantsMinutes ? await minutesOf(from.meters, fact) : undefined
+  const wholeMinutes = wantsMinutes ? await minutesOf(from.meters, fact) : undefined
+  const load = withoutRefused(whole, fact, fact.periods)
+  const minutes = wholeMinutes && withoutRefused(wholeMinutes, fact)
   const energies = participantEnergies(request.per, fact, load, minutes, of, names)
   if (!energies.ok) return energies
   return done({
@@ -130,9 +133,10 @@ const whyNot: Readonly<Record<string, string>> = {
   baseline: 'there is no baseline for it',
   groupTooSmall: 'too few chargers were asked or held out to compare them',
   unbalanced: 'those asked and those held out differed before the event',
+  stacked: 'all its chargers served an event that came before, and the programme takes none that do',
 }
 
-const columns = ['participant', 'chargers', 'baseline_kwh', 'actual_kwh', 'delivered_kwh', 'metered_share', 'gbp']
+const columns = ['participant', 'chargers', 'baseline_kwh', 'actual_kwh', 'delivered_kwh', 'metered_share', 'gbp', 'overlapping_chargers']
 /** The settlement file: a line per participant; or where energies were asked for, one per participant and step. */
 export const statementsCsv = ({ statements, energies }: Pick<EventSettlement, 'statements' | 'energies'>): string =>
   energies
@@ -147,14 +151,16 @@ export const statementsCsv = ({ statements, energies }: Pick<EventSettlement, 's
           delivered_kwh: kWh(s.deliveredWh),
           metered_share: s.coverage === null ? null : s.coverage.toFixed(4),
           gbp: poundsText(s.pence),
+          overlapping_chargers: s.overlapping,
         })),
       )
 
 /** As it is told outside: instants, and pounds instead of pence. */
-export const settlementShape = ({ periods, statements, pence, energies, ...rest }: EventSettlement) => ({
+export const settlementShape = ({ periods, statements, pence, energies, overlaps, ...rest }: EventSettlement) => ({
   ...rest,
   ...(energies ? { energies: energies.map(energyShape) } : {}),
   gbp: pence / 100,
+  overlaps: overlaps.map(({ fromS, toS, ...o }) => ({ ...o, from: isoS(fromS), until: isoS(toS) })),
   periods: periods.map(({ fromS, toS, pounds, ...p }) => ({ ...p, from: isoS(fromS), until: isoS(toS), gbp: pounds })),
   statements: statements.map(({ pence: own, ...x }) => ({ ...x, gbp: own / 100 })),
 })

@@ -45,6 +45,7 @@ ${
       ])
     : null
 }
+${(v?.overlaps ?? []).map(o => html`<p class="warn">▲ At the same time ${o.chargers} of its chargers were in event <b>${o.id}</b> of programme ${o.programme}, ${times.clock(o.fromS * 1000)} to ${times.clock(o.toS * 1000)}. ${o.refused ? 'That event came before: nothing of them is settled here while it lasts.' : 'Each verdict measures for itself: the same drop may stand in both.'}</p>`)}
 </header>`
 }
 

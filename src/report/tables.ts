@@ -2,6 +2,7 @@ import { chargerVerdicts, nonResponses } from '../core/model.ts'
 import { answers, type Column, type EventReport, known, NOT_JUDGED } from './model.ts'
 import { flawNames } from './people.ts'
 import { changesOf } from './revisions.ts'
+import { overlapText } from './words.ts'
 
 /** `ts`: ms since the epoch, UTC. `int`: within 32 bits. */
 export type Field = {
@@ -168,6 +169,7 @@ function verdictsTable({ verdicts }: EventReport): Table {
       number('coverage_share', '', k => known(of(k).coverage)),
       text('changed', 'against the verdict before', k => changesOf(verdicts[k - 1]?.verification, of(k)).join('; ') || null),
       text('readings_root', 'Merkle root over the readings used', k => of(k).readings?.root ?? null),
+      text('overlaps', 'other events on its chargers at the same time', k => (of(k).overlaps ?? []).map(overlapText).join('; ') || null),
     ],
   }
 }

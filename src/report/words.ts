@@ -1,6 +1,6 @@
 import type { Ask, ChargerNo, chargerVerdicts, EventClass, NonResponse, Verdict } from '../core/model.ts'
 import type { Pass } from '../core/verify/accuracy.ts'
-import type { Unsettleable } from '../core/verify/record.ts'
+import type { Overlap, Unsettleable } from '../core/verify/record.ts'
 import type { Flaw } from '../core/verify/series.ts'
 import type { LevelKind } from './model.ts'
 
@@ -103,4 +103,8 @@ export const unsettleableTexts: Record<Unsettleable, string> = {
   baseline: 'there is no baseline by the rules',
   groupTooSmall: 'too few chargers were asked or held out to compare them',
   unbalanced: 'those asked and those held out differed before the event',
+  stacked: 'all its chargers served an event that came before, and the programme takes none that do',
 }
+/** `openadr2b:vtn:e2 (evenings): 3 chargers, not settled here`. */
+export const overlapText = ({ id, programme, chargers, refused }: Overlap): string =>
+  `${id} (${programme}): ${chargers} charger${chargers === 1 ? '' : 's'}${refused ? ', not settled here' : ''}`

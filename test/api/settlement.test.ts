@@ -1,8 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { blobsOf, decode, encode } from '../../src/core/codec.ts'
 import { programmePerformance } from '../../src/operations/programmePerformance.ts'
+import { eventReport } from '../../src/operations/report.ts'
 import { settlementShape, settleRecorded, statementsCsv } from '../../src/operations/settle.ts'
 import type { Journal } from '../../src/ports.ts'
+import { csvOf } from '../../src/report/csv.ts'
+import { tablesOf } from '../../src/report/tables.ts'
 import { ana, type Bridge, eve, gridEvent, startBridge } from './bridge.ts'
 
 let b: Bridge
@@ -48,8 +51,8 @@ describe('gridbridge settles an event', () => {
   test('an amount that was paid, among all alike, as the file that is sent', async () => {
     await anEvent()
     const file = (await b.get(url('amount=100&by=charger&split=equal'), csv)).body.trim().split('\r\n')
-    expect(file[0]).toBe('participant,chargers,baseline_kwh,actual_kwh,delivered_kwh,metered_share,gbp')
-    expect(file.slice(1).map(line => [line.split(',')[0], line.split(',').at(-1)])).toEqual([
+    expect(file[0]).toBe('participant,chargers,baseline_kwh,actual_kwh,delivered_kwh,metered_share,gbp,overlapping_chargers')
+    expect(file.slice(1).map(line => [line.split(',')[0], line.split(',').at(-2)])).toEqual([
       ['c0', '16.67'],
       ['c1', '16.67'],
       ['c2', '16.67'],
@@ -108,6 +111,7 @@ describe('gridbridge settles an event', () => {
       actualWh: 0.3,
       deliveredWh: -0.3,
       coverage: null,
+      overlapping: 0,
       weight: 0,
       pence: 0,
     }
@@ -115,7 +119,7 @@ describe('gridbridge settles an event', () => {
       statementsCsv({ statements: [statement, { ...statement, deliveredWh: -2 }] })
         .split('\r\n')
         .slice(1, 3),
-    ).toEqual(['a,1,0.000,0.000,0.000,,0.00', 'a,1,0.000,0.000,-0.002,,0.00'])
+    ).toEqual(['a,1,0.000,0.000,0.000,,0.00,0', 'a,1,0.000,0.000,-0.002,,0.00,0'])
   })
   test('by group of the outside; who is in none is shown too', async () => {
     const no = (name: string) => b.engine.registry.chargerByExternalId(name)!
@@ -158,6 +162,55 @@ describe('gridbridge settles an event', () => {
     b = await startBridge({ programme: { endSpreadS: 0, verification: { gbpPerMWh: 200 } } })
     await anEvent()
     expect((await b.get(url())).json()).toMatchObject({ gbpPerMWh: 200 })
+  })
+})
+
+describe('two events of two operators on the same chargers', () => {
+  async function twoEvents() {
+    const target = b.engine.registry.chargerByExternalId('c0')!
+    const other = gridEvent(0, b.engine.now(), {
+      ...{ id: 'webhook:dso:x', upstreamRef: 'x', targets: [{ kind: 'charger', charger: target }] },
+      source: { adapter: 'webhook', peer: 'dso', credential: '' },
+    }, 600) // biome-ignore format: one event
+    await b.engine.bridge.submit(other.event, other.raw)
+    await anEvent()
+  }
+  const other = { id: 'webhook:dso:x', programme: 'evenings', chargers: 1 }
+  test('the API, the statements, the report and its files say so; both are credited', async () => {
+    await twoEvents()
+    const detail = (await b.get(`/v1/events/${encodeURIComponent(id)}`)).json()
+    expect(detail.verification.overlaps).toEqual([
+      { event: 0, ...other, from: detail.verification.window.from, until: detail.verification.window.until },
+    ])
+    const settled = (await b.get(url('price=300&by=charger'))).json()
+    expect(settled.overlaps).toEqual(detail.verification.overlaps)
+    expect(settled.statements.map((x: { overlapping: number }) => x.overlapping)).toEqual([1, 0, 0, 0, 0, 0])
+    expect(settled.deliveredWh).toBeCloseTo(4500, -2)
+    const theirs = (await b.get(url('price=300').replace(encodeURIComponent(id), encodeURIComponent(other.id)))).json()
+    expect(theirs).toMatchObject({ deliveredWh: expect.closeTo(1500, -2), overlaps: [{ event: 1, id, chargers: 1 }] })
+    const lines = (await b.get(url('price=300&by=charger'), csv)).body.split('\r\n')
+    expect(lines.slice(0, 3).map(line => line.split(',').at(-1))).toEqual(['overlapping_chargers', '1', '0'])
+    const page = (await b.get(`/v1/events/${encodeURIComponent(id)}/report.html`)).body
+    expect(page).toMatch(
+      /At the same time 1 of its chargers were in event <b>webhook:dso:x<\/b> of programme evenings[\s\S]{0,300}Each verdict measures for itself/,
+    )
+    const found = await eventReport(b.engine, id, { nowMs: b.engine.now(), version: '0', command: 'verify' })
+    const table = tablesOf(found!).find(t => t.name === 'verdicts')!
+    expect([...csvOf(table)].join('')).toContain('webhook:dso:x (evenings): 1 charger')
+  })
+  test('where the programme takes none that already serve another, the second settles the others alone', async () => {
+    b = await startBridge({ programme: { endSpreadS: 0, verification: { stacking: 'refused' } } })
+    await twoEvents()
+    const s = (await b.get(url('price=300&by=charger&per=SP'))).json()
+    expect(s.overlaps).toMatchObject([{ ...other, refused: true }])
+    expect(s.statements.map((x: { gbp: number }) => x.gbp).slice(0, 3)).toEqual([0, 0.45, 0.45])
+    expect(
+      s.energies.filter((e: { participant: string }) => e.participant === 'c0').every((e: { deliveredWh: null }) => e.deliveredWh === null),
+    ).toBe(true)
+    expect(s.deliveredWh).toBeCloseTo(3000, -2)
+    expect((await b.get(`/v1/events/${encodeURIComponent(id)}`)).json().verification.deliveredWh).toBeCloseTo(4500, -2)
+    const first = (await b.get(url('price=300').replace(encodeURIComponent(id), encodeURIComponent(other.id)))).json()
+    expect(first.gbp).toBe(0.45)
   })
 })
 

@@ -31,6 +31,7 @@ const settled = {
   availability: 0.9,
   freeRiders: { count: 2, shareWh: 0.01 },
   gbp: 1.35,
+  overlaps: [],
   periods: [
     {
       from: '2026-05-12T17:00:00.000Z',
@@ -43,8 +44,28 @@ const settled = {
     },
   ],
   statements: [
-    { participant: 'BATH/site-1', chargers: 2, baselineWh: 5000, actualWh: 2000, deliveredWh: 3000, coverage: 1, weight: 3000, gbp: 0.9 },
-    { participant: 'BATH/site-2', chargers: 1, baselineWh: 2500, actualWh: 1000, deliveredWh: 1500, coverage: 1, weight: 1500, gbp: 0.45 },
+    {
+      participant: 'BATH/site-1',
+      chargers: 2,
+      baselineWh: 5000,
+      actualWh: 2000,
+      deliveredWh: 3000,
+      coverage: 1,
+      overlapping: 0,
+      weight: 3000,
+      gbp: 0.9,
+    },
+    {
+      participant: 'BATH/site-2',
+      chargers: 1,
+      baselineWh: 2500,
+      actualWh: 1000,
+      deliveredWh: 1500,
+      coverage: 1,
+      overlapping: 1,
+      weight: 1500,
+      gbp: 0.45,
+    },
   ],
 }
 const file = 'participant,gbp\r\nBATH/site-1,0.90\r\n'
@@ -90,6 +111,23 @@ describe('gridbridge settle', () => {
         'BATH/site-2         1    1.5 kWh   100.0 %  0.45',
       ].join('\n'),
     )
+  })
+  test('another event on the same chargers is said, and whether they are settled all the same', () => {
+    const other = {
+      event: 7,
+      id: 'webhook:dso:x',
+      programme: 'dso',
+      chargers: 1,
+      from: '2026-05-12T17:00:00.000Z',
+      until: '2026-05-12T17:10:00.000Z',
+    }
+    const overlaps = [other, { ...other, id: 'webhook:dso:y', chargers: 2, refused: true as const }]
+    const text = settledText({ ...settled, overlaps })
+    const span = '2026-05-12T17:00:00.000Z to 2026-05-12T17:10:00.000Z'
+    expect(text).toContain(`\n  ▲ at the same time webhook:dso:x of programme dso: 1 charger in common, ${span}\n`)
+    expect(text).toContain(`\n  ▲ at the same time webhook:dso:y of programme dso: 2 chargers in common, ${span}, not settled here\n`)
+    expect(text).toMatch(/PARTICIPANT.*IN OTHERS/)
+    expect(settledText(settled)).not.toMatch(/IN OTHERS|same time/)
   })
   test('asks the bridge for what was said', async () => {
     const { context, asked, said } = contextOf(options, () => settled)

@@ -7,6 +7,7 @@ import { settlementShape, statementsCsv } from '../../operations/settle.ts'
 import type { Api, Context } from '../context.ts'
 import { unwrap } from '../problem.ts'
 import * as s from '../schemas.ts'
+import { overlap } from '../verificationSchema.ts'
 
 const wh = z.number()
 const share = z.number().nullable()
@@ -71,6 +72,7 @@ const settlement = s.named(
     availability: share.describe('charger-periods that were there and metered, of all'),
     freeRiders: z.object({ count: z.number().int(), shareWh: z.number() }).describe('credited, though they drew nothing to be curtailed'),
     gbp: z.number().describe('the sum of the statements, to the penny'),
+    overlaps: z.array(overlap).describe('other events on its chargers at the same time'),
     periods: z.array(
       z.object({
         from: z.string(),
@@ -91,6 +93,7 @@ const settlement = s.named(
         actualWh: wh,
         deliveredWh: wh,
         coverage: z.number().nullable().describe('the same of its chargers; null where none of them counts'),
+        overlapping: z.number().int().describe('chargers of it in another event at the same time'),
         weight: z.number(),
         gbp: z.number(),
       }),
@@ -109,6 +112,11 @@ const gaps = z.object({
       chargers: z.number().int(),
       commanded: z.number().int(),
       why: z.enum(['tooCoarse', 'noReadings']).nullable().describe('why the two cannot be compared'),
+      implausible: z
+        .number()
+        .int()
+        .optional()
+        .describe('readings that are more than the place can have drawn: a wrong unit? They count for nothing here'),
       gap: z
         .object({
           feederWh: wh.describe("drop of the operator's meter against what it drew just before"),

@@ -41,7 +41,11 @@ export type VerificationRules = {
   readonly values?: RulesetValues | undefined
   /** For a ruleset that looks for days alike in temperature: the name of the series. */
   readonly weather?: string | undefined
+  /** May chargers be settled on that serve an event which came before, at the same time? Absent: `allowed`. */
+  readonly stacking?: Stacking | undefined
 }
+export const stackings = ['allowed', 'refused'] as const
+export type Stacking = (typeof stackings)[number]
 export const verificationDefaults: VerificationRules = {
   ruleset: METER_BEFORE.id,
   version: null,
@@ -54,7 +58,7 @@ export const verificationDefaults: VerificationRules = {
 }
 
 /** Why nobody should be paid by this verdict. */
-export const unsettleables = ['noWindow', 'coverage', 'meterClass', 'baseline', 'groupTooSmall', 'unbalanced'] as const
+export const unsettleables = ['noWindow', 'coverage', 'meterClass', 'baseline', 'groupTooSmall', 'unbalanced', 'stacked'] as const
 export type Unsettleable = (typeof unsettleables)[number]
 
 /** Where the delivery lies within what the meters can tell, against the ask. */
@@ -106,6 +110,23 @@ export type ControlUsed = {
   readonly balanceSmd: number | null
   readonly doubt: 'groupTooSmall' | 'unbalanced' | null
 }
+
+/**
+ * Another event that acted within the window on chargers of this one, [fromS, toS): `chargers` that are targets of both and were limited by either. Each verdict measures
+ * for itself, so the same drop may stand in both.
+ */
+export type Overlap = {
+  readonly event: EventNo
+  readonly id: string
+  readonly programme: string
+  readonly fromS: Second
+  readonly toS: Second
+  readonly chargers: number
+  /** It came before, and the programme takes no chargers that already serve another: nothing of them is settled while it lasts. */
+  readonly refused?: true
+}
+/** `both`, by row: 1 where it is one of those. */
+export type Overlapping = Omit<Overlap, 'chargers' | 'refused'> & { readonly both: Uint8Array }
 
 /** What a revision has that the one before had not. */
 export type Changed = {
@@ -165,6 +186,8 @@ export type Verification = {
   readonly nomination?: NominationUsed
   readonly weather?: WeatherUsed
   readonly control?: ControlUsed
+  /** Absent: no other event acted on its chargers, or a log of before does not say. */
+  readonly overlaps?: readonly Overlap[]
   /** Absent: it may be settled on. */
   readonly unsettleable?: Unsettleable
   /** Delivered energy at the programme's price, GBP, before any pay factor. */
@@ -218,6 +241,8 @@ export type VerdictTerms = {
   /** For a ruleset of nominated baselines, or of a control group. */
   readonly nominated?: Nominated
   readonly grouped?: Grouped
+  /** Absent: there is none. */
+  readonly overlaps?: readonly Overlapping[]
 }
 
 /**

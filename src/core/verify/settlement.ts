@@ -2,10 +2,11 @@ import { nonResponses, type Second } from '../model.ts'
 import { countedIn, shareOf } from './coverage.ts'
 import { type Floored, floored, totalWh } from './floors.ts'
 import { deliveredWh, type Grid, type Load, rowOf, sumBy, withoutUnknown } from './load.ts'
+import { overlappingRows } from './overlaps.ts'
 import type { PayFactor } from './payFactor.ts'
 import { type Payment, paymentOf } from './payment.ts'
 import { askedByPeriod, availabilityFactor, freeRiders, type Performance, performanceOf } from './performance.ts'
-import type { PeriodColumns, Verified } from './record.ts'
+import type { Overlap, PeriodColumns, Verified } from './record.ts'
 import type { Scheme } from './schemes.ts'
 import { type SplitRule, splitPence } from './split.ts'
 
@@ -22,6 +23,8 @@ export type Statement = {
   readonly deliveredWh: number
   /** Of its chargers; see `coverage.ts`. Null where none of them counts, or a log of before does not say. */
   readonly coverage: number | null
+  /** Its chargers that another event limited, or that were limited for it, at the same time; see `overlaps.ts`. */
+  readonly overlapping: number
   /** What the money was shared by: Wh, charger-periods, chargers, or 1. */
   readonly weight: number
   readonly pence: number
@@ -55,6 +58,8 @@ export type Settlement = {
   readonly availability: number | null
   /** Chargers credited with delivery that drew nothing to be curtailed when the event began, and their share of all that is credited. */
   readonly freeRiders: { readonly count: number; readonly shareWh: number }
+  /** The verdict's; none where a log of before does not say. */
+  readonly overlaps: readonly Overlap[]
   readonly periods: readonly SettledPeriod[]
   readonly pence: number
   readonly statements: readonly Statement[]
@@ -99,7 +104,7 @@ function askedByMinute({ startS, endS, askedWh }: PeriodColumns, grid: Grid): Fl
 
 /**
  * Who gets what for an event. `participant` is the row in `names` of each charger of the verdict: a participant is a unit, where a floor is per unit.
- * `minutes` (of `inSteps`) is looked at by schemes that pay by the minute.
+ * Both loads are what may be settled: see `withoutRefused`. `minutes` (of `inSteps`) is looked at by schemes that pay by the minute.
  */
 export function settlementOf(
   verified: Verified,
@@ -121,6 +126,10 @@ export function settlementOf(
   const available = availableIn(verified, load)
   const weights = weightsOf(split, available, participant, sums)
   const coverage = coverageBy(verified, participant)
+  const overlapping = new Float64Array(names.length)
+  overlappingRows(verified).forEach((is, row) => {
+    if (participant[row]! >= 0) overlapping[participant[row]!]! += is
+  })
   const shares = names.length === 0 && pence === 0 ? [] : splitPence(pence, weights)
   return {
     scheme: scheme.id,
@@ -134,6 +143,7 @@ export function settlementOf(
     coverage: verified.verification.coverage,
     availability: availabilityFactor(load.wanted, available),
     freeRiders: freeRidersIn(verified, load),
+    overlaps: verified.verification.overlaps ?? [],
     periods: performance.periods.map((p, t) => ({
       ...{ fromS: columns.startS[t]!, toS: columns.endS[t]! },
       ...{ askedWh: p.askedWh, deliveredWh: p.deliveredWh, ratio: p.ratio },
@@ -144,6 +154,7 @@ export function settlementOf(
       participant,
       ...sumsOf(rowOf(sums, g)),
       coverage: coverage(g),
+      overlapping: overlapping[g]!,
       weight: weights[g]!,
       pence: shares[g]!,
     })),

@@ -1,14 +1,12 @@
-import { allocate, UNLIMITED } from '../allocate.ts'
-import { spanFromS, spanToS } from '../edges.ts'
-import { SETTLE_S, showsAfterS } from '../effect.ts'
 import { membersOf } from '../members.ts'
-import type { Ask, Interval, Second } from '../model.ts'
+import type { Ask, Interval } from '../model.ts'
 import { answerOf, type EventState, exclusionOf, firstS, isOptedOut, isUp, linkLossOf, ownLastS, type State, termsOf } from '../state.ts'
-import { toldIn } from '../told.ts'
 import { UNKNOWN_ACCURACY } from './accuracy.ts'
 import { beforeWindow, groupedFor } from './control.ts'
 import { eventDaysOf, rulesetOf } from './eventDays.ts'
+import { limitsOf } from './limited.ts'
 import { nominatedFor } from './nominated.ts'
+import { overlapsOf } from './overlaps.ts'
 import {
   type AskColumns,
   askKinds,
@@ -19,7 +17,7 @@ import {
   type VerificationRules,
   verificationDefaults,
 } from './record.ts'
-import { askedWindow, baselineWindow, settledWindow, type Window } from './window.ts'
+import { baselineWindow, verifiedWindow, type Window } from './window.ts'
 
 /** The rules that an event is verified under: those of the programme version that it was accepted under, filled up. */
 export const rulesOf = (s: State, e: EventState): VerificationRules => ({ ...verificationDefaults, ...termsOf(s, e)?.verification })
@@ -30,6 +28,7 @@ export function verdictTerms(s: State, e: EventState, meters?: MeterErrors): { w
   const ruleset = e.ruleset ?? METER_BEFORE
   const { window, before } = windowsOf(s, e)
   const limits = limitsOf(s, e, who, window)
+  const overlaps = overlapsOf(s, e, who, window)
   const { fleet: f } = s
   const { profileWh, values: _, ...rules } = rulesOf(s, e)
   return {
@@ -52,6 +51,7 @@ export function verdictTerms(s: State, e: EventState, meters?: MeterErrors): { w
       errorBp: errorsOf(who, meters),
       ...(ruleset.id === METER_BEFORE.id ? {} : eventDaysOf(s, who, window.fromS, ruleset)),
       ...givenTo(s, e, who, window, rules.periodS),
+      ...(overlaps ? { overlaps } : {}),
     },
   }
 }
@@ -63,7 +63,7 @@ export function verdictTerms(s: State, e: EventState, meters?: MeterErrors): { w
 export function windowsOf(s: State, e: EventState): { readonly window: Window; readonly before: Window } {
   const ruleset = e.ruleset && rulesetOf(e.ruleset)
   const before = ruleset?.method.kind === 'controlGroup' ? beforeWindow(e, ruleset.method) : baselineWindow(s, e)
-  return { window: e.ruleset === null || e.ruleset.id === METER_BEFORE.id ? settledWindow(e) : askedWindow(e), before }
+  return { window: verifiedWindow(e), before }
 }
 /** What the record has for a ruleset that asks for more than readings. */
 function givenTo(s: State, e: EventState, who: Uint32Array, window: Window, periodS: number): Pick<VerdictTerms, 'nominated' | 'grouped'> {
@@ -84,26 +84,6 @@ function asksOf(intervals: readonly Interval[]): AskColumns {
 function errorsOf(who: Uint32Array, meters: MeterErrors | undefined): Uint16Array {
   const known = new Map(meters ? Array.from(meters.who, (i, k) => [i, meters.errorBp[k]!]) : [])
   return Uint16Array.from(who, i => known.get(i) ?? UNKNOWN_ACCURACY * 10_000)
-}
-
-type Limits = { readonly ends: Uint32Array; readonly fromS: Second[]; readonly toS: Second[]; readonly limitW: number[] }
-/** What each member had to keep to, by interval, within the window, after its own start and after it was told. */
-function limitsOf(s: State, e: EventState, who: Uint32Array, window: Window): Limits {
-  const watts = e.event.intervals.map(x => (x.ask.kind === 'cap' || x.ask.kind === 'shed' ? undefined : allocate(s, e, x, who).watts))
-  const out: Limits = { ends: new Uint32Array(who.length), fromS: [], toS: [], limitW: [] }
-  who.forEach((i, m) => {
-    e.event.intervals.forEach((_, k) => {
-      const own = { fromS: spanFromS(e, k, i), toS: spanToS(e, k, i) }
-      // of a share that nobody kept (by an older version, or of what follows on a failsafe) it is not known what it was: nobody is judged by it
-      const { limitW, sinceS } = toldIn(e, k, i) ?? { limitW: watts[k]?.[m] ?? UNLIMITED, sinceS: 0 }
-      if (limitW === UNLIMITED || own.fromS >= own.toS) return
-      out.fromS.push(Math.max(window.fromS + SETTLE_S, Math.max(own.fromS, sinceS) + showsAfterS(s, e, i)))
-      out.toS.push(Math.min(own.toS, window.toS))
-      out.limitW.push(limitW)
-    })
-    out.ends[m] = out.limitW.length
-  })
-  return out
 }
 
 const codes: Record<(typeof standings)[number], number> = { none: 0, refused: 1, optedOut: 2, down: 3, accepted: 4 }

@@ -6,6 +6,7 @@ import type { ControlBaselines } from './control.ts'
 import { rulesetOf } from './eventDays.ts'
 import { codeOf, isCommanded, type Judged, judgedBy } from './judged.ts'
 import { nominationUsed } from './nominated.ts'
+import { isStacked, overlapsIn } from './overlaps.ts'
 import { periodsIn } from './periods.ts'
 import { marksOf } from './readingsRoot.ts'
 import { type Measured, MOST_NAMED, nameOf, type Unsettleable, type VerdictTerms, type Verification, type Verified } from './record.ts'
@@ -44,7 +45,7 @@ export function verdictOn(judging: Judging, given: Evidence): Verified {
     marks: marksOf(who, tree, meters.readings),
     verification: {
       ...figuresOf(judging, energy, baselines, judged, sumsOf(columns)),
-      ...usedOf(terms, baselines, given),
+      ...usedOf(judging, baselines, given),
       readings: {
         root: tree.root,
         count: meters.count,
@@ -71,7 +72,7 @@ function figuresOf(
   const ratio = sums.askedWh > 0 ? sums.deliveredWh / sums.askedWh : null
   const { counts, causes } = tallied(judged)
   const verdict = verdictOf(terms, coverage, ratio, sums.actualWh, counts)
-  const unsettleable = unsettleableOf(terms, coverage, baselines)
+  const unsettleable = unsettleableOf(event, terms, coverage, baselines)
   const { gbpPerMWh } = terms.rules
   return {
     event,
@@ -96,17 +97,20 @@ function figuresOf(
     ...(gbpPerMWh === null ? {} : { gbp: (sums.deliveredWh * gbpPerMWh) / 1e6 }),
   }
 }
-/** What the baselines were made of beside readings. */
+/** What the baselines were made of beside readings, and who else acted. */
 function usedOf(
-  { ruleset: ref, nominated, window }: VerdictTerms,
+  { event, terms }: Judging,
   { control }: Partial<ControlBaselines>,
   { weather }: Evidence,
-): Pick<Verification, 'nomination' | 'weather' | 'control'> {
+): Pick<Verification, 'nomination' | 'weather' | 'control' | 'overlaps'> {
+  const { ruleset: ref, nominated, window } = terms
   const ruleset = rulesetOf(ref)
+  const overlaps = overlapsIn(terms, event)
   return {
     ...(nominated ? { nomination: nominationUsed(nominated) } : {}),
     ...(weather && ruleset ? { weather: weatherUsed(weather, ruleset, weatherWindow(ruleset, window)) } : {}),
     ...(control ? { control } : {}),
+    ...(overlaps ? { overlaps } : {}),
   }
 }
 function tallied(judged: readonly Judged[]): Pick<Verification, 'counts' | 'causes'> {
@@ -139,7 +143,12 @@ function verdictOf(
   return ratio >= PARTIAL_FROM ? 'partial' : 'missed'
 }
 
-function unsettleableOf(terms: VerdictTerms, coverage: number, baselines: Baselines & Partial<ControlBaselines>): Unsettleable | undefined {
+function unsettleableOf(
+  event: EventNo,
+  terms: VerdictTerms,
+  coverage: number,
+  baselines: Baselines & Partial<ControlBaselines>,
+): Unsettleable | undefined {
   const { window, rules, errorBp } = terms
   if (window.toS <= window.fromS) return 'noWindow'
   if (baselines.control?.doubt === 'groupTooSmall') return 'groupTooSmall'
@@ -149,6 +158,7 @@ function unsettleableOf(terms: VerdictTerms, coverage: number, baselines: Baseli
   const most = rules.meterErrorAtMost
   if (most !== null && errorBp.some((bp, r) => isCommanded(terms, r) && bp > most * 10_000)) return 'meterClass'
   if (isShort) return 'baseline'
+  if (isStacked(terms, event)) return 'stacked'
   return baselines.control?.doubt ?? undefined
 }
 

@@ -3,6 +3,7 @@ import { type Range, rangesOf } from '../members.ts'
 import type { Second } from '../model.ts'
 import { askedUntilS } from '../silence.ts'
 import { type EventState, firstEndS, firstS, lastS, type State } from '../state.ts'
+import { METER_BEFORE } from './record.ts'
 
 /** The baseline is each charger's mean power in this stretch before the event (meter before / meter after: ERCOT MBMA, GB flexibility "meter-before"). */
 export const BASELINE_S = 300
@@ -53,3 +54,6 @@ export function askedWindow(e: EventState): Window {
   const toS = Math.min(e.event.intervals.at(-1)?.toS ?? 0, e.cancelledS, askedUntilS(e))
   return { fromS, toS: Math.max(fromS, toS) }
 }
+/** What a verdict is about. */
+export const verifiedWindow = (e: EventState): Window =>
+  e.ruleset === null || e.ruleset.id === METER_BEFORE.id ? settledWindow(e) : askedWindow(e)

@@ -69,8 +69,8 @@ const ahead = new WeakMap<object, { readonly about: string; readonly worked: Wor
 export function workedAhead(pieces: readonly Uint8Array[], about: About, worked: Worked): void {
   ahead.set(pieces, { about: bearing(about), worked })
 }
-/** What of the terms it hangs on: all but who answered and had a link, which may change until the turn. */
-function bearing({ who, terms: { standing: _, ...terms } }: About): string {
+/** What of the terms it hangs on: all but who answered and had a link, and which other events acted, which may change until the turn. */
+function bearing({ who, terms: { standing: _, overlaps: __, ...terms } }: About): string {
   const all = createHash('sha256')
   for (const [key, value] of Object.entries({ who, ...terms }).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const isColumn = ArrayBuffer.isView(value)
