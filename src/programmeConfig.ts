@@ -61,7 +61,7 @@ export const programme = z
     lastResort: z.boolean().default(false),
     /** Who gives how much: the same share, the same watts, those who can best do without, as few as can be, or who gave least lately. */
     allocation: z.enum(allocationPolicies).default('proRata'),
-    /** Under a cap, a charger without a car: it keeps its share (what is left out means that), or yields it to those who have one. */
+    /** What a charger does with its share of a cap while it is known to have no car; never in an emergency (default: `keepsShare`). */
     vacant: z.enum(vacants).optional(),
     /** What is planned for, as a multiple of the ask. */
     overCommit: z.number().min(1).max(2).default(1),

@@ -1,10 +1,11 @@
 import { allocate, UNLIMITED } from './allocate.ts'
-import { escalates, limitedSinceS, SETTLE_S } from './effect.ts'
+import { escalates, limitedSinceS, SETTLE_S, showsAfterS } from './effect.ts'
 import { isByGroup } from './holdOut.ts'
 import { membersOf } from './members.ts'
 import type { Decision, Input, Interval, Second } from './model.ts'
 import { becauseAt, limitAt, NONE } from './rows.ts'
 import { type EventState, exclusionOf, firstEndS, firstS, isUp, linkLossOf, ownLastS, type State, termsOf } from './state.ts'
+import { yields } from './vacant.ts'
 import { waitsToS } from './waits.ts'
 
 /** Observations in a row that must show no effect before a charger counts as unmoved. */
@@ -106,10 +107,25 @@ function lackingW(s: State, e: EventState, interval: Interval, seen: Observed): 
   }
   if (ask.kind === 'cap') {
     let loadW = 0
-    seen.who.forEach((i, k) => (loadW += seen.powerW[k]! >= 0 ? seen.powerW[k]! : unmeteredW(s, e, i)))
+    const followsW = yields(e, termsOf(s, e)) ? followingW(s, e) : undefined
+    seen.who.forEach((i, k) => {
+      const w = seen.powerW[k]!
+      loadW += w < 0 ? unmeteredW(s, e, i) : (followsW?.(i, w) ?? w)
+    })
     return Math.abs(loadW - ask.totalW) <= ask.totalW * DEADBAND + unseenSdW(s, e, seen) ? 0 : loadW - ask.totalW
   }
   return 0
+}
+/**
+ * Where shares change with every car, the meter of one who was just told less shows what it drew before: that is no excess, or each arrival would wind up the
+ * ask. It counts with what it was told.
+ */
+function followingW(s: State, e: EventState): (i: number, w: number) => number {
+  const nowS = Math.floor(s.nowMs / 1000)
+  return (i, w) => {
+    const limitW = nowS < s.sentS[i]! + showsAfterS(s, e, i) ? heldW(s, i) : -1
+    return limitW < 0 ? w : Math.min(w, limitW)
+  }
 }
 /** How far those without a reading may be from what is counted on, W: each obeys by its own chance, or not at all. */
 function unseenSdW(s: State, e: EventState, seen: Observed): number {

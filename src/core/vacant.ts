@@ -14,7 +14,7 @@ import { type EventState, type State, termsOf } from './state.ts'
  */
 
 /** Not in an emergency: a bridge that dies then leaves nobody paused for a car that was not there. */
-const yields = (e: EventState, p: Programme | undefined): boolean => p?.vacant === 'yields' && e.event.class !== 'emergency'
+export const yields = (e: EventState, p: Programme | undefined): boolean => p?.vacant === 'yields' && e.event.class !== 'emergency'
 
 /** By member: 1 where it is told now, has no car, and yields. Undefined where the programme lets nobody yield. */
 export function vacantAmong(
