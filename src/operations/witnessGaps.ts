@@ -1,6 +1,6 @@
 import { chargerVerdicts, type NodeNo } from '../core/model.ts'
 import { type Grid, type Load, NO_GROUP, pairUp, rowOf, sumBy } from '../core/verify/load.ts'
-import type { EnergySeries } from '../core/verify/series.ts'
+import { type EnergySeries, flaw } from '../core/verify/series.ts'
 import { loadOf } from '../core/verify/settlement.ts'
 import { type WitnessGap, witnessGap } from '../core/verify/witness.ts'
 import { chargersUnder } from '../core/views.ts'
@@ -23,6 +23,8 @@ export type WitnessedGap = {
   readonly commanded: number
   readonly gap: WitnessGap | null
   readonly why: 'tooCoarse' | 'noReadings' | null
+  /** Readings of the meter that are more than its place can have drawn, and count for nothing here; absent where there is none. */
+  readonly implausible?: number
 }
 const NOT_COMMANDED = chargerVerdicts.indexOf('notCommanded')
 
@@ -59,6 +61,7 @@ export const createWitnessGaps = (engine: Engine, history: History, witnesses: P
         ...{ meter: meter.name, node: node.path, stepS: meter.stepS, from: isoS(grid.fromS), until: isoS(span.toS) },
         ...{ chargers: of.filter(g => g !== NO_GROUP).length, commanded: of.filter(g => g === 0).length },
         gap: gap && gap.periods > 0 ? gap : null,
+        ...impossible(series),
         why: grid.periods === 0 ? 'tooCoarse' : gap && gap.periods > 0 ? null : 'noReadings',
       })
     }
@@ -77,6 +80,10 @@ function wholeSteps({ fromS, toS }: { readonly fromS: number; readonly toS: numb
   return { fromS: firstS, stepS, periods: Math.max(0, Math.floor(toS / stepS) - firstS / stepS) }
 }
 
+const impossible = (series: EnergySeries | undefined): Pick<WitnessedGap, 'implausible'> => {
+  const implausible = series?.flaws.reduce((n, x) => n + (x & flaw.implausible ? 1 : 0), 0) ?? 0
+  return implausible === 0 ? {} : { implausible }
+}
 /** Intervals before the event that a feeder's level is taken from: the very last one may have the event's beginning in it. */
 const BEFORE = 3
 function feederLoad({ wh, flaws }: EnergySeries, grid: Grid): Load {

@@ -1,10 +1,12 @@
 import type { Instant, NodeNo, Readings } from '../core/model.ts'
 import { energyOf, type Steps } from '../core/verify/energy.ts'
+import { MOST } from '../core/verify/rows.ts'
 import { type EnergySeries, flaw } from '../core/verify/series.ts'
 import type { Engine } from '../engine.ts'
 import type { Witnesses, WitnessMeter, WitnessPoint, WitnessRows, WitnessSource } from '../ports.ts'
 import { type EnergyUnit, MeterFileError, type MeterRowError, readMeterCsv } from './meterCsv.ts'
 import { findNode, pathName } from './names.ts'
+import { mostPlausibleW, USUAL_MS } from './plausible.ts'
 import { type EnergyPoint, MOST_STEPS, pointsOfSeries } from './readings.ts'
 import { type By, done, invalid, isoS, type Result, refuse } from './result.ts'
 
@@ -80,8 +82,8 @@ export function witnessRows(
 /** Data of a day come the next day at the latest; what comes after that is late. */
 const LATE_MS = 26 * 3_600_000
 
-/** A witness's intervals as the steps that are asked for; its own flaws are gaps, corrections and lateness. */
-export function witnessSeries(rows: WitnessRows, steps: Steps): EnergySeries {
+/** A witness's intervals as the steps that are asked for; its own flaws are gaps, corrections, lateness, and what is beyond `maxW`: that is flagged, and not counted. */
+export function witnessSeries(rows: WitnessRows, steps: Steps, maxW = Number.POSITIVE_INFINITY): EnergySeries {
   const n = rows.wh.length
   const readings: Readings = {
     charger: new Uint32Array(n),
@@ -91,7 +93,8 @@ export function witnessSeries(rows: WitnessRows, steps: Steps): EnergySeries {
     registerWh: new Float64Array(n).fill(Number.NaN),
     quality: Uint8Array.from(rows.receivedMs, (at, k) => (at - rows.toMs[k]! > LATE_MS ? flaw.late : 0)),
   }
-  return energyOf(readings, steps, { maxW: Number.POSITIVE_INFINITY }).series
+  // energies allow a rating to be passed by some; here it is a bound
+  return energyOf(readings, steps, { maxW: maxW / MOST }).series
 }
 
 /** Meters of the network operator as second witnesses of what the chargers' own meters say. */
@@ -145,8 +148,14 @@ export function createWitnesses(engine: Engine, store: Witnesses, configured: re
     if (!taken.ok) await note({ meter, why: taken.refusal.message })
     else if (taken.value.errors[0]) await note({ meter, why: taken.value.errors[0].message })
   }
-  const series = async (meter: WitnessMeter, steps: Steps): Promise<EnergySeries> =>
-    witnessSeries(await store.range(meter.no, steps.fromS * 1000, steps.toS * 1000), steps)
+  const series = async (meter: WitnessMeter, steps: Steps): Promise<EnergySeries> => {
+    const [fromMs, toMs] = [steps.fromS * 1000, steps.toS * 1000]
+    if (isWeather(meter)) return witnessSeries(await store.range(meter.no, fromMs, toMs), steps)
+    const known = await store.range(meter.no, fromMs - USUAL_MS, toMs)
+    const first = known.toMs.findIndex(ms => ms > fromMs)
+    const asked = rowsFrom(known, first < 0 ? known.wh.length : first)
+    return witnessSeries(asked, steps, mostPlausibleW(engine.state(), meter.node, known))
+  }
 
   return {
     list: (): WitnessView[] => store.meters().map(viewOf),
@@ -218,6 +227,12 @@ export function createWitnesses(engine: Engine, store: Witnesses, configured: re
 }
 export type WitnessOperations = ReturnType<typeof createWitnesses>
 
+const rowsFrom = ({ fromMs, toMs, wh, receivedMs }: WitnessRows, first: number): WitnessRows => ({
+  fromMs: fromMs.subarray(first),
+  toMs: toMs.subarray(first),
+  wh: wh.subarray(first),
+  receivedMs: receivedMs.subarray(first),
+})
 /** A row that was read, and cannot be taken. Which line it was is not known any more: its time says which. */
 const rowError = (points: readonly WitnessPoint[], { index, value, message }: PointError): MeterRowError => ({
   ...{ line: 0, column: 'value', value: String(value), code: 'bad-value', message },

@@ -135,6 +135,8 @@ export type WitnessRow = {
   readonly commanded: number
   readonly gap: WitnessGap | null
   readonly why: string | null
+  /** Readings of it that are more than its place can have drawn; absent where there is none. */
+  readonly implausible?: number
 }
 export type LogProof = { readonly size: number; readonly checkpoint: string; readonly command: string; readonly signalLeaf: number | null }
 export type Names = { readonly chargers: Readonly<Record<number, string>> }

@@ -138,7 +138,7 @@ export function witnessSection({ r }: PageContext): Html {
     ...(['Chargers', 'Its drop', 'Commanded', 'Not commanded', 'Unexplained', 'Explained'] as const).map((t): Head => [t, 'n']),
   ]
   const rows = r.witnesses.map(({ gap, ...w }): Cell[] => [
-    w.meter,
+    w.implausible ? `${w.meter} (${w.implausible} readings left out: more than can be)` : w.meter,
     w.node,
     `${w.commanded} of ${w.chargers}`,
     ...(gap

@@ -191,6 +191,7 @@ function witnessesTable({ witnesses }: EventReport): Table {
       number('residual_wh', '', wh('residualWh')),
       number('gap_wh', '', wh('gapWh')),
       number('explained_share', '', k => known(row(k).gap?.share)),
+      int('implausible_count', 'readings of the meter that are more than its place can have drawn', k => row(k).implausible ?? 0),
       text('why_not', 'tooCoarse, noReadings', k => row(k).why),
     ],
   }
