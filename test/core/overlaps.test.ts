@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Programme, Readings } from '../../src/core/model.ts'
+import type { Ask, Programme, Readings } from '../../src/core/model.ts'
 import { fromBytes, stateDigest, toBytes } from '../../src/core/snapshot.ts'
 import { totalWh } from '../../src/core/verify/floors.ts'
 import { withoutRefused } from '../../src/core/verify/overlaps.ts'
@@ -14,7 +14,16 @@ const from = T + 3600
 const to = from + 3600
 const off = { kind: 'off' } as const
 type Rules = NonNullable<Programme['verification']>
-type Change = { rules?: Rules; secondFromS?: number; secondToS?: number; programme?: string; test?: boolean; targets?: readonly number[] }
+type Change = {
+  rules?: Rules
+  asks?: readonly Ask[]
+  secondVerified?: boolean
+  secondFromS?: number
+  secondToS?: number
+  programme?: string
+  test?: boolean
+  targets?: readonly number[]
+}
 
 /** Everybody draws 5 kW, and nothing while an event lasts. */
 function readingsOf(untilS: number): Readings {
@@ -30,19 +39,27 @@ function readingsOf(untilS: number): Readings {
     quality: new Uint8Array(rows.length),
   }
 }
-function both({ rules = {}, secondFromS = from, secondToS = to, test = false, targets = [0, 1] }: Change = {}) {
+function both({
+  rules = {},
+  secondFromS = from,
+  secondToS = to,
+  test = false,
+  targets = [0, 1],
+  asks = [off, off],
+  secondVerified = true,
+}: Change = {}) {
   const b = bed(fleetOfN(4), { verification: rules })
   b.until(from - 1200)
-  b.signal({ ...during(from, to, off) })
+  b.signal({ ...during(from, to, asks[0]!) })
   b.observed([5000, 5000, 5000, 5000])
   const second = {
     ...{ id: 'b', upstreamRef: 'b', source: { adapter: 't', peer: 'aggregator', credential: '' }, test },
     targets: targets.map(charger => ({ kind: 'charger' as const, charger })),
   }
-  b.signal({ ...second, ...during(secondFromS, secondToS, off), spread: at })
+  b.signal({ ...second, ...during(secondFromS, secondToS, asks[1]!), spread: at })
   b.until(from - 60)
   b.answer('accepted')
-  b.until(Math.max(to, secondToS) + 120)
+  b.until(Math.max(to, secondVerified ? secondToS : to) + 120)
   const verify = (event: number) => {
     const input = { kind: 'metered' as const, event, readings: readingsOf(Math.max(to, secondToS)) }
     return { input, fact: one(b.turn(input), 'verified')! }
@@ -75,6 +92,17 @@ describe('two events on the same chargers at the same time', () => {
   test('for a part of the time: from when to when both acted', () => {
     const { verify } = both({ secondFromS: from + 1800, secondToS: to + 1800 })
     for (const no of [0, 1]) expect(verify(no).fact.verification.overlaps).toMatchObject([{ fromS: from + 1800, toS: to, chargers: 2 }])
+  })
+  test('the other is over and verified long before: whom it alone limited is known still', () => {
+    const asks = [
+      { kind: 'cap' as const, totalW: 0 },
+      { kind: 'limitEach' as const, limitW: 1_000_000 },
+    ]
+    const { b, verify } = both({ asks, secondToS: to + 6 * 3600, secondVerified: false })
+    expect([...verify(0).fact.terms!.overlaps![0]!.both]).toEqual([1, 1, 0, 0])
+    b.until(to + 6 * 3600 + 120)
+    expect(b.event(0).told.length === 0 || b.event(0).told.every(t => t === null)).toBe(true)
+    expect(verify(1).fact.verification.overlaps).toEqual([{ event: 0, id: 'a', programme: 'flex', fromS: from, toS: to, chargers: 2 }])
   })
   test.each([
     ['one after the other', { secondFromS: to + 900, secondToS: to + 1800 }],

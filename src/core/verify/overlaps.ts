@@ -25,16 +25,18 @@ export function overlapsOf(s: State, e: EventState, who: Uint32Array, window: Wi
   }
   return found.length === 0 ? undefined : found.sort((a, b) => a.event - b.event)
 }
-/** Who had a limit to keep because of an event, of those who are given. */
-function* limitedIn(s: State, e: EventState, who: Uint32Array, span: Window): Generator<number> {
-  const { ends, fromS, toS } = limitsOf(s, e, who, span)
+/** Who had a limit to keep because of an event, of its members. What was told is forgotten when an event is over; what it was verified by is kept. */
+function limitedIn(s: State, e: EventState, members: Uint32Array, span: Window): Set<number> {
+  const { who, limits } = e.kept
+    ? { who: e.kept.who, limits: asJudged(e.kept.terms) }
+    : { who: members, limits: limitsOf(s, e, members, span) }
+  const limited = new Set<number>()
   for (let r = 0; r < who.length; r++)
-    for (let k = r === 0 ? 0 : ends[r - 1]!; k < ends[r]!; k++)
-      if (fromS[k]! < toS[k]!) {
-        yield who[r]!
-        break
-      }
+    for (let k = r === 0 ? 0 : limits.ends[r - 1]!; k < limits.ends[r]!; k++)
+      if (overlapS({ fromS: limits.fromS[k]!, toS: limits.toS[k]! }, span) > 0) limited.add(who[r]!)
+  return limited
 }
+const asJudged = ({ limitEnds: ends, limitFromS: fromS, limitToS: toS }: VerdictTerms) => ({ ends, fromS, toS })
 
 /** Of events that were there first, under a programme that takes no chargers which already serve another: events are numbered as they come. */
 const refusedIn = (terms: VerdictTerms | undefined, event: EventNo): readonly Overlapping[] =>
