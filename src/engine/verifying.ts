@@ -148,8 +148,10 @@ export function createVerifying(world: World, options: VerifyingOptions, state: 
     for (const piece of pieces) {
       if (isOver()) return
       const blob = saltedBlob(piece, runtime.random(16))
-      await journal.keep([blob])
+      // before, because what seems to fail may have been stored; and after, because an erasure may have come between
       kept.set(piece, blob.hash)
+      unnamed.add(blob.hash)
+      await journal.keep([blob])
       unnamed.add(blob.hash)
       await breathe()
     }

@@ -196,6 +196,19 @@ export function journalSuite(name: string, make: () => Promise<JournalHarness>):
       await expect(again.append(1, leaves(1, 1), [{ hash: never.hash, salted: null }])).rejects.toMatchObject({ code: 'blob-hash' })
       expect(again.size()).toBe(1)
     })
+    it('what an entry has named stays, also where it is kept once more and nobody names it again', async () => {
+      const blob = blobOf('named')
+      await journal.keep([blob])
+      await journal.append(0, leaves(0, 1), [{ hash: blob.hash, salted: null }])
+      await journal.keep([blob])
+      expect(Buffer.from((await harness.open().blob(blob.hash))!).toString()).toBe('named')
+    })
+    it('what was kept ahead stays too where an entry brings it once more', async () => {
+      const blob = blobOf('brought')
+      await journal.keep([blob])
+      await journal.append(0, leaves(0, 1), [blob])
+      expect(Buffer.from((await harness.open().blob(blob.hash))!).toString()).toBe('brought')
+    })
     it('what was kept ahead of an append that failed is there for the next try', async () => {
       const blob = blobOf('kept')
       await journal.keep([blob])

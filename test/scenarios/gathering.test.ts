@@ -170,14 +170,18 @@ describe('while the readings of an event are gathered', () => {
     expect(await verdictsOf(s)).toHaveLength(1)
     await s.transcript()
   })
-  test('the store takes a part of what was gathered: that part does not stay in it', async () => {
+  test.each([
+    ['and fails before the next', false],
+    ['and fails when the next was stored', true],
+  ])('the store takes a part of what was gathered, %s: nothing of it stays', async (_, isStored) => {
     const s = await evening(150)
     const { keep, forget } = s.journal
     let left = 1
     const there = new Set<string>()
     s.journal.keep = async blobs => {
-      if (left-- <= 0) throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' })
-      for (const { hash } of blobs) there.add(hash)
+      const isFull = left-- <= 0
+      if (!isFull || isStored) for (const { hash } of blobs) there.add(hash)
+      if (isFull) throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' })
       return keep(blobs)
     }
     s.journal.forget = async (hashes, ...rest) => {

@@ -65,10 +65,10 @@ export function createMemoryJournal(
       const { size } = store.edge.range
       if (after !== size) throw journalMoved(after, size)
       checkAppend(leaves, blobs)
-      for (const { hash, salted } of blobs) if (salted === null && !ahead.has(hash)) throw notKept(hash)
+      for (const { hash, salted } of blobs) if (salted === null && !ahead.has(hash) && !store.blobs.has(hash)) throw notKept(hash)
       const edge = copyEdge(store.edge)
       store.tiles.push(...leaves.flatMap(leaf => grow(edge, leafHash(leaf))))
-      for (const { hash, salted } of blobs) store.blobs.set(hash, salted?.slice() ?? ahead.get(hash)!)
+      for (const { hash, salted } of blobs) store.blobs.set(hash, salted?.slice() ?? ahead.get(hash) ?? store.blobs.get(hash)!)
       for (const { hash } of blobs) ahead.delete(hash)
       for (const leaf of leaves) store.leaves.push(leaf.slice())
       store.edge = edge

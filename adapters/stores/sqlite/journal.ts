@@ -27,7 +27,8 @@ export function openJournal(db: Db, signer: Signer): Journal {
   const dropBlob = db.prepare('DELETE FROM blob WHERE hash = ?')
   const readBlob = db.prepare('SELECT body FROM blob WHERE hash = ?')
   const readBodies = chunkReader(db, 'body')
-  const keepAhead = db.prepare('INSERT INTO blob_ahead VALUES (?)')
+  // what an entry has named already is nobody's to drop
+  const keepAhead = db.prepare('INSERT OR IGNORE INTO blob_ahead SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM blob WHERE hash = ?1)')
   const isNamed = db.prepare('DELETE FROM blob_ahead WHERE hash = ?')
   const tiles = openTiles(db)
   let { edge, note } = recover(db, signer, tiles)
@@ -77,8 +78,10 @@ export function openJournal(db: Db, signer: Signer): Journal {
           if (moveHead.run([next.range.size, nextNote, after, note]).changes !== 1)
             throw journalMoved(after, readHead.get([])?.[0] as number)
           for (const { hash, salted } of blobs) {
-            if (salted) insertBlob.run([Buffer.from(hash, 'hex'), salted])
-            else if (isNamed.run([Buffer.from(hash, 'hex')]).changes !== 1) throw notKept(hash)
+            const key = Buffer.from(hash, 'hex')
+            const wasKept = isNamed.run([key]).changes === 1
+            if (salted) insertBlob.run([key, salted])
+            else if (!wasKept && !saltedBlob(hash)) throw notKept(hash)
           }
           insert(after, leaves, hashes)
           tiles.write(full)
