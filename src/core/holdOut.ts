@@ -11,7 +11,8 @@ const ALL = 4294967296
 
 /**
  * Members who are left alone as a control group, 1 each: a share of them, by draw from the event's seed, so that nobody can choose them. Whoever may not be used is drawn
- * all the same: who else is enrolled moves nobody's draw. Where the event is verified by its control group the draw is stratified: see `drawnByStrata`.
+ * all the same: who else is enrolled moves nobody's draw. Where the event is verified by its control group the draw is stratified: see `drawnByStrata`; a box is then
+ * drawn once in the event's life, `drawn` says how.
  */
 export function heldOut(
   f: Fleet,
@@ -19,8 +20,20 @@ export function heldOut(
   { holdOut }: Pick<Programme, 'holdOut'>,
   seed: Uint8Array,
   ruleset: RulesetRef | null | undefined,
+  drawn: DrawnBoxes = new Map(),
 ): Uint8Array {
-  return isByGroup(ruleset) ? drawnByStrata(f, members, holdOut, seed) : drawnShare(members, holdOut, seed, 'holdout')
+  return isByGroup(ruleset) ? drawnByStrata(f, members, holdOut, seed, drawn) : drawnShare(members, holdOut, seed, 'holdout')
+}
+
+/** Boxes that were drawn for an event before: true where they are held out. */
+export type DrawnBoxes = ReadonlyMap<number, boolean>
+export function drawnBoxes(f: Fleet, members: Uint32Array, exclusionOf: (charger: number) => string | null): DrawnBoxes {
+  const out = new Map<number, boolean>()
+  for (const i of members) {
+    const why = exclusionOf(i)
+    if (why === null || why === 'heldOut') out.set(f.station[i]!, why === 'heldOut')
+  }
+  return out
 }
 
 /** Is an event verified by those who are held out of it? */
@@ -31,7 +44,7 @@ export const isByGroup = (ruleset: RulesetRef | null | undefined): boolean =>
  * The same share of each feeder and kW class (octave of rated power), so that both groups are alike where loads differ. Boxes are drawn, not chargers: many obey one limit
  * for all their chargers. In a stratum of n boxes the lowest draws are held out, n x share of them, rounded by a draw of the stratum's own.
  */
-function drawnByStrata(f: Fleet, members: Uint32Array, share: number, seed: Uint8Array): Uint8Array {
+function drawnByStrata(f: Fleet, members: Uint32Array, share: number, seed: Uint8Array, drawn: DrawnBoxes): Uint8Array {
   const out = new Uint8Array(members.length)
   if (share <= 0) return out
   const boxes = boxesOf(f, members)
@@ -43,7 +56,10 @@ function drawnByStrata(f: Fleet, members: Uint32Array, share: number, seed: Uint
     own.sort((a, b) => draw.get(a)! - draw.get(b)! || a - b)
     for (const box of own.slice(0, Math.floor(own.length * share + phase))) isOut.add(box)
   }
-  for (let m = 0; m < members.length; m++) if (isOut.has(f.station[members[m]!]!)) out[m] = 1
+  for (let m = 0; m < members.length; m++) {
+    const box = f.station[members[m]!]!
+    out[m] = (drawn.get(box) ?? isOut.has(box)) ? 1 : 0
+  }
   return out
 }
 /** By box: the rated power of its largest member, and one of them. */

@@ -1,7 +1,7 @@
 import { spentRule, unrested } from './calendar.ts'
 import { ownDelays, UNDRAWN } from './edges.ts'
 import { newRestore } from './held.ts'
-import { heldOut } from './holdOut.ts'
+import { type DrawnBoxes, drawnBoxes, heldOut, isByGroup } from './holdOut.ts'
 import { ranksFor, spansOf } from './late.ts'
 import { chargersOf, rangesOf } from './members.ts'
 import {
@@ -118,7 +118,7 @@ export function latecomers(s: State, e: EventState, known: number, nowS: Second)
   const enrolment = s.enrolments.get(programme.id)
   // drawn as everybody was, by its own number where it is not stratified: it would have been in the control group from the beginning
   const holdOut = emergency || isStanding(e.event) ? 0 : (e.terms ?? programme).holdOut
-  const drawn = heldOut(s.fleet, members, { holdOut }, e.seed, e.ruleset)
+  const drawn = heldOut(s.fleet, members, { holdOut }, e.seed, e.ruleset, drawnFor(s, e, e.event))
   const isControl = new Set(members.filter((_, m) => drawn[m] === 1))
   const why = Uint8Array.from(late, i => {
     const code =
@@ -174,7 +174,14 @@ function whoMayBeUsed(s: State, e: EventState, programme: Programme, ruleset: Ru
   const isRoutine = !emergency && !isStanding(e.event)
   const spent = isRoutine ? spentRule(s, e, programme) : undefined
   const resting = isRoutine ? unrested(s, e, programme) : undefined
-  const control = heldOut(s.fleet, members, { holdOut: isRoutine ? programme.holdOut : 0 }, e.seed, ruleset)
+  const control = heldOut(
+    s.fleet,
+    members,
+    { holdOut: isRoutine ? programme.holdOut : 0 },
+    e.seed,
+    ruleset,
+    e.former ? drawnFor(s, e, e.former.event) : undefined,
+  )
   const excluded: number[] = []
   const why: number[] = []
   const used = new Uint32Array(members.length)
@@ -191,6 +198,12 @@ function whoMayBeUsed(s: State, e: EventState, programme: Programme, ruleset: Ru
     }
   }
   return { excluded: Uint32Array.from(excluded), why: Uint8Array.from(why), used: used.subarray(0, usable) }
+}
+/** How boxes were drawn when the event was accepted as it was before, where that was verified by its control group too. */
+function drawnFor(s: State, e: EventState, { targets }: GridEvent): DrawnBoxes | undefined {
+  if (!isByGroup(e.ruleset)) return undefined
+  const known = chargersOf(s.fleet, rangesOf(s.fleet, targets)).filter(i => i < e.excluded.length)
+  return drawnBoxes(s.fleet, known, i => exclusionOf(e, i))
 }
 function exclusion(basis: number, legalBasis: boolean, emergency: boolean, p: Programme): (typeof exclusions)[number] | null {
   if (emergency && !p.emergencyAllowed) return 'emergencyNotAllowed'

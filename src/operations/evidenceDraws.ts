@@ -1,4 +1,4 @@
-import { heldOut as drawnAgain } from '../core/holdOut.ts'
+import { type DrawnBoxes, heldOut as drawnAgain, drawnBoxes, isByGroup } from '../core/holdOut.ts'
 import { ranksFor, spansOf } from '../core/late.ts'
 import { exclusions, type Fact, type Programme } from '../core/model.ts'
 import { outageSeed } from '../core/outage.ts'
@@ -103,6 +103,10 @@ export function controlLine(pack: Pack, story: Story): readonly CheckLine[] {
   let programme: Programme | undefined
   let [isAny, size] = [false, 0]
   let ruleset: RulesetRef | undefined
+  const out = new Set<number>()
+  // a box is drawn once in an event's life; of those that came after `known` chargers nobody was kept out
+  let drawn: DrawnBoxes = new Map()
+  let known = 0
   for (const { leaf, fact } of pack.entries) {
     if (fact.kind === 'programme' && fact.programme.id === story.event.programme) programme = withDefaults(fact.programme)
     if (!why) members.take(fact)
@@ -117,7 +121,7 @@ export function controlLine(pack: Pack, story: Story): readonly CheckLine[] {
     if (why) return [notPossible(what, why)]
     if (fact.kind === 'accepted') ruleset = fact.ruleset
     const all = members.all()
-    const control = drawnAgain(members.fleet(), all, { holdOut: share }, seedIn(story)!, ruleset)
+    const control = drawnAgain(members.fleet(), all, { holdOut: share }, seedIn(story)!, ruleset, drawn)
     const isNew = fact.kind === 'accepted' ? undefined : new Set(fact.who)
     all.forEach((i, m) => {
       if (isNew && !isNew.has(i)) return
@@ -126,7 +130,13 @@ export function controlLine(pack: Pack, story: Story): readonly CheckLine[] {
       const isUsed = fact.kind === 'accepted' && !members.excluded.has(i)
       if (control[m] === 1 && isUsed) wrong.push(`entry ${leaf} uses charger ${i}, which was drawn for the control group`)
     })
-    size = heldOut.size + (fact.kind === 'joined' ? size : 0)
+    if (fact.kind === 'accepted') out.clear()
+    for (const i of heldOut) out.add(i)
+    if (fact.kind === 'accepted' || fact.why.some(code => code !== 0)) known = fact.why.length === 0 ? 0 : members.fleet().chargers
+    const isKnown = (i: number) => i < known
+    const wasOut = (i: number) => (out.has(i) ? 'heldOut' : members.excluded.has(i) ? 'otherwise' : null)
+    drawn = isByGroup(ruleset) ? drawnBoxes(members.fleet(), all.filter(isKnown), wasOut) : new Map()
+    size = out.size
   }
   return isAny ? [okUnless(what, wrong, `${size} chargers, drawn again from the seed`)] : []
 }

@@ -130,6 +130,25 @@ describe('an event of a programme with a control group', () => {
     b.signal({ ...shed, revision: 1 })
     expect(out(b)).toEqual(before)
   })
+  test('keeps its group when boxes come in and it is asked anew', () => {
+    const all = fleetOf([...specs, ...Array.from({ length: 60 }, () => ({ maxA: 32 }))], { perSite: 20, perFeeder: 10 })
+    const first = 40
+    const part = <T extends object>(columns: T, from: number, to: number): T =>
+      Object.fromEntries(Object.entries(columns).map(([k, v]) => [k, ArrayBuffer.isView(v) ? (v as Uint8Array).slice(from, to) : v])) as T
+    for (let k = 0; k < 10; k++) {
+      const b = bed([], { holdOut: 0.25, verification: { ruleset: 'control-group' } })
+      b.turn({ ...all, chargers: part(all.chargers, 0, first) }, everyoneEnrolled(first))
+      b.signal(shed, `seed ${k}`)
+      const group = (to: number) => Array.from({ length: to }, (_, i) => i).filter(i => exclusionOf(b.event(), i) === 'heldOut')
+      const before = group(first)
+      expect(before.length).toBeGreaterThan(5)
+      b.signal({ ...shed, revision: 1 })
+      b.turn({ ...all, nodes: part(all.nodes, 0, 0), chargers: part(all.chargers, first, 100) }, everyoneEnrolled(100))
+      b.signal({ ...shed, revision: 2 })
+      expect(group(first)).toEqual(before)
+      expect(group(100).length).toBeGreaterThan(before.length)
+    }
+  })
   test('holds nobody out in an emergency', () => {
     const b = street()
     b.signal({ ...shed, class: 'emergency', basis: 'order' })
