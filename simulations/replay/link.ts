@@ -17,6 +17,8 @@ export function createReplayLink(
   physics: Physics,
   rowOf: (charger: ChargerNo) => number,
   upBefore: readonly NodeNo[],
+  /** Of them, those that had said that nobody was there. */
+  vacantBefore: readonly ChargerNo[],
   mayMove: (station: NodeNo) => boolean,
 ) {
   const commands: ReplayCommand[] = []
@@ -58,6 +60,8 @@ export function createReplayLink(
     async start(to) {
       sink = to
       for (const station of upBefore) to.link(station, true)
+      // the links of the replay are new ones only to it
+      for (const i of vacantBefore) to.session(i, { phase: 'none' })
     },
     async stop() {
       sink = undefined

@@ -3,7 +3,9 @@ import { createMemoryJournal, createMemoryMeters, createMemoryRegistry, createMe
 import { encode } from '../../src/core/codec.ts'
 import type { Fact, Input, NodeNo, Readings, Second, Verification } from '../../src/core/model.ts'
 import { scheduleOf, UNKNOWN } from '../../src/core/rows.ts'
+import { NO_CAR } from '../../src/core/sessions.ts'
 import { digestOf, fromBytes } from '../../src/core/snapshot.ts'
+import { isUp } from '../../src/core/state.ts'
 import { createEngine } from '../../src/engine.ts'
 import type { Journal, Meters } from '../../src/ports.ts'
 import { carsOf } from '../model/cars.ts'
@@ -79,6 +81,7 @@ export async function replayedEvent({
     physics,
     i => row[i] ?? -1,
     [...up],
+    [...state.phase.keys()].filter(i => state.phase[i] === NO_CAR && isUp(state, i)),
     station => up.has(station),
   )
   const meters = await metersFrom(recorded, who, startMs)

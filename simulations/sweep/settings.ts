@@ -11,6 +11,7 @@ export type Setting = { readonly name: string; readonly params: Readonly<Record<
 const short: Readonly<Record<string, readonly string[]>> = {
   spread: ['programmes.*.startSpreadS', 'programmes.*.endSpreadS'],
   allocation: ['programmes.*.allocation'],
+  vacant: ['programmes.*.vacant'],
   chargers: ['fleet.chargers'],
 }
 

@@ -32,6 +32,7 @@ function changed(text: string, ask: Ask = { kind: 'shed', totalW: 9_000 }): read
 describe('what an event may be played with', () => {
   test('a parameter of its programme, and one of what is asked', () => {
     expect(changed('allocation=rotation')[0]).toMatchObject({ programme: { allocation: 'rotation', version: 3 } })
+    expect(changed('vacant=yields')[0]).toMatchObject({ programme: { vacant: 'yields', version: 3 } })
     expect(changed('spread=1800')[0]).toMatchObject({ programme: { startSpreadS: 1_800, endSpreadS: 1_800 } })
     expect(changed('restore.policy=step')[0]).toMatchObject({ programme: { restore: { policy: 'step' } } })
     expect(changed('ask.totalW=5000')[1]).toMatchObject({ event: { intervals: [{ ask: { kind: 'shed', totalW: 5_000 } }] } })

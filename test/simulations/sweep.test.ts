@@ -38,6 +38,11 @@ describe('what is tried', () => {
     expect(settings[3]!.scenario.fleet.faults.ignores).toBe(0.5)
     expect(settings[0]!.scenario.fleet.faults.ignores).toBe(0)
   })
+  test('vacant is that of each programme, though it has no default', () =>
+    expect(settingsOf(small(), [paramOf('vacant=keepsShare,yields')]).map(s => s.scenario.programmes[0]!.vacant)).toEqual([
+      'keepsShare',
+      'yields',
+    ]))
   test('an element of a list goes by its id or its number, and what has no default may be set too', () => {
     const [a] = settingsOf(small(), [paramOf('events.peak.intervals.0.ask.share=0.25'), paramOf('fleet.kinds.0.backend=acme')])
     expect(a!.scenario.events[0]).toMatchObject({ intervals: [{ ask: { kind: 'shedShare', share: 0.25 } }] })
