@@ -254,10 +254,11 @@ function shed(
       ? confident(s, e, askedW, members, { ...give, cutW }, order, p)
       : expected(s, e, askedW, members, { ...give, cutW }, order, p)
   const share = p === undefined || isEmergency || e.extraW > 0 ? 0 : p.reserve
-  const stays = share === 0 ? undefined : drawnShare(members, share, e.seed, 'reserve')
-  let fresh = sheds(stays ? give.cutW.map((w, m) => (stays[m] === 1 ? 0 : w)) : give.cutW)
-  if (stays && fresh.missingW > 0) fresh = sheds(give.cutW)
-  const watts = keepCuts(s, e, interval, members, { ...give, order }, fresh.watts, fresh.tally)
+  const reserve = share === 0 ? undefined : drawnShare(members, share, e.seed, 'reserve')
+  const sparing = sheds(reserve ? give.cutW.map((w, m) => (reserve[m] === 1 ? 0 : w)) : give.cutW)
+  const isNeeded = reserve !== undefined && sparing.missingW > 0
+  const fresh = isNeeded ? sheds(give.cutW) : sparing
+  const watts = keepCuts(s, e, interval, members, { ...give, order, stays: isNeeded ? undefined : reserve }, fresh.watts, fresh.tally)
   return withIgnoring(e, members, takes, give, order, { watts, missingW: fresh.missingW })
 }
 /** A reduction as it would be told if nobody had been told one, and how another is counted. */

@@ -12,8 +12,13 @@ export type Tally = {
   /** The limit of one who is to be added now, W. */
   readonly limitW: (member: number) => number
 }
-/** By member: what it gives at `leastW`, 0 where nothing can be had of it; 32 bits that say who is taken first. */
-type Givers = { readonly cutW: Float64Array; readonly leastW: Int32Array; readonly order: Uint32Array }
+/** By member: what it gives at `leastW`, 0 where nothing can be had of it; 32 bits that say who is taken first; 1 where it is a reserve that is not needed. */
+type Givers = {
+  readonly cutW: Float64Array
+  readonly leastW: Int32Array
+  readonly order: Uint32Array
+  readonly stays: Uint8Array | undefined
+}
 
 /**
  * A reduction as it is to be told: who gives already goes on giving what it was told, because what is expected of others breathes with every answer, and that
@@ -42,7 +47,7 @@ export function keepCuts(
 }
 
 /** Those told, with as many more as are needed, or fewer. */
-function completed(told: Int32Array, { cutW, leastW, order }: Givers, fresh: Int32Array, tally: Tally): Int32Array {
+function completed(told: Int32Array, { cutW, leastW, order, stays }: Givers, fresh: Int32Array, tally: Tally): Int32Array {
   const out = told.slice()
   const cutAt = (m: number) => Math.max(0, cutW[m]! + leastW[m]! - out[m]!)
   const [isNew, isLeft, others]: [number[], number[], number[]] = [[], [], []]
@@ -50,7 +55,7 @@ function completed(told: Int32Array, { cutW, leastW, order }: Givers, fresh: Int
     if (told[m]! >= 0) {
       tally.add(m, cutAt(m))
       if (fresh[m]! < 0) isLeft.push(m)
-    } else if (cutW[m]! > 0) (fresh[m]! >= 0 ? isNew : others).push(m)
+    } else if (cutW[m]! > 0 && stays?.[m] !== 1) (fresh[m]! >= 0 ? isNew : others).push(m)
   }
   const byOrder = (a: number, b: number) => order[a]! - order[b]! || a - b
   for (const some of [isNew, others]) {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { ChargerSpec } from '../../simulations/virtual/fleet.ts'
 import { apply } from '../../src/core/apply.ts'
 import type { Programme } from '../../src/core/model.ts'
+import { drawnShare } from '../../src/core/pick.ts'
 import { plan } from '../../src/core/plan.ts'
 import { at, bed, during, T } from './bed.ts'
 
@@ -84,5 +85,18 @@ describe.each([
     b.until(T + 7_230)
     apply(b.s, plan(b.s, T + 7_230))
     expect(limited().filter(i => !before.includes(i))).toEqual([])
+  })
+  test.each(seeds)('one opts out: the reserve stays back while the others are enough, %s', seed => {
+    const b = shedding(100_000, { ...programme, reserve: 0.3 }, seed)
+    const stays = drawnShare(Uint32Array.from(b.everyone), 0.3, b.event().seed, 'reserve')
+    for (let k = 0; k < 3; k++) {
+      b.optOut(
+        wants(b).findIndex(w => w !== null),
+        T,
+        T + 9_000,
+      )
+      expect(b.everyone.filter(i => stays[i] === 1 && wants(b)[i] !== null)).toEqual([])
+    }
+    expect(cutW(b)).toBeGreaterThanOrEqual(100_000 - 1)
   })
 })
