@@ -133,12 +133,13 @@ export function createSubmissions(engine: Engine) {
         return refuse('conflict', 'already-sent', `it was sent at ${isoS(kept.sentS)}`, 'draft it again to send another')
       const sent = { ...kept, sentS: seconds(engine.now()) }
       const raw = new TextEncoder().encode(submissionCsv(sent))
-      await keep(sent)
       const about = { ...aboutOf(sent, by), state: view(sent).state, sha256: createHash('sha256').update(raw).digest('hex') }
       // what was sent as a baseline is the nomination that events are verified by, where their ruleset asks for one
       const nominated = kept.kind === 'baseline' ? nominatedFact(kept.node.no, kept.slots, `${id} revision ${revision}`) : undefined
       if (nominated) await engine.handle(nominated)
       await engine.bridge.note('submissionSent', about, raw)
+      // last: what could not be recorded is not said to be sent, and may be sent again
+      await keep(sent)
       return done(view(sent))
     },
   }

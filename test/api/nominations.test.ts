@@ -55,6 +55,14 @@ describe('a nomination', () => {
     expect(items).toHaveLength(1)
     expect(items[0]).toMatchObject({ from: baseline.slots[0].from, late: 0 })
   })
+  test('that could not be recorded was not sent, and can be sent again', async () => {
+    const { id, revision } = (await b.send('POST', '/v1/submissions', { node: 'BATH/BATH-11', kind: 'baseline' })).json()
+    b.journal.failNext('before')
+    expect((await b.send('POST', `/v1/submissions/${id}/sent`, { revision })).statusCode).toBeGreaterThanOrEqual(500)
+    expect((await b.get('/v1/nominations')).json().items).toHaveLength(0)
+    expect((await b.send('POST', `/v1/submissions/${id}/sent`, { revision })).statusCode).toBe(200)
+    expect((await b.get('/v1/nominations')).json().items).toHaveLength(1)
+  })
 })
 
 describe('the file of a nomination', () => {
