@@ -49,9 +49,10 @@ export function keep(
     }
     addSpare(spare, out[m]! < 0 ? maxW : out[m]!, f.minW[i]!, maxW)
   }
-  if (!isOther) return fresh
   // nothing is shared out any more, only let go
-  if (nowS >= Math.min(interval.toS, e.cancelledS)) return out
+  if (nowS >= Math.min(interval.toS, e.cancelledS))
+    return out.map((w, m) => (part[m] !== TOLD || isToldOf(s.rows, s.want[members[m]!]!, e.no) || isBox(f, members[m]!) ? w : -1))
+  if (!isOther) return fresh
   return idleW >= 0 && idleW < usefulW(spare) ? out : fresh
 }
 
@@ -59,12 +60,14 @@ export function keep(
 export function toldShare(s: State, e: EventState, i: number, fromS: Second, toS: Second, mostW: number): number {
   const f = s.fleet
   // what a box that takes one limit was told is the sum of its chargers
-  if (f.limitsAtStation[i] === 1) return -1
+  if (isBox(f, i)) return -1
   const told = shareIn(s.rows, s.want[i]!, e.no, fromS, toS)
   if (told > mostW) return -1
   return told === pauseW(f, e, i) || (told >= f.minW[i]! && told < Math.min(f.maxW[i]!, mostW) && isOneOf(f, i, told)) ? told : -1
 }
 
+/** A box that takes one limit carries that of all its chargers at the first of them. */
+const isBox = (f: Fleet, i: number): boolean => f.limitsAtStation[i] === 1
 /** Of a charger whose maker has a set of steps, which may be known only since it was told. */
 export const isOneOf = (f: Fleet, i: number, w: number): boolean => setOf(f, i)?.includes(w) ?? true
 

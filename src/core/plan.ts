@@ -10,7 +10,7 @@ import { askEndS, type EventState, type Fleet, firstEndS, lastS, mayHold, type S
 import { keepsToS } from './waits.ts'
 
 /** Recorded with every plan: replay recomputes a plan only under the algorithm that made it. */
-export const ALGORITHM = 'plan-2'
+export const ALGORITHM = 'plan-3'
 
 export type Planned = Extract<Decision, { kind: 'planned' }>
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { ChargerSpec } from '../../simulations/virtual/fleet.ts'
-import { bed, during, fleetOfN, one, T } from './bed.ts'
+import { at, bed, during, fleetOfN, one, T } from './bed.ts'
 
 /** 22 kW: steps of 561 W. 7.36 kW: steps of 186 W. What is too little for a step of the one is enough for the other. */
 const large: ChargerSpec = { phases: 3, maxA: 32 }
@@ -111,4 +111,17 @@ describe('and the twin: a share changes where it must', () => {
     const others = b.wants(T + 30).filter((_, i) => i !== free)
     expect(others.reduce<number>((n, w) => n + w!, 0)).toBeLessThanOrEqual(150_000 - b.s.fleet.maxW[free]!)
   })
+})
+
+test('the ask is over: a charger that was free and out of reach is not limited on the way back of the others', () => {
+  const b = bed(mixed)
+  b.link(false, [0])
+  b.signal({ ...emergency(100_000), class: 'contracted' as const, basis: null, spread: { ...at, endS: 900 } })
+  b.answer('accepted')
+  b.until(T + 7_210)
+  const before = b.wants(T + 7_220)
+  expect(before.some(w => w !== null)).toBe(true)
+  b.link(true, [0])
+  expect(b.wants(T + 7_220)[0]).toBeNull()
+  expect(b.wants(T + 7_220)).toEqual(before)
 })
