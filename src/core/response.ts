@@ -3,7 +3,7 @@ import { escalates, limitedSinceS, SETTLE_S, showsAfterS } from './effect.ts'
 import { isByGroup } from './holdOut.ts'
 import { membersOf } from './members.ts'
 import type { Decision, Input, Interval, Second } from './model.ts'
-import { becauseAt, limitAt, NONE } from './rows.ts'
+import { becauseAt, FREE, limitAt, NONE, UNKNOWN } from './rows.ts'
 import { type EventState, exclusionOf, firstEndS, firstS, isUp, linkLossOf, ownLastS, type State, termsOf } from './state.ts'
 import { yields } from './vacant.ts'
 import { waitsToS } from './waits.ts'
@@ -82,8 +82,9 @@ function isMoving(e: EventState, { fromS, toS, failsafe }: Interval, nowS: Secon
 
 /** Sent once and once again without an answer (45 s): in any fleet somebody never answers, and must not keep the rest from making good what is missing. */
 const HEARD_WITHIN = 2
+/** Whoever is doubted, as after its link came back, is told again in this turn: until then it is as if that were out already. */
 const inFlight = (s: State, who: Uint32Array): boolean =>
-  who.some(i => s.pending[i] !== NONE && s.attempt[i]! < HEARD_WITHIN && s.up[s.fleet.station[i]!] === 1)
+  who.some(i => isUp(s, i) && s.attempt[i]! < HEARD_WITHIN && (s.pending[i] !== NONE || (s.holds[i] === UNKNOWN && s.want[i] !== FREE)))
 
 /**
  * Watts between what was asked of the targets and what their meters show, negative where they show more than was asked; 0 inside the deadband, and

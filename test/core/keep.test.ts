@@ -82,6 +82,36 @@ describe('a share of a cap that was told stays', () => {
   })
 })
 
+describe('a box that is back and has no meter', () => {
+  /** The one has 6.6 A, the other nothing: what the one might draw without its limit is more than the whole cap. */
+  const two = () => {
+    const b = bed([{ phases: 1, maxA: 16 }, large])
+    b.signal({ ...emergency(1_545), class: 'contracted' as const, basis: null, spread: at })
+    b.observed([-1, -1])
+    b.answer('accepted')
+    b.until(T + 300)
+    b.link(false, [0])
+    return b
+  }
+  const back = (b: ReturnType<typeof bed>) => {
+    const unseen = { kind: 'observed' as const, event: 0, who: Uint32Array.from(b.everyone), powerW: new Int32Array(2).fill(-1) }
+    return b.turn(linked(b, [0], true), doubt(b, [0]), unseen)
+  }
+  test('is told again what it had: the loop does not take it for free in the moment between', () => {
+    const b = two()
+    const before = b.wants(T + 400)
+    expect(before[0]).toBeGreaterThan(0)
+    expect(one(back(b), 'shortfall')).toBeUndefined()
+    expect(b.wants(T + 400)).toEqual(before)
+  })
+  test('and the twin: one that says nothing to it, twice, is made good', () => {
+    const b = two()
+    back(b)
+    for (const s of [315, 345, 405]) b.until(T + s)
+    expect(one(b.observed([-1, -1]), 'shortfall')).toBeDefined()
+  })
+})
+
 describe('and the twin: a share changes where it must', () => {
   test('a charger that was free and out of reach comes into reach: the others have its room', () => {
     const b = bed(mixed)
