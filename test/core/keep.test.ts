@@ -86,7 +86,7 @@ describe('a box that is back and has no meter', () => {
   /** The one has 6.6 A, the other nothing: what the one might draw without its limit is more than the whole cap. */
   const two = () => {
     const b = bed([{ phases: 1, maxA: 16 }, large])
-    b.signal({ ...emergency(1_545), class: 'contracted' as const, basis: null, spread: at })
+    b.signal({ ...emergency(1_545), class: 'contracted' as const, basis: null, spread: at }, 'a')
     b.observed([-1, -1])
     b.answer('accepted')
     b.until(T + 300)
