@@ -135,7 +135,7 @@ function cap(
   if (vacant) sharers.maxW = mostW.map((w, m) => (vacant[m] === 1 ? Math.min(w, sharers.pauseW[m]!) : w))
   const total = share(availableW, sharers, sharingOf[policy])
   const outside = phaseA ? outsideOf(s, e, members, part) : []
-  const phased = phaseA ? withinPhases(f, members, total.watts, sharers, sharingOf[policy], phaseA, outside) : total
+  const phased = phaseA ? withinPhases(f, members, total.watts, sharers, sharingOf[policy], availableW, phaseA, outside) : total
   const { watts } = phased
   const asked = new Uint8Array(n)
   for (let m = 0; m < n; m++) {

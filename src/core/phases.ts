@@ -31,9 +31,10 @@ const meteredMilliamps = (f: Fleet, i: number, w: number): number =>
 export type Outside = { readonly m: number; readonly w: number; readonly metered: boolean }
 
 /**
- * Brings what members share in total down to what each phase leaves, by the same rule: the scarcest phase first, and nobody is ever given more than before.
- * So each ceiling is met; it is not always used up, for a three-phase charger that one phase brings down loads the others less as well. `shortW`: what the
- * worst phase lacks even with everybody on it at the least, as watts.
+ * Brings what members share of `totalW` down to what each phase leaves, by the same rule, the scarcest phase first. A three-phase charger that one phase brings
+ * down loads the others less as well: what that leaves of a phase, and of the total, goes by the same rule to those who can use it, so that nothing of a
+ * ceiling lies idle that would be of use to anybody (less than one charger's least may). `shortW`: what the worst phase lacks even with everybody on it at
+ * the least, as watts.
  */
 export function withinPhases(
   f: Fleet,
@@ -41,6 +42,7 @@ export function withinPhases(
   shares: Int32Array,
   of: Sharers,
   rule: Sharing,
+  totalW: number,
   limitA: PhaseAmps,
   outside: readonly Outside[],
 ): { readonly watts: Int32Array; readonly shortW: number } {
@@ -58,7 +60,50 @@ export function withinPhases(
     if (loads()[k]! <= budget[k]!) continue
     shortW = Math.max(shortW, (sharePhase(f, members, watts, of, rule, gridPhases, k, budget[k]!) * voltageV) / 1_000)
   }
+  if (watts.some((w, m) => w < shares[m]!)) fillUp(f, members, watts, of, rule, gridPhases, totalW, budget)
   return { watts, shortW: Math.ceil(shortW) }
+}
+
+/** The sets of phases on which chargers are, those of one phase first: who loads several has met more than one ceiling. */
+const SETS = [0b001, 0b010, 0b100, 0b011, 0b101, 0b110, 0b111]
+/** Shares out anew, set by set, what those on the same phases have and what all of these have left. */
+function fillUp(
+  f: Fleet,
+  members: Uint32Array,
+  watts: Int32Array,
+  of: Sharers,
+  rule: Sharing,
+  gridPhases: Uint8Array,
+  totalW: number,
+  budget: readonly number[],
+): void {
+  const milliamps = (m: number, w: number) => milliampsOf(f, members[m]!, w)
+  let idleW = totalW
+  for (let m = 0; m < members.length; m++) if (isSharing(of, m)) idleW -= watts[m]!
+  for (const set of SETS) {
+    const who = Array.from(members.keys()).filter(m => isSharing(of, m) && gridPhases[m] === set)
+    if (!who.some(m => watts[m]! < of.maxW[m]!)) continue
+    const perAmpW = who.reduce((w, m) => Math.max(w, f.phases[members[m]!]! * f.voltageV[members[m]!]!), 0)
+    const idle = PHASES.filter(k => isOn(set, k)).map(k => budget[k]! - loadOn(f, members, watts, of, gridPhases, k))
+    const more = Math.min(...idle, Math.floor((idleW * 1_000) / perAmpW))
+    if (more <= 0) continue
+    const has = who.reduce((sum, m) => sum + milliamps(m, watts[m]!), 0)
+    const shares = shareAmps(
+      f,
+      members,
+      who,
+      has + more,
+      m => milliamps(m, of.maxW[m]!),
+      m => of.pauseW[m]!,
+      of,
+      rule,
+    ).watts
+    const next = who.map((m, j) => wattsOf(f, members, of, m, shares[j]!))
+    const gainW = next.reduce((sum, w, j) => sum + w - watts[who[j]!]!, 0)
+    if (gainW <= 0) continue
+    next.forEach((w, j) => (watts[who[j]!] = w))
+    idleW -= gainW
+  }
 }
 
 const isSharing = (of: Sharers, m: number): boolean => of.maxW[m]! > 0 || of.pauseW[m]! > 0
@@ -80,27 +125,43 @@ function sharePhase(
   budget: number,
 ): number {
   const who = Array.from(members.keys()).filter(m => isSharing(of, m) && isOn(gridPhases[m]!, k))
-  const column = (value: (m: number) => number) => Int32Array.from(who, value)
+  const now = who.map(m => milliampsOf(f, members[m]!, watts[m]!))
+  const paused = (m: number) => Math.min(of.pauseW[m]!, watts[m]!)
+  const { watts: shares, shortW: short } = shareAmps(f, members, who, budget, (_, j) => now[j]!, paused, of, rule)
+  who.forEach((m, j) => {
+    if (shares[j]! < now[j]!) watts[m] = wattsOf(f, members, of, m, shares[j]!)
+  })
+  return short
+}
+/** The rule for watts, in milliamps; `mostOf` in milliamps, `pauseOf` in watts. */
+function shareAmps(
+  f: Fleet,
+  members: Uint32Array,
+  who: readonly number[],
+  budget: number,
+  mostOf: (m: number, j: number) => number,
+  pauseOf: (m: number) => number,
+  of: Sharers,
+  rule: Sharing,
+) {
+  const column = (value: (m: number, j: number) => number) => Int32Array.from(who, value)
   const milliamps = (m: number, w: number) => milliampsOf(f, members[m]!, w)
-  const now = column(m => milliamps(m, watts[m]!))
-  const { watts: shares, shortW: short } = share(
+  return share(
     budget,
     {
       order: Uint32Array.from(who, m => of.order[m]!),
-      pauseW: column(m => milliamps(m, Math.min(of.pauseW[m]!, watts[m]!))),
+      pauseW: column(m => milliamps(m, pauseOf(m))),
       minW: column(m => milliamps(m, of.minW[m]!)),
-      maxW: now,
+      maxW: column(mostOf),
       stepW: column(m => milliamps(m, of.stepW[m]!)),
       ...(of.setOf ? { setOf: (j: number) => of.setOf?.(who[j]!)?.map(w => milliamps(who[j]!, w)) } : {}),
     },
     rule,
   )
-  who.forEach((m, j) => {
-    const i = members[m]!
-    if (shares[j]! < now[j]!) watts[m] = toldW(of, m, Math.floor((shares[j]! * f.phases[i]! * f.voltageV[i]!) / 1_000))
-  })
-  return short
 }
+/** What the charger can be told within so many milliamps. */
+const wattsOf = ({ phases, voltageV }: Fleet, members: Uint32Array, of: Sharers, m: number, milliamps: number): number =>
+  toldW(of, m, Math.floor((milliamps * phases[members[m]!]! * voltageV[members[m]!]!) / 1_000))
 /** Down to what the charger can be told. */
 function toldW(of: Sharers, m: number, w: number): number {
   if (w < of.minW[m]!) return of.pauseW[m]!

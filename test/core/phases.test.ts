@@ -139,3 +139,33 @@ test('where every charger is on one known phase, each phase is used up to less t
     { numRuns: 60 },
   )
 })
+
+test('where boxes of one and of three phases share, nothing lies idle that any of them could use', () => {
+  const kind = fc.constantFrom<ChargerSpec>({ gridPhases: L1 }, { gridPhases: L2 }, { gridPhases: L3 }, { phases: 3, gridPhases: 7 })
+  fc.assert(
+    fc.property(
+      fc.array(kind, { minLength: 2, maxLength: 24 }),
+      fc.tuple(fc.nat({ max: 300 }), fc.nat({ max: 300 }), fc.nat({ max: 300 })),
+      fc.constantFrom(PLENTY, 60_000),
+      fc.constantFrom<AllocationPolicy>(...allocationPolicies),
+      (specs, phaseA, totalW, allocation) => {
+        const b = bed(specs, { allocation })
+        b.signal(cap(totalW, phaseA))
+        const has = b.wants(T + 100).map((w, i) => w ?? b.s.fleet.maxW[i]!)
+        const idleW = totalW - has.reduce((sum, w) => sum + w, 0)
+        expect(idleW).toBeGreaterThanOrEqual(0)
+        const idleA = phaseA.map((limitA, k) => {
+          const on = specs.map((x, i) => (((x.gridPhases ?? 0) >> k) & 1 ? has[i]! / (230 * (x.phases ?? 1)) : 0))
+          return limitA - on.reduce((sum, a) => sum + a, 0)
+        })
+        expect(Math.min(...idleA)).toBeGreaterThanOrEqual(-0.01)
+        specs.forEach(({ gridPhases, phases = 1 }, i) => {
+          if (has[i]! >= b.s.fleet.maxW[i]!) return
+          const couldUseA = Math.min(idleW / (230 * phases), ...idleA.filter((_, k) => ((gridPhases! >> k) & 1) === 1))
+          expect(couldUseA, `charger ${i}`).toBeLessThan(6.01)
+        })
+      },
+    ),
+    { numRuns: Math.min(600, Number(process.env['FUZZ_RUNS'] ?? 60)) },
+  )
+}, 60_000)
