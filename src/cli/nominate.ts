@@ -40,7 +40,7 @@ export async function nominations(context: Context<{ node?: string }>): Promise<
 
 /** Pure. A column of starts (`from_utc`, `from` or `start`; UTC where there is no offset) and one of mean power, `kw`; empty: nothing is said of that half hour. */
 export function valuesIn(text: string): NominatedValue[] {
-  const rows = parse(text, { bom: true, skip_empty_lines: true, trim: true, relax_column_count: true }) as string[][]
+  const rows = rowsIn(text)
   const head = (rows.shift() ?? []).map(name => name.toLowerCase())
   const [time, kw] = [head.findIndex(name => ['from_utc', 'from', 'start'].includes(name)), head.indexOf('kw')]
   if (time < 0 || kw < 0)
@@ -53,6 +53,19 @@ export function valuesIn(text: string): NominatedValue[] {
       throw new Fault(2, 'GB-1272', `row ${k + 1} of the nomination: "${wrong}"`, 'as in 2026-11-23T17:00:00Z,120.5')
     return { from: new Date(atS * 1000).toISOString(), w: value === '' ? null : Math.round(Number(value) * 1000) }
   })
+}
+
+function rowsIn(text: string): string[][] {
+  try {
+    return parse(text, { bom: true, skip_empty_lines: true, trim: true, relax_column_count: true }) as string[][]
+  } catch (error) {
+    throw new Fault(
+      2,
+      'GB-1271',
+      `no nomination: ${(error as Error).message}`,
+      'a quoted field that is not closed swallows the rest of the file',
+    )
+  }
 }
 
 /** Pure. */

@@ -74,6 +74,7 @@ describe('the file of a nomination', () => {
   })
   test.each([
     ['start,kwh\n', 'GB-1271'],
+    ['from_utc,kw\n2023-11-16T00:00:00Z,"1\n', 'GB-1271'],
     ['from,kw\nnoon,1\n', 'GB-1272'],
     ['from,kw\n2023-11-16T00:00:00Z,much\n', 'GB-1272'],
   ])('%j is none: %s', (text, code) => {
