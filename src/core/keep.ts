@@ -42,7 +42,7 @@ export function keep(
     // back already: there is nothing left to tell it
     if (fromS >= toS) continue
     if (part[m] === TOLD) {
-      const told = toldShare(s, e, i, fromS, toS, mostW[m]!)
+      const told = toldShare(s, e, i, fromS, toS, pauseW(f, e, i), mostW[m]!)
       if (told >= 0) out[m] = told
       isOther ||= out[m] !== fresh[m]
       idleW -= out[m]! < 0 ? maxW : out[m]!
@@ -56,20 +56,21 @@ export function keep(
   return idleW >= 0 && idleW < usefulW(spare) ? out : fresh
 }
 
-/** The share that a charger was told for [fromS, toS), where it could be told that today as well; -1 otherwise. */
-export function toldShare(s: State, e: EventState, i: number, fromS: Second, toS: Second, mostW: number): number {
+/** What a charger was told for [fromS, toS), where that is `leastW` or what it could be told today, up to `mostW`; -1 otherwise. W. */
+export function toldShare(s: State, e: EventState, i: number, fromS: Second, toS: Second, leastW: number, mostW: number): number {
   const f = s.fleet
   // what a box that takes one limit was told is the sum of its chargers
-  if (isBox(f, i)) return -1
+  if (isBox(f, i) || fromS >= toS) return -1
   const told = shareIn(s.rows, s.want[i]!, e.no, fromS, toS)
   if (told > mostW) return -1
-  return told === pauseW(f, e, i) || (told >= f.minW[i]! && told < Math.min(f.maxW[i]!, mostW) && isOneOf(f, i, told)) ? told : -1
+  const isRunning = told >= Math.max(leastW, f.minW[i]!) && told < Math.min(f.maxW[i]!, mostW) && isOneOf(f, i, told)
+  return told === leastW || isRunning ? told : -1
 }
 
 /** A box that takes one limit carries that of all its chargers at the first of them. */
-const isBox = (f: Fleet, i: number): boolean => f.limitsAtStation[i] === 1
+export const isBox = (f: Fleet, i: number): boolean => f.limitsAtStation[i] === 1
 /** Of a charger whose maker has a set of steps, which may be known only since it was told. */
-export const isOneOf = (f: Fleet, i: number, w: number): boolean => setOf(f, i)?.includes(w) ?? true
+const isOneOf = (f: Fleet, i: number, w: number): boolean => setOf(f, i)?.includes(w) ?? true
 
 export function isToldOf(rows: Rows, row: number, because: EventNo): boolean {
   for (let r = rowStart(rows, row); r < rowEnd(rows, row); r++) if (rows.because[r] === because) return true
@@ -77,7 +78,7 @@ export function isToldOf(rows: Rows, row: number, because: EventNo): boolean {
 }
 
 /** The one limit that the row sets because of this event throughout [fromS, toS); -1 if there is no such. */
-export function shareIn(rows: Rows, row: number, because: EventNo, fromS: Second, toS: Second): number {
+function shareIn(rows: Rows, row: number, because: EventNo, fromS: Second, toS: Second): number {
   let atS = fromS
   let shareW = -1
   for (let r = rowStart(rows, row); r < rowEnd(rows, row) && atS < toS; r++) {

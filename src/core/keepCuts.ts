@@ -1,5 +1,5 @@
 import { spanFromS, spanToS } from './edges.ts'
-import { isOneOf, isToldOf, shareIn } from './keep.ts'
+import { isBox, isToldOf, toldShare } from './keep.ts'
 import type { Interval } from './model.ts'
 import { isMentioned } from './rows.ts'
 import type { EventState, State } from './state.ts'
@@ -40,9 +40,7 @@ export function keepCuts(
   const isKnown = isMentioned(s.rows, e.no)
   if (!isEnding && !(isKnown && members.some((_, m) => isTold(m)))) return fresh
   const told = toldOf(s, e, interval, members, givers)
-  // a box that takes one limit carries that of all its chargers at the first of them
-  const isBox = (m: number) => s.fleet.limitsAtStation[members[m]!] === 1
-  if (isEnding) return fresh.map((w, m) => (told[m]! >= 0 ? told[m]! : isKnown && (isBox(m) || isTold(m)) ? w : -1))
+  if (isEnding) return fresh.map((w, m) => (told[m]! >= 0 ? told[m]! : isKnown && (isBox(s.fleet, members[m]!) || isTold(m)) ? w : -1))
   return told.some((w, m) => w >= 0 && w !== fresh[m]) ? completed(told, givers, fresh, tally) : fresh
 }
 
@@ -91,15 +89,9 @@ function sparedOf(who: readonly number[], tally: Tally, cutAt: (m: number) => nu
 
 /** What each was told for the rest of its span, -1 where that is nothing, or nothing that it could be told today. */
 function toldOf(s: State, e: EventState, interval: Interval, members: Uint32Array, { cutW, leastW }: Givers): Int32Array {
-  const f = s.fleet
   const k = e.event.intervals.indexOf(interval)
   const nowS = Math.floor(s.nowMs / 1000)
-  return Int32Array.from(members, (i, m) => {
-    // what a box that takes one limit was told is the sum of its chargers
-    if (!(cutW[m]! > 0) || f.limitsAtStation[i] === 1) return -1
-    const fromS = Math.max(spanFromS(e, k, i), nowS)
-    const toS = spanToS(e, k, i)
-    const w = fromS < toS ? shareIn(s.rows, s.want[i]!, e.no, fromS, toS) : -1
-    return w === leastW[m] || (w > leastW[m]! && w >= f.minW[i]! && w < f.maxW[i]! && isOneOf(f, i, w)) ? w : -1
-  })
+  return Int32Array.from(members, (i, m) =>
+    cutW[m]! > 0 ? toldShare(s, e, i, Math.max(spanFromS(e, k, i), nowS), spanToS(e, k, i), leastW[m]!, Infinity) : -1,
+  )
 }

@@ -1,5 +1,5 @@
 import { spanFromS, spanToS } from './edges.ts'
-import { isToldOf, TOLD, toldShare } from './keep.ts'
+import { isBox, isToldOf, TOLD, toldShare } from './keep.ts'
 import { type Range, rangesOf } from './members.ts'
 import type { Input, Interval, Programme, Second } from './model.ts'
 import { pauseW } from './resume.ts'
@@ -76,9 +76,10 @@ export function keepServing(
     const fromS = Math.max(spanFromS(e, k, i), nowS)
     const toS = spanToS(e, k, i)
     if (fromS >= toS) continue
-    const told = toldShare(s, e, i, fromS, toS, mostW[m]!)
-    const isFree = told < 0 && f.limitsAtStation[i] === 0 && !isToldOf(s.rows, s.want[i]!, e.no)
-    const mayRun = told === pauseW(f, e, i) && allowedW(fresh[m]!, mostW[m]!) > told
+    const leastW = pauseW(f, e, i)
+    const told = toldShare(s, e, i, fromS, toS, leastW, mostW[m]!)
+    const isFree = told < 0 && !isBox(f, i) && !isToldOf(s.rows, s.want[i]!, e.no)
+    const mayRun = told === leastW && allowedW(fresh[m]!, mostW[m]!) > told
     if (isLettingGo && isFree) out[m] = -1
     else if (told >= 0 && (isLettingGo || (isVacant[m] === 0 && !mayRun))) out[m] = told
     idleW -= allowedW(out[m]!, mostW[m]!)
