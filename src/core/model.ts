@@ -268,6 +268,15 @@ export type Readings = {
   readonly registerWh: Float64Array
   readonly quality: Uint8Array
 }
+/** Of chargers that gave none. */
+export const noReadings: Readings = {
+  charger: new Uint32Array(0),
+  fromMs: new Float64Array(0),
+  toMs: new Float64Array(0),
+  powerW: new Float64Array(0),
+  registerWh: new Float64Array(0),
+  quality: new Uint8Array(0),
+}
 
 export const exclusions = [
   'notEnrolled',

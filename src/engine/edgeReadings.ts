@@ -1,4 +1,4 @@
-import type { Instant, Readings } from '../core/model.ts'
+import { type Instant, noReadings, type Readings } from '../core/model.ts'
 import { EDGE_MS } from '../core/verify/energy.ts'
 import { inOrder } from '../core/verify/readingsRoot.ts'
 import type { Meters } from '../ports.ts'
@@ -36,7 +36,7 @@ async function valuesIn(
   toMs: Instant,
   isBeyond: (r: Readings, k: number) => boolean,
 ): Promise<Readings> {
-  if (who.length === 0) return nothing
+  if (who.length === 0) return noReadings
   const all = await meters.range(who, fromMs, toMs)
   return chosen(all, k => !Number.isNaN(all.registerWh[k]!) && isBeyond(all, k))
 }
@@ -72,12 +72,4 @@ function joined(parts: readonly Readings[]): Readings {
     registerWh: column(new Float64Array(rows), p => p.registerWh),
     quality: column(new Uint8Array(rows), p => p.quality),
   }
-}
-const nothing: Readings = {
-  charger: new Uint32Array(0),
-  fromMs: new Float64Array(0),
-  toMs: new Float64Array(0),
-  powerW: new Float64Array(0),
-  registerWh: new Float64Array(0),
-  quality: new Uint8Array(0),
 }

@@ -1,7 +1,7 @@
 import { checkpointIn } from '../audit/log.ts'
 import { canonicalJson, decode } from '../core/codec.ts'
 import { withChanges } from '../core/fleet.ts'
-import type { ChargerColumns, Instant, NodeColumns, Programme, Readings } from '../core/model.ts'
+import { type ChargerColumns, type Instant, type NodeColumns, noReadings, type Programme, type Readings } from '../core/model.ts'
 import { emptyState, type Fleet, type State } from '../core/state.ts'
 import type { Verified } from '../core/verify/record.ts'
 import { readingsOf } from '../core/verify/worked.ts'
@@ -187,10 +187,6 @@ export function reportIn(pack: Pack, story: Story, input: ReportInput): EventRep
     { size: checkpointIn(checkpoint)?.size ?? 0, checkpoint },
     { nowMs: madeAtMs, version, command: input.command, witnesses: input.witnesses },
   )
-}
-const noReadings: Readings = {
-  ...{ charger: new Uint32Array(0), fromMs: new Float64Array(0), toMs: new Float64Array(0) },
-  ...{ powerW: new Float64Array(0), registerWh: new Float64Array(0), quality: new Uint8Array(0) },
 }
 
 export const tableFile = ({ name }: Table): string => names.report(`${name}.csv`)

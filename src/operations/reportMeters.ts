@@ -1,4 +1,4 @@
-import type { Instant, Readings, Second } from '../core/model.ts'
+import { type Instant, noReadings, type Readings, type Second } from '../core/model.ts'
 import { UNKNOWN_ACCURACY } from '../core/verify/accuracy.ts'
 import { countedIn, countsWith, shareOf } from '../core/verify/coverage.ts'
 import { type Curve, curveOf, readingsByCharger, type Steps, stepped } from '../core/verify/energy.ts'
@@ -102,14 +102,6 @@ export function createMetered({ members, fleet, told }: Of, fact: Verified | und
   }
 }
 
-const noReadings: Readings = {
-  charger: new Uint32Array(0),
-  fromMs: new Float64Array(0),
-  toMs: new Float64Array(0),
-  powerW: new Float64Array(0),
-  registerWh: new Float64Array(0),
-  quality: new Uint8Array(0),
-}
 /** What is no number is no reading. */
 function finite(r: Readings): Readings {
   const isOdd = (x: number): boolean => x === Number.POSITIVE_INFINITY || x === Number.NEGATIVE_INFINITY
