@@ -60,11 +60,24 @@ const sums = ['actualWh', 'errorWh', 'coverage'] as const
 const eachOf = ['baselineW', 'windowWh', 'windowCoverage', 'flaws'] as const
 
 const inputBytes = (input: ReportInput): Uint8Array => bytesOf(`${canonicalJson(input)}\n`)
-/** @throws where it is no such file */
+/** @throws where it is no such file, naming what of it is not what it should be */
 export function parseInput(bytes: Uint8Array): ReportInput {
-  const input = decode(bytes, () => undefined) as unknown as ReportInput
+  const input = decode(bytes, () => undefined) as unknown as ReportInput | null
   if (input?.format !== INPUT) throw new Error(`${names.report('input.json')} has the format ${JSON.stringify(input?.format)}`)
+  const wrong = Object.entries(shape).find(([, isRight]) => !isRight(input))
+  if (wrong) throw new Error(`${names.report('input.json')}: ${wrong[0]} is missing, or is something else`)
   return input
+}
+const isObject = (x: unknown): boolean => typeof x === 'object' && x !== null && !Array.isArray(x)
+const isFigures = (x: unknown): boolean => Array.isArray(x) && x.every(value => value === null || typeof value === 'number')
+const shape: Readonly<Record<string, (input: ReportInput) => boolean>> = {
+  command: x => typeof x.command === 'string',
+  nodes: x => Array.isArray(x.nodes) && x.nodes.every(isObject),
+  witnesses: x => x.witnesses === null || (Array.isArray(x.witnesses) && x.witnesses.every(isObject)),
+  began: x => x.began === null || (isObject(x.began) && isObject(x.began.nodes) && isObject(x.began.chargers)),
+  metered: x => isObject(x.metered) && sums.every(name => isFigures(x.metered[name])),
+  'metered.each': ({ metered: { each } }) => each === null || (isObject(each) && eachOf.every(name => isFigures(each[name]))),
+  'metered.summary': ({ metered: { summary } }) => summary === null || isObject(summary),
 }
 
 /** The report of a pack, and what it is made from, as files by their names. `began`: the state that its log began with, where that follows another. */

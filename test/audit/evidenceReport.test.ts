@@ -98,6 +98,16 @@ describe('one altered figure, and the manifest made right', () => {
       /report\/input\.json is missing/,
     ],
     [
+      'a part of the file that it is made from',
+      () => resealed({ ...pack, [names.report('input.json')]: Buffer.from('{"format":"gridbridge-report-input-1","command":"x"}') }),
+      /report\/input\.json: nodes is missing, or is something else/,
+    ],
+    [
+      'a figure of that file that is no number',
+      () => altered('input.json', /"coverage":\[/, '"coverage":["much",'),
+      /report\/input\.json: metered is missing, or is something else/,
+    ],
+    [
       'a figure of the log, in the file that it is made from',
       () => altered('input.json', /"actualWh":\[([^\]]*),null,/, '"actualWh":[$1,1,'),
       /input\.json says what the log says/,
